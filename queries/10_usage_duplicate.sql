@@ -1,0 +1,80 @@
+-- usage_duplicate: which records came before, and did they say the same?
+--
+-- grain:  landing_sequence
+-- reads:  usage_record
+-- rule:   a record is identified by source and transaction_id; the first to
+--         arrive counts
+--
+-- Comparing one hash finds the few identities that may have come twice; only
+-- those are compared in full.
+
+with repeated as (
+    select row_hash(usage_record.source, usage_record.transaction_id) as id_hash
+    from usage_record
+    group by row_hash(usage_record.source, usage_record.transaction_id)
+    having count(*) > 1
+),
+
+candidate as (
+    select
+        usage_record.landing_sequence,
+        usage_record.source,
+        usage_record.transaction_id,
+        usage_record.usage_type,
+        coalesce(usage_record.unit, '') as unit,
+        coalesce(usage_record.quantity, 0) as record_quantity,
+        row_hash(
+            usage_record.usage_type,
+            usage_record.usage_start,
+            usage_record.usage_end,
+            usage_record.contract_id,
+            usage_record.account_id,
+            usage_record.vin,
+            usage_record.quantity,
+            usage_record.unit,
+            usage_record.unit_price,
+            usage_record.distance,
+            usage_record.attributes
+        ) as content_hash
+    from usage_record
+    inner join repeated
+        on row_hash(usage_record.source, usage_record.transaction_id)
+        = repeated.id_hash
+),
+
+arrival as (
+    select
+        candidate.landing_sequence,
+        first_value(candidate.landing_sequence) over identity_in_order
+            as original_landing_sequence,
+        candidate.source,
+        candidate.transaction_id,
+        candidate.usage_type,
+        candidate.unit,
+        candidate.record_quantity,
+        candidate.content_hash,
+        first_value(candidate.content_hash) over identity_in_order
+            as original_content_hash
+    from candidate
+    window identity_in_order as (
+        partition by candidate.source, candidate.transaction_id
+        order by candidate.landing_sequence
+        rows between unbounded preceding and current row
+    )
+)
+
+select
+    arrival.landing_sequence,
+    arrival.original_landing_sequence,
+    arrival.source,
+    arrival.transaction_id,
+    arrival.usage_type,
+    arrival.unit,
+    arrival.record_quantity,
+    case
+        when arrival.content_hash = arrival.original_content_hash
+            then 'identical'
+        else 'conflicting'
+    end as duplicate_kind
+from arrival
+where arrival.landing_sequence <> arrival.original_landing_sequence

@@ -1,0 +1,26 @@
+-- usage: the records that count, one for each identity.
+--
+-- grain:  landing_sequence
+-- reads:  usage_record, usage_duplicate
+
+select
+    usage_record.landing_sequence,
+    usage_record.source,
+    usage_record.transaction_id,
+    usage_record.usage_type,
+    usage_record.usage_start,
+    usage_record.usage_end,
+    usage_record.contract_id,
+    usage_record.account_id,
+    usage_record.vin,
+    usage_record.quantity,
+    usage_record.unit,
+    usage_record.unit_price,
+    usage_record.distance,
+    usage_record.attributes
+from usage_record
+where not exists (
+    select 1
+    from usage_duplicate
+    where usage_duplicate.landing_sequence = usage_record.landing_sequence
+)

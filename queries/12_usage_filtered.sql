@@ -1,0 +1,21 @@
+-- usage_filtered: which usage is left out on purpose, and by which rule?
+--
+-- grain:  landing_sequence
+-- reads:  usage_record, usage_duplicate, usage_filter
+-- rule:   where two rules match, the first by name is given
+
+select
+    usage.landing_sequence,
+    usage.usage_type,
+    coalesce(usage.unit, '') as unit,
+    coalesce(usage.quantity, 0) as record_quantity,
+    min(usage_filter.filter_rule) as filter_rule
+from usage
+inner join usage_filter
+    on usage.usage_type = usage_filter.usage_type
+    and usage.source = coalesce(usage_filter.source, usage.source)
+group by
+    usage.landing_sequence,
+    usage.usage_type,
+    coalesce(usage.unit, ''),
+    coalesce(usage.quantity, 0)

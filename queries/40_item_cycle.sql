@@ -1,0 +1,128 @@
+-- item_cycle: which price is in force for an item in which part of a cycle?
+--
+-- grain:  contract_item_id, cycle_start, price_id
+-- reads:  contract_item, billing_cycle, price
+-- rule:   a price counts where the cycle, the item and the price overlap; a fee
+--         in advance belongs to the month in which it begins
+
+with item_in_cycle as (
+    select
+        contract_item.contract_item_id,
+        contract_item.product_id,
+        contract_item.unpriced_usage,
+        contract_item.quota_id,
+        case
+            when contract_item.quota_id is null then null
+            when contract_item.quota_scope = 'customer'
+                then billing_cycle.customer_id
+            else billing_cycle.contract_id
+        end as quota_owner_id,
+        contract_item.draw_order,
+        billing_cycle.cycle_start,
+        billing_cycle.cycle_end,
+        billing_cycle.full_start,
+        billing_cycle.full_end,
+        greatest(billing_cycle.cycle_start, contract_item.valid_from)
+            as item_from,
+        least(
+            billing_cycle.cycle_end,
+            coalesce(contract_item.valid_to, billing_cycle.cycle_end)
+        ) as item_to,
+        billing_cycle.customer_id,
+        billing_cycle.contract_id,
+        billing_cycle.currency,
+        billing_cycle.time_zone,
+        billing_cycle.billing_period
+    from contract_item
+    inner join billing_cycle
+        on contract_item.contract_id = billing_cycle.contract_id
+        and contract_item.valid_from < billing_cycle.cycle_end
+        and coalesce(contract_item.valid_to, billing_cycle.cycle_end)
+        > billing_cycle.cycle_start
+),
+
+item_price as (
+    select
+        item_in_cycle.contract_item_id,
+        item_in_cycle.cycle_start,
+        price.price_id,
+        item_in_cycle.cycle_end,
+        greatest(item_in_cycle.item_from, price.valid_from) as charge_from,
+        least(
+            item_in_cycle.item_to,
+            coalesce(price.valid_to, item_in_cycle.item_to)
+        ) as charge_to,
+        price.billing_timing,
+        item_in_cycle.full_start,
+        item_in_cycle.full_end,
+        item_in_cycle.time_zone,
+        item_in_cycle.customer_id,
+        item_in_cycle.contract_id,
+        item_in_cycle.currency,
+        item_in_cycle.quota_id,
+        item_in_cycle.quota_owner_id,
+        item_in_cycle.draw_order,
+        item_in_cycle.billing_period
+    from item_in_cycle
+    inner join price
+        on item_in_cycle.product_id = price.product_id
+        and price.valid_from < item_in_cycle.item_to
+        and coalesce(price.valid_to, item_in_cycle.item_to)
+        > item_in_cycle.item_from
+
+    union all
+
+    -- Usage that may be free is listed also while no price is in force.
+    select
+        item_in_cycle.contract_item_id,
+        item_in_cycle.cycle_start,
+        'none' as price_id,
+        item_in_cycle.cycle_end,
+        item_in_cycle.item_from as charge_from,
+        item_in_cycle.item_to as charge_to,
+        'arrears' as billing_timing,
+        item_in_cycle.full_start,
+        item_in_cycle.full_end,
+        item_in_cycle.time_zone,
+        item_in_cycle.customer_id,
+        item_in_cycle.contract_id,
+        item_in_cycle.currency,
+        item_in_cycle.quota_id,
+        item_in_cycle.quota_owner_id,
+        item_in_cycle.draw_order,
+        item_in_cycle.billing_period
+    from item_in_cycle
+    where item_in_cycle.unpriced_usage = 'free'
+)
+
+select
+    item_price.contract_item_id,
+    item_price.cycle_start,
+    item_price.price_id,
+    item_price.cycle_end,
+    item_price.charge_from,
+    item_price.charge_to,
+    cast(
+        row_number() over (
+            partition by item_price.contract_item_id, item_price.cycle_start
+            order by item_price.charge_from, item_price.price_id
+        ) as bigint
+    ) as version_number,
+    cast(local_date(item_price.charge_to, item_price.time_zone) as integer)
+    - cast(local_date(item_price.charge_from, item_price.time_zone) as integer)
+        as days,
+    cast(local_date(item_price.full_end, item_price.time_zone) as integer)
+    - cast(local_date(item_price.full_start, item_price.time_zone) as integer)
+        as full_days,
+    item_price.customer_id,
+    item_price.contract_id,
+    item_price.currency,
+    item_price.quota_id,
+    item_price.quota_owner_id,
+    item_price.draw_order,
+    case item_price.billing_timing
+        when 'advance'
+            then local_period(item_price.charge_from, item_price.time_zone)
+        else item_price.billing_period
+    end as billing_period
+from item_price

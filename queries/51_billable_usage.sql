@@ -1,0 +1,71 @@
+-- billable_usage: what is left to price after quota?
+--
+-- grain:  contract_item_id, cycle_start, price_id
+-- reads:  metered_usage, item_cycle, entitlement_status
+-- rule:   who shares a quota draws from it in the declared order, earlier
+--         prices first; what is used before counts against what is granted
+
+with in_draw_order as (
+    select
+        metered_usage.contract_item_id,
+        metered_usage.cycle_start,
+        metered_usage.price_id,
+        metered_usage.quantity,
+        metered_usage.record_amount,
+        metered_usage.billing_period,
+        coalesce(entitlement_status.included_quantity, 0) as granted_quantity,
+        coalesce(
+            sum(metered_usage.quantity) over (
+                partition by
+                    item_cycle.quota_id,
+                    item_cycle.quota_owner_id,
+                    item_cycle.cycle_start
+                order by
+                    item_cycle.draw_order,
+                    item_cycle.charge_from,
+                    item_cycle.contract_id,
+                    metered_usage.contract_item_id,
+                    metered_usage.price_id
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as quantity_before
+    from metered_usage
+    inner join item_cycle
+        on metered_usage.contract_item_id = item_cycle.contract_item_id
+        and metered_usage.cycle_start = item_cycle.cycle_start
+        and metered_usage.price_id = item_cycle.price_id
+    left join entitlement_status
+        on item_cycle.quota_id = entitlement_status.quota_id
+        and item_cycle.quota_owner_id = entitlement_status.owner_id
+        and item_cycle.cycle_start = entitlement_status.cycle_start
+),
+
+drawn as (
+    select
+        in_draw_order.contract_item_id,
+        in_draw_order.cycle_start,
+        in_draw_order.price_id,
+        in_draw_order.quantity,
+        greatest(
+            least(
+                in_draw_order.quantity,
+                in_draw_order.granted_quantity - in_draw_order.quantity_before
+            ),
+            0
+        ) as included_quantity,
+        in_draw_order.record_amount,
+        in_draw_order.billing_period
+    from in_draw_order
+)
+
+select
+    drawn.contract_item_id,
+    drawn.cycle_start,
+    drawn.price_id,
+    drawn.quantity,
+    drawn.included_quantity,
+    drawn.quantity - drawn.included_quantity as billable_quantity,
+    drawn.record_amount,
+    drawn.billing_period
+from drawn

@@ -1,0 +1,76 @@
+-- item_line: the charges of an item, cycle and price as one line.
+--
+-- grain:  line_id
+-- reads:  item_cycle, contract_item, metered_usage, billable_usage, price,
+--         charge, currency
+-- rule:   an item without usage and without an amount has no line
+-- money:  rounded here and nowhere else, as the currency declares
+
+with charged as (
+    select
+        charge.contract_item_id,
+        charge.cycle_start,
+        charge.price_id,
+        sum(charge.amount) as amount_exact
+    from charge
+    group by
+        charge.contract_item_id,
+        charge.cycle_start,
+        charge.price_id
+)
+
+select
+    concat(
+        item_cycle.contract_item_id,
+        '/',
+        to_char(item_cycle.cycle_start, '%Y-%m-%dT%H:%M'),
+        '/',
+        item_cycle.price_id
+    ) as line_id,
+    item_cycle.customer_id,
+    item_cycle.contract_id,
+    item_cycle.contract_item_id,
+    item_cycle.cycle_start,
+    item_cycle.cycle_end,
+    item_cycle.price_id,
+    case
+        when price.charge_model = 'flat' then 'fee'
+        when item_cycle.quota_id is not null then 'overage'
+        else 'usage'
+    end as line_type,
+    contract_item.description,
+    metered_usage.record_count,
+    billable_usage.quantity,
+    billable_usage.included_quantity,
+    billable_usage.billable_quantity,
+    contract_item.unit,
+    coalesce(charged.amount_exact, 0) as amount_exact,
+    round_money(
+        coalesce(charged.amount_exact, 0),
+        currency.decimals,
+        currency.rounding
+    ) as amount,
+    item_cycle.currency,
+    item_cycle.billing_period
+from item_cycle
+inner join contract_item
+    on item_cycle.contract_item_id = contract_item.contract_item_id
+inner join metered_usage
+    on item_cycle.contract_item_id = metered_usage.contract_item_id
+    and item_cycle.cycle_start = metered_usage.cycle_start
+    and item_cycle.price_id = metered_usage.price_id
+inner join billable_usage
+    on item_cycle.contract_item_id = billable_usage.contract_item_id
+    and item_cycle.cycle_start = billable_usage.cycle_start
+    and item_cycle.price_id = billable_usage.price_id
+left join price
+    on item_cycle.price_id = price.price_id
+left join charged
+    on item_cycle.contract_item_id = charged.contract_item_id
+    and item_cycle.cycle_start = charged.cycle_start
+    and item_cycle.price_id = charged.price_id
+left join currency
+    on item_cycle.currency = currency.currency
+where
+    metered_usage.record_count > 0
+    or coalesce(charged.amount_exact, 0) <> 0

@@ -1,0 +1,48 @@
+-- invoice_line: what does the customer read, and pay?
+--
+-- grain:  line_id
+-- reads:  item_line, billing_cycle, minimum_fee, currency
+
+select
+    item_line.line_id,
+    item_line.customer_id,
+    item_line.contract_id,
+    item_line.contract_item_id,
+    item_line.cycle_start,
+    item_line.cycle_end,
+    item_line.price_id,
+    item_line.line_type,
+    item_line.description,
+    item_line.record_count,
+    item_line.quantity,
+    item_line.included_quantity,
+    item_line.billable_quantity,
+    item_line.unit,
+    item_line.amount_exact,
+    item_line.amount,
+    item_line.currency,
+    item_line.billing_period
+from item_line
+
+union all
+
+select
+    minimum_line.line_id,
+    minimum_line.customer_id,
+    minimum_line.contract_id,
+    cast(null as varchar) as contract_item_id,
+    minimum_line.cycle_start,
+    minimum_line.cycle_end,
+    cast(null as varchar) as price_id,
+    'minimum_fee' as line_type,
+    'Minimum fee, remaining part' as description,
+    cast(0 as bigint) as record_count,
+    cast(0 as decimal(38, 12)) as quantity,
+    cast(0 as decimal(38, 12)) as included_quantity,
+    cast(0 as decimal(38, 12)) as billable_quantity,
+    cast(null as varchar) as unit,
+    minimum_line.amount_exact,
+    minimum_line.amount,
+    minimum_line.currency,
+    minimum_line.billing_period
+from minimum_line

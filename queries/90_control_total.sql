@@ -1,0 +1,98 @@
+-- control_total: is every received record in exactly one place?
+--
+-- grain:  landing_id, usage_type, unit, place
+-- reads:  landing, usage_rejected, usage_duplicate, usage_filtered, suspense,
+--         guided_usage
+-- rule:   received = rejected + duplicate + filtered + suspended + guided, which
+--         the check landing_balance compares
+
+with guided_record as (
+    select distinct
+        guided_usage.landing_sequence,
+        guided_usage.usage_type,
+        guided_usage.unit,
+        guided_usage.record_quantity
+    from guided_usage
+    where not exists (
+        select 1
+        from suspense
+        where suspense.landing_sequence = guided_usage.landing_sequence
+    )
+),
+
+placed as (
+    select
+        usage_rejected.landing_sequence,
+        coalesce(usage_rejected.usage_type, '') as usage_type,
+        '' as unit,
+        cast(0 as decimal(38, 12)) as record_quantity,
+        'rejected' as place
+    from usage_rejected
+
+    union all
+
+    select
+        usage_duplicate.landing_sequence,
+        usage_duplicate.usage_type,
+        usage_duplicate.unit,
+        usage_duplicate.record_quantity,
+        'duplicate' as place
+    from usage_duplicate
+
+    union all
+
+    select
+        usage_filtered.landing_sequence,
+        usage_filtered.usage_type,
+        usage_filtered.unit,
+        usage_filtered.record_quantity,
+        'filtered' as place
+    from usage_filtered
+
+    union all
+
+    select
+        suspense.landing_sequence,
+        suspense.usage_type,
+        suspense.unit,
+        suspense.record_quantity,
+        'suspended' as place
+    from suspense
+
+    union all
+
+    select
+        guided_record.landing_sequence,
+        guided_record.usage_type,
+        guided_record.unit,
+        guided_record.record_quantity,
+        'guided' as place
+    from guided_record
+)
+
+select
+    landing.landing_id,
+    landing.usage_type,
+    landing.unit,
+    'received' as place,
+    landing.record_count,
+    landing.record_quantity as quantity,
+    landing.id_hash
+from landing
+
+union all
+
+select
+    placed.landing_sequence / 1000000000 as landing_id,
+    placed.usage_type,
+    placed.unit,
+    placed.place,
+    count(*) as record_count,
+    sum(placed.record_quantity) as quantity,
+    sum(cast(row_hash(placed.landing_sequence) as decimal(38, 0))) as id_hash
+from placed
+group by
+    placed.landing_sequence / 1000000000,
+    placed.usage_type,
+    placed.unit,
+    placed.place

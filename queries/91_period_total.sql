@@ -1,0 +1,51 @@
+-- period_total: does all guided usage stand behind lines?
+--
+-- grain:  billing_period, usage_type, place
+-- reads:  guided_usage, suspense, metered_usage, invoice_line, contract_item
+-- rule:   guided = behind lines, which the check period_balance compares
+
+select
+    guided_usage.billing_period,
+    guided_usage.usage_type,
+    'guided' as place,
+    count(*) as record_count,
+    sum(guided_usage.quantity) as quantity,
+    sum(
+        cast(
+            row_hash(
+                guided_usage.landing_sequence,
+                guided_usage.contract_item_id,
+                guided_usage.part_number
+            ) as decimal(38, 0)
+        )
+    ) as id_hash
+from guided_usage
+where not exists (
+    select 1
+    from suspense
+    where suspense.landing_sequence = guided_usage.landing_sequence
+)
+group by
+    guided_usage.billing_period,
+    guided_usage.usage_type
+
+union all
+
+select
+    invoice_line.billing_period,
+    contract_item.usage_type,
+    'behind lines' as place,
+    sum(invoice_line.record_count) as record_count,
+    sum(invoice_line.quantity) as quantity,
+    sum(metered_usage.id_hash) as id_hash
+from invoice_line
+inner join metered_usage
+    on invoice_line.contract_item_id = metered_usage.contract_item_id
+    and invoice_line.cycle_start = metered_usage.cycle_start
+    and invoice_line.price_id = metered_usage.price_id
+inner join contract_item
+    on invoice_line.contract_item_id = contract_item.contract_item_id
+where contract_item.usage_type is not null and invoice_line.record_count > 0
+group by
+    invoice_line.billing_period,
+    contract_item.usage_type

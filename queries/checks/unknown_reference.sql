@@ -1,0 +1,58 @@
+-- unknown_reference: reference data names only what there is.
+
+select
+    'contract' as table_name,
+    contract.contract_id as key,
+    concat('unknown customer ', contract.customer_id) as mistake
+from contract
+where not exists (
+    select 1 from customer where customer.customer_id = contract.customer_id
+)
+
+union all
+
+select
+    'contract' as table_name,
+    contract.contract_id as key,
+    concat('unknown currency ', contract.currency) as mistake
+from contract
+where not exists (
+    select 1 from currency where currency.currency = contract.currency
+)
+
+union all
+
+select
+    'contract_item' as table_name,
+    contract_item.contract_item_id as key,
+    concat('unknown contract ', contract_item.contract_id) as mistake
+from contract_item
+where not exists (
+    select 1 from contract where contract.contract_id = contract_item.contract_id
+)
+
+union all
+
+select
+    'contract_item' as table_name,
+    contract_item.contract_item_id as key,
+    concat('unknown quota ', contract_item.quota_id) as mistake
+from contract_item
+where
+    contract_item.quota_id is not null
+    and not exists (
+        select 1 from quota where quota.quota_id = contract_item.quota_id
+    )
+
+union all
+
+select
+    'contract_identifier' as table_name,
+    contract_identifier.identifier as key,
+    concat('unknown contract ', contract_identifier.contract_id) as mistake
+from contract_identifier
+where not exists (
+    select 1
+    from contract
+    where contract.contract_id = contract_identifier.contract_id
+)

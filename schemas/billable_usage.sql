@@ -1,0 +1,13 @@
+-- What is left to price after quota.
+create table billable_usage (
+    contract_item_id varchar not null comment 'the item',
+    cycle_start timestamp not null comment 'the cycle, inclusive',
+    price_id varchar not null comment 'the price; none: no price in force',
+    quantity decimal(38, 12) not null comment 'metered [unit]',
+    included_quantity decimal(38, 12) not null comment 'covered by quota [unit]',
+    billable_quantity decimal(38, 12) not null comment 'left to price [unit]',
+    record_amount decimal(38, 12) not null comment 'sum of the prices the records carry [currency]',
+    billing_period varchar not null comment 'the month it is billed in',
+    check (included_quantity + billable_quantity = quantity),
+    primary key (contract_item_id, cycle_start, price_id)
+) partitioned by (billing_period);

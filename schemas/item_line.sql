@@ -1,0 +1,23 @@
+-- The charges of an item, cycle and price as one line.
+create table item_line (
+    line_id varchar not null comment 'stable key: item, cycle and price',
+    customer_id varchar not null comment 'who pays',
+    contract_id varchar not null comment 'the contract',
+    contract_item_id varchar not null comment 'the item',
+    cycle_start timestamp not null comment 'the cycle, inclusive',
+    cycle_end timestamp not null comment 'exclusive',
+    price_id varchar not null comment 'the price',
+    line_type varchar not null comment 'fee, usage or overage',
+    description varchar not null comment 'as on the invoice',
+    record_count bigint not null comment 'records behind it [records]',
+    quantity decimal(38, 12) not null comment 'metered [unit]',
+    included_quantity decimal(38, 12) not null comment 'covered by quota [unit]',
+    billable_quantity decimal(38, 12) not null comment 'priced [unit]',
+    unit varchar comment 'unit of the quantities',
+    amount_exact decimal(38, 12) not null comment 'before rounding [currency]',
+    amount decimal(38, 12) not null comment 'rounded as its currency declares [currency]',
+    currency varchar not null comment 'ISO 4217 code',
+    billing_period varchar not null comment 'the month it is billed in',
+    check (line_type in ('fee', 'usage', 'overage')),
+    primary key (line_id)
+) partitioned by (billing_period);

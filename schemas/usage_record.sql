@@ -1,0 +1,21 @@
+-- One usage record as received. Columns that a source sends and this table
+-- lacks are kept as JSON in `attributes`; add a column to give one a type.
+create table usage_record (
+    landing_sequence bigint not null comment 'order of arrival: landing id x 1,000,000,000 + row',
+    source varchar not null default 'usage' comment 'the system that counted',
+    transaction_id varchar not null comment 'the record''s identity within its source',
+    usage_type varchar not null comment 'what was used',
+    usage_start timestamp not null comment 'event time, inclusive',
+    usage_end timestamp not null default usage_start comment 'event time, exclusive',
+    contract_id varchar comment 'identifier: the contract itself',
+    account_id varchar comment 'identifier: an account assigned to a contract',
+    vin varchar comment 'identifier: a vehicle assigned to a contract',
+    quantity decimal(38, 12) comment 'what was counted [unit]',
+    unit varchar comment 'unit of the quantity',
+    unit_price decimal(38, 12) comment 'price the record carries [currency per unit]',
+    distance decimal(38, 12) comment 'distance driven [km]',
+    attributes varchar comment 'all other fields of the record [JSON object]',
+    usage_date date not null comment 'UTC day of usage_start',
+    check (usage_end >= usage_start),
+    primary key (landing_sequence)
+) partitioned by (usage_date);

@@ -1,0 +1,347 @@
+//! The command line: what may be typed, and which part of the program does it.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::{DataType, Field, Schema};
+use clap::{Parser, Subcommand};
+use datafusion::common::ScalarValue;
+use datafusion::execution::context::SQLOptions;
+use futures::future::BoxFuture;
+
+use crate::cycle::parse_instant;
+use crate::error::{Error, Result, While};
+use crate::output::{self, Format};
+use crate::project::{Project, Query};
+use crate::schema::sql_type;
+use crate::warehouse::{Warehouse, session};
+use crate::{land, lint, plan, run};
+
+/// Usage records in, invoice-ready lines out; every commercial rule in SQL.
+#[derive(Debug, Parser)]
+#[command(
+    name = "meterhouse",
+    version,
+    before_help = "Examples:\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// The project's folder.
+    #[arg(long, global = true, default_value = ".", value_name = "DIR", env = "METERHOUSE_PROJECT")]
+    project: PathBuf,
+    /// Overrides a setting of meterhouse.toml.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The instant to run for; the default is now.
+    #[arg(long, global = true, value_name = "TIME")]
+    as_of: Option<String>,
+    /// How rows are written: a table on a terminal, CSV in a pipe.
+    #[arg(long, global = true, value_enum)]
+    format: Option<Format>,
+    /// Says nothing but errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plans all SQL without reading usage; reports all mistakes at once.
+    Check,
+    /// Takes usage files into the warehouse.
+    Land {
+        /// NDJSON, JSON, CSV (also gzip or zstd) or Parquet; - is standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Maps files of foreign shape by queries/landing/NAME.sql.
+        #[arg(long, value_name = "NAME")]
+        with: Option<String>,
+    },
+    /// Lands the inbox, brings every table up to date, checks, publishes.
+    Run {
+        /// Makes cycle-grain tables of this billing period only, such as 2026-10.
+        #[arg(long)]
+        period: Option<String>,
+    },
+    /// Shows periods, totals, suspense and the next step.
+    Status,
+    /// Queries everything, read-only.
+    Sql {
+        /// The query; - reads it from standard input.
+        query: Option<String>,
+        /// Reads the query from a file.
+        #[arg(short, long, value_name = "FILE", conflicts_with = "query")]
+        file: Option<PathBuf>,
+    },
+    /// Shows a table's columns with their types, units and meaning.
+    Describe {
+        /// The table or view.
+        table: String,
+    },
+}
+
+impl Cli {
+    /// The project's folder.
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+}
+
+/// Where data goes.
+type Out<'a> = &'a mut (dyn Write + Send);
+
+/// Does what was typed; `now` is the clock, in microseconds since the epoch, and `out` takes the data.
+///
+/// Boxed, so that all of it is compiled with the library and not once more with each program and test.
+pub fn execute<'a>(cli: Cli, now: i64, out: Out<'a>) -> BoxFuture<'a, Result<()>> {
+    Box::pin(dispatch(cli, now, out))
+}
+
+async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
+    let project = Project::read(&cli.project, &cli.set)?;
+    let as_of = match &cli.as_of {
+        None => now,
+        Some(text) => parse_instant(text, &land::project_zone(&project)?)
+            .map_err(|error| Error::usage(format!("--as-of: {error}"), "such as 2026-11-01T00:00:00Z"))?,
+    };
+    let quiet = cli.quiet;
+    let say = move |text: &str| {
+        if !quiet {
+            eprintln!("{text}");
+        }
+    };
+    let format = Format::or_default(cli.format);
+    let planning = session(&project.settings, None)?;
+    if let Command::Check = cli.command {
+        let findings = lint::check(&project, &planning).await?;
+        for warning in &findings.warnings {
+            eprintln!("warning: {warning}");
+        }
+        say(&format!("{} queries plan, {} tables have contracts", findings.queries, project.schemas.len()));
+        say("next: meterhouse run");
+        return Ok(());
+    }
+    if let Command::Describe { table } = &cli.command {
+        return describe(&project, &planning, table, format, out).await;
+    }
+    let warehouse = Warehouse::open(&cli.project, &project.settings)?;
+    let context = session(&project.settings, Some(&warehouse))?;
+    match cli.command {
+        Command::Check | Command::Describe { .. } => Ok(()),
+        Command::Land { files, with } => {
+            let with = with.map(|name| landing_query(&project, &name)).transpose()?;
+            warehouse.probe().await?;
+            let mut failed = None;
+            for file in &files {
+                // One unreadable file does not keep the others out; the first error is the command's.
+                match land::land(&project, &warehouse, &context, file, with).await {
+                    Ok(landed) => say(&run::describe_landed(&landed)),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            failed.map_or(Ok(()), Err)?;
+            say("next: meterhouse run");
+            Ok(())
+        }
+        Command::Run { period } => {
+            lint::check(&project, &planning).await?;
+            if let Some(period) = &period {
+                check_period(period)?;
+            }
+            let as_of_text = instant_text(as_of)?;
+            let request = run::Request { as_of, as_of_text, period };
+            let started = std::time::Instant::now();
+            let report = run::run(&project, &warehouse, &context, &request, &say).await?;
+            let seconds = started.elapsed().as_secs_f64();
+            let Some(number) = report.published else {
+                say(&format!("nothing to do: all {} tables are up to date ({seconds:.1} s)", report.skipped));
+                return Ok(());
+            };
+            for (customer, check) in &report.parked {
+                say(&format!("parked: customer {customer}, by check `{check}`"));
+            }
+            for query in project.reports.values() {
+                show(&context, query, as_of, Format::or_default(cli.format), out).await?;
+            }
+            say(&format!(
+                "published as run {number}: {} tables made, {} up to date, {} checks held ({seconds:.1} s)",
+                report.steps.len(),
+                report.skipped,
+                report.checks
+            ));
+            say("next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\"");
+            Ok(())
+        }
+        Command::Status => {
+            let head = run::open(&project, &warehouse, &context, as_of).await?;
+            let Some(head) = head else {
+                say("nothing was published yet");
+                say("next: meterhouse run");
+                return Ok(());
+            };
+            say(&format!("last run {}, as of {}", head.run, head.as_of));
+            for (customer, check) in &head.parked {
+                say(&format!("parked: customer {customer}, by check `{check}`"));
+            }
+            for query in project.status.values() {
+                show(&context, query, as_of, format, out).await?;
+            }
+            say("next: meterhouse run, when usage, prices or contracts have changed");
+            Ok(())
+        }
+        Command::Sql { query, file } => {
+            let text = query_text(query, file)?;
+            run::open(&project, &warehouse, &context, as_of).await?;
+            // Reading is all that a session from outside may do.
+            let options =
+                SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+            let failed = |error: datafusion::error::DataFusionError| {
+                let mistake = plan::planning_mistake(&error, "query");
+                Error::Project(vec![mistake])
+            };
+            let frame = context.sql_with_options(&text, options).await.map_err(failed)?;
+            let instant = ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into()));
+            let frame = if text.contains("$as_of") {
+                frame.with_param_values(vec![("as_of", instant)]).map_err(failed)?
+            } else {
+                frame
+            };
+            let schema = frame.schema().as_arrow().clone();
+            let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, "query"))?;
+            output::write(out, &schema, &rows, format)
+        }
+    }
+}
+
+fn landing_query<'a>(project: &'a Project, name: &str) -> Result<&'a Query> {
+    project.landing.get(name).ok_or_else(|| {
+        let known = project.landing.keys().cloned().collect::<Vec<_>>().join(", ");
+        let hint = if known.is_empty() { "write it".into() } else { format!("there are: {known}") };
+        Error::usage(format!("there is no queries/landing/{name}.sql"), hint)
+    })
+}
+
+fn check_period(period: &str) -> Result<()> {
+    let number = |text: &str| text.parse::<u32>().ok();
+    let is_period = period.split_once('-').is_some_and(|(year, month)| {
+        year.len() == 4 && month.len() == 2 && number(year).is_some() && matches!(number(month), Some(1..=12))
+    });
+    if is_period {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{period}` is no billing period"), "write year and month, such as 2026-10"))
+}
+
+/// RFC 3339 in UTC.
+fn instant_text(instant: i64) -> Result<String> {
+    let stamp = jiff::Timestamp::from_microsecond(instant);
+    Ok(stamp.during(|| "writing the as-of".into())?.to_string())
+}
+
+/// The query, from wherever it was given.
+fn query_text(query: Option<String>, file: Option<PathBuf>) -> Result<String> {
+    match (query.as_deref(), file) {
+        (_, Some(file)) => {
+            std::fs::read_to_string(&file).during(|| format!("reading {}", Path::display(&file)))
+        }
+        (Some("-"), None) => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).during(|| "reading standard input".into())?;
+            Ok(text)
+        }
+        (Some(text), None) => Ok(text.into()),
+        (None, None) => Err(Error::usage(
+            "no query was given",
+            "meterhouse sql \"select ...\", or -f FILE, or - for standard input",
+        )),
+    }
+}
+
+/// Shows the rows of a query under the first line of its comment.
+async fn show(
+    context: &datafusion::prelude::SessionContext,
+    query: &Query,
+    as_of: i64,
+    format: Format,
+    out: Out<'_>,
+) -> Result<()> {
+    let frame =
+        plan::plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let schema = frame.schema().as_arrow().clone();
+    let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
+    let title = crate::schema::header(&query.text);
+    let title = title.first().and_then(|line| line.split_once(": ")).map(|(_, title)| title);
+    if let (Some(title), Format::Table | Format::Markdown) = (title, format) {
+        writeln!(out, "{title}").during(|| "writing rows".into())?;
+    }
+    output::write(out, &schema, &rows, format)
+}
+
+async fn describe(
+    project: &Project,
+    planning: &datafusion::prelude::SessionContext,
+    table: &str,
+    format: Format,
+    out: Out<'_>,
+) -> Result<()> {
+    let columns: Vec<(String, String, String, String)> = match project.schemas.get(table) {
+        Some(schema) => schema
+            .columns
+            .iter()
+            .map(|column| {
+                let null = if column.required { "not null" } else { "" };
+                (column.name.clone(), sql_type(&column.data_type), null.into(), column.comment.clone())
+            })
+            .collect(),
+        None => {
+            let known = || project.schemas.keys().chain(project.queries.keys());
+            if !project.queries.contains_key(table) {
+                let nearest =
+                    known().max_by(|a, b| strsim::jaro(table, a).total_cmp(&strsim::jaro(table, b)));
+                let hint = nearest.map(|nearest| format!("did you mean `{nearest}`?")).unwrap_or_default();
+                return Err(Error::usage(format!("there is no table or view `{table}`"), hint));
+            }
+            lint::check(project, planning).await?;
+            let view = planning.table(table).await.during(|| format!("describing {table}"))?;
+            let fields = view.schema().fields().iter();
+            fields
+                .map(|field| {
+                    let comment = comment_of(project, field.name());
+                    (field.name().clone(), sql_type(field.data_type()), String::new(), comment)
+                })
+                .collect()
+        }
+    };
+    let fields = ["column", "type", "null", "comment"].map(|name| Field::new(name, DataType::Utf8, false));
+    let schema = std::sync::Arc::new(Schema::new(fields.to_vec()));
+    let text = |values: Vec<&str>| -> arrow::array::ArrayRef {
+        std::sync::Arc::new(arrow::array::StringArray::from(values))
+    };
+    let rows = arrow::array::RecordBatch::try_new(
+        schema.clone(),
+        vec![
+            text(columns.iter().map(|column| column.0.as_str()).collect()),
+            text(columns.iter().map(|column| column.1.as_str()).collect()),
+            text(columns.iter().map(|column| column.2.as_str()).collect()),
+            text(columns.iter().map(|column| column.3.as_str()).collect()),
+        ],
+    )
+    .during(|| format!("describing {table}"))?;
+    output::write(out, &schema, &[rows], format)
+}
+
+/// A view's column means what the column of that name means in the tables, where they agree.
+fn comment_of(project: &Project, name: &str) -> String {
+    let mut comments =
+        project.schemas.values().filter_map(|schema| schema.column(name)).map(|column| &column.comment);
+    let first = comments.next().cloned().unwrap_or_default();
+    if comments.all(|comment| *comment == first) { first } else { String::new() }
+}
+
+/// Whether colour may be used on standard error.
+pub fn use_colour() -> bool {
+    std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}

@@ -1,0 +1,234 @@
+//! The settings of a project: `meterhouse.toml`, the environment, and `--set`.
+//!
+//! Precedence is `--set` > `METERHOUSE_*` > `meterhouse.toml` > the defaults below. An unknown key is an error.
+//! Paths may name environment variables, `${NAME}` or `${NAME:-default}`, and are relative to the project.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Mistake, Place, Result, While};
+
+/// The name of the settings file.
+pub const FILE: &str = "meterhouse.toml";
+
+/// The settings that may also come from the environment, as `METERHOUSE_WAREHOUSE_URL`.
+const FROM_ENVIRONMENT: [&str; 4] = ["warehouse.url", "time_zone", "engine.memory_mb", "engine.threads"];
+
+/// Everything `meterhouse.toml` may say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Another project whose schemas and queries are taken where this one has no file for the same table.
+    pub extends: Option<String>,
+    /// The IANA zone of times that are written without an offset.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    /// Where the tables are.
+    #[serde(default)]
+    pub warehouse: WarehouseSettings,
+    /// Folders or globs whose new files every run lands first, by name.
+    #[serde(default)]
+    pub inbox: BTreeMap<String, Inbox>,
+    /// The CSV file of a reference table, where it is not `data/<table>.csv`.
+    #[serde(default)]
+    pub reference: BTreeMap<String, String>,
+    /// What a run may use of the machine.
+    #[serde(default)]
+    pub engine: EngineSettings,
+}
+
+/// Where the tables are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarehouseSettings {
+    /// A directory, or an `s3://`, `gs://` or `az://` URL.
+    #[serde(default = "warehouse_directory")]
+    pub url: String,
+}
+
+/// One source of usage files.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inbox {
+    /// Files, folders or globs.
+    pub files: Vec<String>,
+    /// The query under `queries/landing/` that maps a file of foreign shape to usage records.
+    pub with: Option<String>,
+}
+
+/// What a run may use of the machine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineSettings {
+    /// Memory for sorts, joins and aggregates before they spill to disk, in MiB.
+    #[serde(default = "four_gib")]
+    pub memory_mb: usize,
+    /// Threads; 0 takes one for each core.
+    #[serde(default)]
+    pub threads: usize,
+}
+
+impl Default for WarehouseSettings {
+    fn default() -> Self {
+        Self { url: warehouse_directory() }
+    }
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { memory_mb: four_gib(), threads: 0 }
+    }
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+fn warehouse_directory() -> String {
+    "warehouse".into()
+}
+
+fn four_gib() -> usize {
+    4096
+}
+
+impl Settings {
+    /// Reads the settings of the project in `root`, under `overrides` of the form `key.key=value`.
+    pub fn read(root: &Path, overrides: &[String]) -> Result<Self> {
+        let path = root.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|source| {
+            Error::usage(
+                format!("no project in {}: {FILE}: {source}", root.display()),
+                "name a project with --project DIR",
+            )
+        })?;
+        // The text alone comes first: only there do mistakes have a line and a column.
+        let mistake = |error: toml::de::Error| {
+            let place = match error.span() {
+                Some(span) => place_at(&text, span.start),
+                None => Place { file: FILE.into(), line: 0, column: 0 },
+            };
+            let what = error.message().lines().next().unwrap_or_default().to_string();
+            Error::Project(vec![Mistake { hint: suggestion(&what), place, what }])
+        };
+        toml::from_str::<Self>(&text).map_err(mistake)?;
+        let mut table: toml::Table = toml::from_str(&text).map_err(mistake)?;
+        for key in FROM_ENVIRONMENT {
+            let variable = format!("METERHOUSE_{}", key.replace('.', "_").to_uppercase());
+            if let Ok(value) = std::env::var(&variable) {
+                set(&mut table, key, &value, &variable)?;
+            }
+        }
+        for setting in overrides {
+            let (key, value) = setting.split_once('=').ok_or_else(|| {
+                Error::usage(format!("--set {setting} has no `=`"), "write --set warehouse.url=/tmp/warehouse")
+            })?;
+            set(&mut table, key.trim(), value.trim(), "--set")?;
+        }
+        table.try_into().map_err(|error: toml::de::Error| {
+            let what = error.message().lines().next().unwrap_or_default().to_string();
+            let hint = suggestion(&what);
+            Error::usage(format!("in --set or METERHOUSE_*: {what}"), hint)
+        })
+    }
+}
+
+/// Puts `value` under the dotted `key`; a number or a boolean is taken as such.
+fn set(table: &mut toml::Table, key: &str, value: &str, from: &str) -> Result<()> {
+    let parsed = if value == "true" || value == "false" || value.parse::<i64>().is_ok() {
+        value.parse::<toml::Value>().during(|| format!("reading {from} {key}"))?
+    } else {
+        toml::Value::String(value.into())
+    };
+    let mut parts = key.split('.').collect::<Vec<_>>();
+    let last = parts.pop().unwrap_or_default();
+    let mut inner = table;
+    for part in parts {
+        inner = inner
+            .entry(part)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| Error::usage(format!("{from}: `{key}` is not a setting"), ""))?;
+    }
+    inner.insert(last.into(), parsed);
+    Ok(())
+}
+
+/// `did you mean `warehouse`?` for an unknown key, from the expected ones that the message lists.
+fn suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(given) = quoted.next().filter(|_| message.starts_with("unknown field")) else {
+        return String::new();
+    };
+    let nearest = quoted.max_by(|a, b| strsim::jaro(given, a).total_cmp(&strsim::jaro(given, b)));
+    nearest.map_or_else(String::new, |name| format!("did you mean `{name}`?"))
+}
+
+/// The place of a byte offset in the settings file.
+fn place_at(text: &str, offset: usize) -> Place {
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() as u64 + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() as u64 + 1;
+    Place { file: FILE.into(), line, column }
+}
+
+/// Fills `${NAME}` and `${NAME:-default}` from the environment; an unset name without a default is an error.
+pub fn expand(text: &str) -> Result<String> {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (inside, behind) = after
+            .split_once('}')
+            .ok_or_else(|| Error::usage(format!("`{text}` has `${{` without `}}`"), "close the brace"))?;
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+        let value = value.or_else(|| default.map(String::from)).ok_or_else(|| {
+            Error::usage(
+                format!("the environment variable {name}, named in {FILE}, is not set"),
+                format!("export {name}=..., or write ${{{name}:-default}}"),
+            )
+        })?;
+        expanded.push_str(before);
+        expanded.push_str(&value);
+        rest = behind;
+    }
+    Ok(expanded + rest)
+}
+
+/// A path of the settings: variables filled in, relative to the project.
+pub fn path(root: &Path, text: &str) -> Result<PathBuf> {
+    Ok(root.join(expand(text)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_stands_in_for_an_unset_variable() {
+        assert_eq!(expand("${METERHOUSE_NOT_SET:-a/b}/c").unwrap(), "a/b/c");
+        assert!(expand("${METERHOUSE_NOT_SET}/c").unwrap_err().to_string().contains("METERHOUSE_NOT_SET"));
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_place_and_the_nearest_key() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "time_zone = \"UTC\"\n[warehose]\nurl = \"w\"\n").unwrap();
+        let Error::Project(mistakes) = Settings::read(folder.path(), &[]).unwrap_err() else { panic!() };
+        assert_eq!(mistakes[0].place.to_string(), "meterhouse.toml:2:2");
+        assert_eq!(mistakes[0].hint, "did you mean `warehouse`?");
+    }
+
+    #[test]
+    fn set_wins_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "[engine]\nthreads = 1\n").unwrap();
+        let settings = Settings::read(folder.path(), &["engine.threads=2".into()]).unwrap();
+        assert_eq!(settings.engine.threads, 2);
+    }
+}

@@ -1,0 +1,300 @@
+//! Writes the data files of a table: zstd Parquet, one file for each partition value, under the table's contract.
+//!
+//! What always holds: a row that breaks the contract (a null, a CHECK, a decimal out of range) is never written; the
+//! hash of a table depends on its rows and not on their order, batching or files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{cast, take_record_batch};
+use arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
+use arrow::row::{RowConverter, SortField};
+use arrow::util::display::array_value_to_string;
+use datafusion::common::{DFSchema, ToDFSchema};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::prelude::SessionContext;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use parquet::arrow::AsyncArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::error::{Error, Place, Result, While};
+use crate::schema::TableSchema;
+use crate::warehouse::{DataFile, Warehouse};
+
+/// Open files hold at most this many bytes of rows not yet written; the largest is flushed beyond.
+const BUFFER_BYTES: usize = 256 << 20;
+
+struct OpenFile {
+    path: String,
+    hash: u128,
+    writer: AsyncArrowWriter<BufWriter>,
+    partition: BTreeMap<String, String>,
+}
+
+/// Writes one table; `stem` names its files.
+pub struct TableWriter {
+    warehouse: Warehouse,
+    schema: TableSchema,
+    stored: SchemaRef,
+    arrow: SchemaRef,
+    checks: Vec<(Arc<dyn PhysicalExpr>, String, Place)>,
+    converter: RowConverter,
+    stem: String,
+    open: BTreeMap<Vec<String>, OpenFile>,
+}
+
+impl TableWriter {
+    /// A writer for the table of that contract.
+    pub fn new(
+        context: &SessionContext,
+        warehouse: &Warehouse,
+        schema: &TableSchema,
+        stem: String,
+    ) -> Result<Self> {
+        let arrow = schema.arrow();
+        let columns = arrow.clone().to_dfschema().during(|| format!("reading {}", schema.file))?;
+        let mut checks = Vec::new();
+        for check in &schema.checks {
+            checks.push((
+                physical_check(context, &columns, &check.expression, &check.place)?,
+                check.expression.clone(),
+                check.place.clone(),
+            ));
+        }
+        let fields = arrow.fields().iter().map(|field| SortField::new(field.data_type().clone()));
+        let converter = RowConverter::new(fields.collect()).during(|| format!("hashing {}", schema.name))?;
+        Ok(Self {
+            warehouse: warehouse.clone(),
+            stored: schema.stored(),
+            schema: schema.clone(),
+            arrow,
+            checks,
+            converter,
+            stem,
+            open: BTreeMap::new(),
+        })
+    }
+
+    /// Writes the rows of a batch whose columns stand in the contract's order and are named by it.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = self.conform(batch)?;
+        self.check(&batch)?;
+        let stored: Vec<usize> = (0..self.stored.fields().len()).collect();
+        for (values, indices) in self.partition(&batch)? {
+            let part = match indices {
+                Some(indices) => take_record_batch(&batch, &UInt32Array::from(indices)),
+                None => Ok(batch.clone()),
+            };
+            let part = part.during(|| self.working())?;
+            let rows = self.converter.convert_columns(part.columns()).during(|| self.working())?;
+            let part = part.project(&stored).during(|| self.working())?;
+            let file = match self.open.entry(values.clone()) {
+                std::collections::btree_map::Entry::Occupied(file) => file.into_mut(),
+                std::collections::btree_map::Entry::Vacant(slot) => {
+                    let file = open_file(&self.warehouse, &self.schema, &self.stored, &self.stem, &values)?;
+                    slot.insert(file)
+                }
+            };
+            for row in &rows {
+                file.hash = file.hash.wrapping_add(xxh3_128(row.as_ref()));
+            }
+            file.writer.write(&part).await.during(|| format!("writing {}", self.schema.name))?;
+        }
+        self.flush_largest().await
+    }
+
+    /// Writes what is buffered, so that many partitions need no more memory than few.
+    async fn flush_largest(&mut self) -> Result<()> {
+        let buffered: usize = self.open.values().map(|file| file.writer.in_progress_size()).sum();
+        if buffered > BUFFER_BYTES
+            && let Some(file) = self.open.values_mut().max_by_key(|file| file.writer.in_progress_size())
+        {
+            file.writer.flush().await.during(|| format!("writing {}", file.path))?;
+        }
+        Ok(())
+    }
+
+    fn working(&self) -> String {
+        format!("writing {}", self.schema.name)
+    }
+
+    /// The batch in the contract's order and types.
+    fn conform(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.arrow.fields().len());
+        for field in self.arrow.fields() {
+            let column = batch.column_by_name(field.name()).ok_or_else(|| {
+                Error::data(format!("`{}` got no column `{}`", self.schema.name, field.name()), "")
+            })?;
+            let given = column;
+            let column = cast(given, field.data_type()).during(|| self.working())?;
+            if is_shortened(given, &column).during(|| self.working())? {
+                let what = format!("`{}` in `{}` has parts of a microsecond", field.name(), self.schema.name);
+                return Err(Error::data(what, "cut them off in the query: date_trunc('microsecond', ...)"));
+            }
+            if !field.is_nullable() && column.null_count() > 0 {
+                let row = (0..column.len()).find(|row| column.is_null(*row)).unwrap_or(0);
+                let what = format!("`{}` is null in a row of `{}`", field.name(), self.schema.name);
+                let place = self.schema.column(field.name()).map(|column| column.place.clone());
+                return Err(Error::Data { what, place, hint: self.row_text(batch, row) });
+            }
+            if let DataType::Decimal128(precision, _) = field.data_type() {
+                // Arithmetic can leave a value of more digits than its type declares.
+                column.as_primitive::<Decimal128Type>().validate_decimal_precision(*precision).map_err(
+                    |error| {
+                        let what = format!("`{}` in `{}` overflows: {error}", field.name(), self.schema.name);
+                        Error::data(what, "amounts and quantities have at most 38 digits")
+                    },
+                )?;
+            }
+            columns.push(column);
+        }
+        RecordBatch::try_new(self.arrow.clone(), columns).during(|| self.working())
+    }
+
+    fn check(&self, batch: &RecordBatch) -> Result<()> {
+        for (check, text, place) in &self.checks {
+            let result = check
+                .evaluate(batch)
+                .and_then(|value| value.into_array(batch.num_rows()))
+                .during(|| format!("checking {text}"))?;
+            // As in SQL, a CHECK that is null holds.
+            let held: &BooleanArray = result.as_boolean();
+            let broken = (0..held.len()).find(|row| held.is_valid(*row) && !held.value(*row));
+            if let Some(row) = broken {
+                let what = format!("a row of `{}` breaks CHECK ({text})", self.schema.name);
+                return Err(Error::Data { what, place: Some(place.clone()), hint: self.row_text(batch, row) });
+            }
+        }
+        Ok(())
+    }
+
+    /// The key and the values of one row, for the person who has to find it.
+    fn row_text(&self, batch: &RecordBatch, row: usize) -> String {
+        let schema = batch.schema();
+        let texts = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+            let value = array_value_to_string(column, row).unwrap_or_default();
+            format!("{} {}", field.name(), if column.is_null(row) { "null" } else { &value })
+        });
+        format!("the row is: {}", texts.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The rows of each partition value; no list where all rows have one value.
+    #[allow(clippy::type_complexity, reason = "a name for it would say no more")]
+    fn partition(&self, batch: &RecordBatch) -> Result<BTreeMap<Vec<String>, Option<Vec<u32>>>> {
+        let names = &self.schema.partition_by;
+        if names.is_empty() {
+            return Ok(BTreeMap::from([(Vec::new(), None)]));
+        }
+        let mut columns = Vec::new();
+        for name in names {
+            let column = batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
+            columns.push(cast(column, &DataType::Utf8).during(|| self.working())?);
+        }
+        let columns: Vec<_> = columns.iter().map(|column| column.as_string::<i32>()).collect();
+        let mut parts: BTreeMap<Vec<String>, Option<Vec<u32>>> = BTreeMap::new();
+        for row in 0..batch.num_rows() {
+            let same_as_before =
+                row > 0 && columns.iter().all(|column| column.value(row) == column.value(row - 1));
+            if same_as_before
+                && parts.len() == 1
+                && let Some(indices) = parts.values_mut().next().and_then(Option::as_mut)
+            {
+                indices.push(row as u32);
+                continue;
+            }
+            let values: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+            for value in &values {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                if value.is_empty() || !value.chars().all(plain) {
+                    let what = format!("`{value}` cannot name a partition of `{}`", self.schema.name);
+                    return Err(Error::data(what, "partition by a date or a period"));
+                }
+            }
+            parts.entry(values).or_default().get_or_insert_with(Vec::new).push(row as u32);
+        }
+        if parts.len() == 1 {
+            parts.values_mut().for_each(|indices| *indices = None);
+        }
+        Ok(parts)
+    }
+
+    /// Closes the files and returns them, ordered by path.
+    pub async fn finish(self) -> Result<Vec<DataFile>> {
+        let mut files = Vec::new();
+        for file in self.open.into_values() {
+            let OpenFile { path, hash, mut writer, partition } = file;
+            let footer = writer.finish().await.during(|| format!("writing {path}"))?;
+            files.push(DataFile {
+                path,
+                size: writer.bytes_written() as u64,
+                rows: footer.file_metadata().num_rows().unsigned_abs(),
+                hash: format!("{hash:032x}"),
+                partition,
+            });
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// Whether casting a timestamp to microseconds lost something.
+fn is_shortened(given: &ArrayRef, column: &ArrayRef) -> Result<bool, arrow::error::ArrowError> {
+    match (given.data_type(), column.data_type()) {
+        (given_type @ DataType::Timestamp(unit, _), DataType::Timestamp(kept, _)) if unit != kept => {
+            Ok(cast(column, given_type)?.to_data() != given.to_data())
+        }
+        _ => Ok(false),
+    }
+}
+
+fn open_file(
+    warehouse: &Warehouse,
+    schema: &TableSchema,
+    stored: &SchemaRef,
+    stem: &str,
+    values: &[String],
+) -> Result<OpenFile> {
+    let partition: BTreeMap<_, _> = schema.partition_by.iter().cloned().zip(values.iter().cloned()).collect();
+    let folders: String =
+        schema.partition_by.iter().zip(values).map(|(name, value)| format!("{name}={value}/")).collect();
+    let path = format!("{folders}{stem}.parquet");
+    let object = BufWriter::new(
+        warehouse.store().clone(),
+        Path::from(format!("{}/{path}", schema.name)),
+    );
+    // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
+    let sequence = ColumnPath::from("landing_sequence");
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).during(|| "choosing zstd".into())?))
+        .set_column_dictionary_enabled(sequence.clone(), false)
+        .set_column_encoding(sequence, Encoding::DELTA_BINARY_PACKED)
+        .build();
+    let writer = AsyncArrowWriter::try_new(object, stored.clone(), Some(properties))
+        .during(|| format!("opening {path}"))?;
+    Ok(OpenFile { path, hash: 0, writer, partition })
+}
+
+/// A CHECK as something that can be evaluated on rows.
+pub fn physical_check(
+    context: &SessionContext,
+    columns: &DFSchema,
+    text: &str,
+    place: &Place,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    context
+        .parse_sql_expr(text, columns)
+        .and_then(|expression| context.create_physical_expr(expression, columns))
+        .map_err(|error| Error::Data {
+            what: format!("CHECK ({text}) does not plan: {}", error.strip_backtrace()),
+            place: Some(place.clone()),
+            hint: "a CHECK is a boolean over the table's own columns".into(),
+        })
+}

@@ -1,0 +1,137 @@
+//! What can go wrong, one variant for each thing the reader can do about it.
+//!
+//! An error is shown once, by `main`, as *what* (`Display`), *where* (`place`) and *what next* (`hint`).
+//! This module knows no sibling, so every module can use it.
+
+use std::fmt;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A place in a file of the project: path as the user knows it, line and column from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, relative to the project where possible.
+    pub file: String,
+    /// The line, from 1; 0 where only the file is known.
+    pub line: u64,
+    /// The column, from 1; 0 where only the line is known.
+    pub column: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.line, self.column) {
+            (0, _) => write!(out, "{}", self.file),
+            (line, 0) => write!(out, "{}:{line}", self.file),
+            (line, column) => write!(out, "{}:{line}:{column}", self.file),
+        }
+    }
+}
+
+/// One mistake in a project: what is wrong, where, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mistake {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong, without a full stop.
+    pub what: String,
+    /// What to do about it; empty where there is nothing to add.
+    pub hint: String,
+}
+
+/// Everything that can stop a command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The project's files need a person: every mistake found, in order of place.
+    #[error("{} in the project", count(.0.len(), "mistake"))]
+    Project(Vec<Mistake>),
+
+    /// Data or a query's result breaks a rule; what was published before is unchanged.
+    #[error("{what}")]
+    Data {
+        /// What is wrong.
+        what: String,
+        /// Where the rule stands, if it stands in a file.
+        place: Option<Place>,
+        /// What to do about it.
+        hint: String,
+    },
+
+    /// The command line or the settings ask for something that cannot be.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        hint: String,
+    },
+
+    /// Somebody else published first; the same command may be typed again.
+    #[error("{what}")]
+    Busy {
+        /// Who was first.
+        what: String,
+    },
+
+    /// Stopped by the user; nothing was published.
+    #[error("stopping, nothing published")]
+    Interrupted,
+
+    /// A file, object store or library failed; `what` says during which work.
+    #[error("{what}: {source}")]
+    Machine {
+        /// What was being done.
+        what: String,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// `3 mistakes`, `1 mistake`.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+impl Error {
+    /// A mistake in data, with what to do next.
+    pub fn data(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Data { what: what.into(), place: None, hint: hint.into() }
+    }
+
+    /// A mistake in the command line or settings, with what to do next.
+    pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), hint: hint.into() }
+    }
+
+    /// The exit status of the process: 1 needs a person, 2 usage or machine, 75 try again, 130 interrupted.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Project(_) | Self::Data { .. } => 1,
+            Self::Usage { .. } | Self::Machine { .. } => 2,
+            Self::Busy { .. } => 75,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What the reader may do next; empty where the message says it all.
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Data { hint, .. } | Self::Usage { hint, .. } => hint,
+            Self::Busy { .. } => "type the same command again; it goes on from what was published",
+            _ => "",
+        }
+    }
+}
+
+/// Says what was being done when a foreign error came up.
+pub trait While<T> {
+    /// Wraps the error as [`Error::Machine`]; `what` is a gerund, such as "reading data/price.csv".
+    fn during(self, what: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> While<T> for std::result::Result<T, E> {
+    fn during(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::Machine { what: what(), source: source.into() })
+    }
+}

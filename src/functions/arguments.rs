@@ -1,0 +1,195 @@
+//! The arguments of a scalar function: which types it takes, and their values row by row.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringViewArray};
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+
+/// Decimals of money and quantities.
+pub(super) const MONEY_PRECISION: u8 = 38;
+/// Decimal places of money and quantities.
+pub(super) const MONEY_SCALE: i8 = 12;
+
+/// The type of money and quantities: `decimal(38, 12)`.
+pub(super) const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
+
+/// The type of an instant: microseconds, UTC.
+pub(super) fn instant_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
+}
+
+/// What an argument has to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// Any text type; read as `Utf8View`.
+    Text,
+    /// Any timestamp, one without zone being UTC; read as [`instant_type`].
+    Instant,
+    /// A date; read as `Date32`.
+    Date,
+    /// Any integer; read as `Int32`.
+    WholeNumber,
+    /// Any decimal or integer; read as `Decimal128` or `Decimal256` of its own scale.
+    Decimal,
+    /// Any decimal or integer; read as `decimal(38, 12)`.
+    Money,
+}
+
+impl Kind {
+    /// The type that values of type `found` are read as, if it is of this kind.
+    fn coerced(self, found: &DataType) -> Option<DataType> {
+        use DataType::{
+            Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Int32, Null, Timestamp, Utf8View,
+        };
+        match (self, found) {
+            (kind, DataType::Dictionary(_, value)) => kind.coerced(value),
+            (Self::Text, DataType::Utf8 | DataType::LargeUtf8 | Utf8View | Null) => Some(Utf8View),
+            (Self::Instant, Timestamp(..) | Null) => Some(instant_type()),
+            (Self::Date, Date32 | Date64 | Null) => Some(Date32),
+            (Self::WholeNumber, found) if found.is_integer() || *found == Null => Some(Int32),
+            (Self::Decimal, Decimal32(precision, scale) | Decimal64(precision, scale)) => {
+                Some(Decimal128(*precision, *scale))
+            }
+            (Self::Decimal, Decimal128(..) | Decimal256(..)) => Some(found.clone()),
+            (Self::Decimal, found) if found.is_integer() => Some(Decimal128(20, 0)),
+            (Self::Decimal, Null) => Some(MONEY),
+            (Self::Money, found) if Self::Decimal.coerced(found).is_some() => Some(MONEY),
+            _ => None,
+        }
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Instant => "a timestamp",
+            Self::Date => "a date",
+            Self::WholeNumber => "a whole number",
+            Self::Decimal | Self::Money => "a decimal",
+        }
+    }
+}
+
+/// The types that the arguments are to be cast to before the function sees them.
+///
+/// # Errors
+/// A plan error that names the function and the argument, where the number or a type does not fit.
+pub(super) fn coerce(function: &str, wanted: &[(&str, Kind)], found: &[DataType]) -> Result<Vec<DataType>> {
+    if wanted.len() != found.len() {
+        let names: Vec<_> = wanted.iter().map(|(name, _)| *name).collect();
+        return plan_err!(
+            "{function} takes {} arguments, not {}: {}",
+            wanted.len(),
+            found.len(),
+            names.join(", ")
+        );
+    }
+    let coerced = wanted.iter().zip(found).map(|((name, kind), found)| match kind.coerced(found) {
+        Some(coerced) => Ok(coerced),
+        None => plan_err!("{function}: `{name}` must be {}, not {found}; cast it", kind.expected()),
+    });
+    coerced.collect()
+}
+
+/// The arguments of one call, over a batch of rows. Where all of them are literals there is one row.
+pub(super) struct Arguments {
+    function: &'static str,
+    columns: Vec<Column<ArrayRef>>,
+    rows: usize,
+    constant: bool,
+}
+
+/// The values of one argument; those of a literal are stored once.
+#[derive(Clone)]
+pub(super) struct Column<A> {
+    values: A,
+    constant: bool,
+}
+
+impl<A: Array> Column<A> {
+    /// Where the value of a row is stored; `None` for null.
+    fn index(&self, row: usize) -> Option<usize> {
+        let index = if self.constant { 0 } else { row };
+        self.values.is_valid(index).then_some(index)
+    }
+}
+
+impl Column<StringViewArray> {
+    /// The text in a row.
+    pub(super) fn get(&self, row: usize) -> Option<&str> {
+        self.index(row).map(|index| self.values.value(index))
+    }
+}
+
+impl<T: ArrowPrimitiveType> Column<PrimitiveArray<T>> {
+    /// The number in a row.
+    pub(super) fn get(&self, row: usize) -> Option<T::Native> {
+        self.index(row).map(|index| self.values.value(index))
+    }
+}
+
+impl Arguments {
+    /// The arguments of a call.
+    pub(super) fn new(function: &'static str, args: &ScalarFunctionArgs) -> Result<Self> {
+        let mut columns = Vec::with_capacity(args.args.len());
+        for value in &args.args {
+            columns.push(match value {
+                ColumnarValue::Array(values) => Column { values: Arc::clone(values), constant: false },
+                ColumnarValue::Scalar(value) => Column { values: value.to_array()?, constant: true },
+            });
+        }
+        let constant = columns.iter().all(|column| column.constant);
+        let rows = if constant { 1 } else { args.number_rows };
+        Ok(Self { function, columns, rows, constant })
+    }
+
+    /// How many rows to compute.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The type of an argument.
+    pub(super) fn data_type(&self, position: usize) -> Option<&DataType> {
+        self.columns.get(position).map(|column| column.values.data_type())
+    }
+
+    /// An argument of [`Kind::Text`].
+    pub(super) fn texts(&self, position: usize) -> Result<Column<StringViewArray>> {
+        self.column(position, |values| values.as_string_view_opt().cloned())
+    }
+
+    /// An argument stored as this primitive type.
+    pub(super) fn numbers<T: ArrowPrimitiveType>(
+        &self,
+        position: usize,
+    ) -> Result<Column<PrimitiveArray<T>>> {
+        self.column(position, |values| values.as_primitive_opt::<T>().cloned())
+    }
+
+    fn column<A>(&self, position: usize, read: impl Fn(&ArrayRef) -> Option<A>) -> Result<Column<A>> {
+        let column = self.columns.get(position);
+        match column
+            .and_then(|column| Some(Column { values: read(&column.values)?, constant: column.constant }))
+        {
+            Some(column) => Ok(column),
+            None => {
+                exec_err!("{}: argument {} has not the type it was planned with", self.function, position + 1)
+            }
+        }
+    }
+
+    /// The result: one value for all rows where all arguments are literals.
+    pub(super) fn finish(&self, values: ArrayRef) -> Result<ColumnarValue> {
+        if self.constant {
+            ScalarValue::try_from_array(&values, 0).map(ColumnarValue::Scalar)
+        } else {
+            Ok(ColumnarValue::Array(values))
+        }
+    }
+}
+
+/// An error at run time, with the name of the function in front.
+pub(super) fn failed(function: &str, what: impl std::fmt::Display) -> DataFusionError {
+    DataFusionError::Execution(format!("{function}: {what}"))
+}

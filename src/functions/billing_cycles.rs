@@ -1,0 +1,237 @@
+//! `billing_cycles`: the cycles of a contract, as a list to be unnested.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Int64Array, ListArray, StringViewBuilder, StructArray, TimestampMicrosecondArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Date32Type, Field, Fields, TimestampMicrosecondType};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::arguments::{Arguments, Kind, coerce, failed, instant_type};
+use crate::cycle::{Cycle, CycleCalendar, LocalDate, TimeError, ZoneLookup, billing_period};
+
+const NAME: &str = "billing_cycles";
+
+const PARAMETERS: [(&str, Kind); 6] = [
+    ("cycle_interval", Kind::Text),
+    ("cycle_anchor", Kind::Date),
+    ("time_zone", Kind::Text),
+    ("valid_from", Kind::Instant),
+    ("valid_to", Kind::Instant),
+    ("until", Kind::Instant),
+];
+
+/// `billing_cycles(cycle_interval varchar, cycle_anchor date, time_zone varchar, valid_from timestamptz, valid_to
+/// timestamptz, until timestamptz)`: the billing cycles of a contract that begin at or before `until`.
+///
+/// One list a row, in order of time, of structs `cycle_number bigint` (0 holds `valid_from`), `cycle_start`,
+/// `cycle_end` (cut to the contract's validity), `full_start`, `full_end` (uncut, for proration) `timestamptz`, and
+/// `billing_period varchar`. The rules are [`CycleCalendar`]'s. The interval is `week`, `month`, `quarter` or `year`;
+/// a null `cycle_anchor` follows the calendar, a null `valid_to` is open. Any other null is an error, since a contract
+/// without cycles would lose its usage; so are an unknown interval or zone.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct BillingCycles {
+    signature: Signature,
+}
+
+impl BillingCycles {
+    pub(super) fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+/// The fields of a cycle, in their order.
+fn cycle_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("cycle_number", DataType::Int64, false),
+        Field::new("cycle_start", instant_type(), false),
+        Field::new("cycle_end", instant_type(), false),
+        Field::new("full_start", instant_type(), false),
+        Field::new("full_end", instant_type(), false),
+        Field::new("billing_period", DataType::Utf8View, false),
+    ])
+}
+
+/// The cycles of all rows, column by column.
+#[derive(Default)]
+struct CycleColumns {
+    numbers: Vec<i64>,
+    /// `cycle_start`, `cycle_end`, `full_start`, `full_end`.
+    times: [Vec<i64>; 4],
+    periods: StringViewBuilder,
+    /// How many cycles each row has.
+    lengths: Vec<usize>,
+}
+
+impl CycleColumns {
+    fn push(&mut self, cycle: Cycle, period: &str) {
+        self.numbers.push(cycle.number);
+        let times = [cycle.cycle_start, cycle.cycle_end, cycle.full_start, cycle.full_end];
+        for (column, time) in self.times.iter_mut().zip(times) {
+            column.push(time);
+        }
+        self.periods.append_value(period);
+    }
+
+    fn push_contract(
+        &mut self,
+        calendar: &CycleCalendar,
+        from: i64,
+        to: Option<i64>,
+        until: i64,
+    ) -> Result<(), TimeError> {
+        let before = self.numbers.len();
+        // A cycle that begins at `until` is the one that holds it.
+        for cycle in calendar.cycles(from, to, from, until.saturating_add(1))? {
+            let cycle = cycle?;
+            self.push(cycle, &billing_period(cycle.cycle_end, calendar.zone())?);
+        }
+        self.lengths.push(self.numbers.len() - before);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<ListArray> {
+        let times = self.times.map(|column| {
+            let column = TimestampMicrosecondArray::from(column).with_timezone("UTC");
+            Arc::new(column) as ArrayRef
+        });
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(self.numbers))];
+        columns.extend(times);
+        columns.push(Arc::new(self.periods.finish()));
+        let cycles = StructArray::try_new(cycle_fields(), columns, None)?;
+        let item = Arc::new(Field::new_list_field(DataType::Struct(cycle_fields()), true));
+        Ok(ListArray::try_new(item, OffsetBuffer::from_lengths(self.lengths), Arc::new(cycles), None)?)
+    }
+}
+
+impl ScalarUDFImpl for BillingCycles {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
+        coerce(NAME, &PARAMETERS, found)
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::new_list(DataType::Struct(cycle_fields()), true))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arguments = Arguments::new(NAME, &args)?;
+        let intervals = arguments.texts(0)?;
+        let anchors = arguments.numbers::<Date32Type>(1)?;
+        let zone_names = arguments.texts(2)?;
+        let valid_from = arguments.numbers::<TimestampMicrosecondType>(3)?;
+        let valid_to = arguments.numbers::<TimestampMicrosecondType>(4)?;
+        let until = arguments.numbers::<TimestampMicrosecondType>(5)?;
+
+        let mut columns = CycleColumns::default();
+        let mut zones = ZoneLookup::default();
+        for row in 0..arguments.rows() {
+            let interval = intervals.get(row).ok_or_else(|| null("cycle_interval"))?;
+            let zone = zone_names.get(row).ok_or_else(|| null("time_zone"))?;
+            let from = valid_from.get(row).ok_or_else(|| null("valid_from"))?;
+            let until = until.get(row).ok_or_else(|| null("until"))?;
+            let anchor = anchors.get(row).map(LocalDate::from_days);
+            let cycles = interval.parse().and_then(|interval| {
+                let calendar = CycleCalendar::new(interval, anchor, zones.get(zone)?.clone());
+                columns.push_contract(&calendar, from, valid_to.get(row), until)
+            });
+            cycles.map_err(|error| failed(NAME, error))?;
+            if i32::try_from(columns.numbers.len()).is_err() {
+                return Err(failed(NAME, "more than 2,147,483,647 cycles in one batch of contracts"));
+            }
+        }
+        arguments.finish(Arc::new(columns.finish()?))
+    }
+}
+
+fn null(parameter: &str) -> DataFusionError {
+    failed(NAME, format_args!("`{parameter}` is null; a contract without cycles would lose its usage"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::tests::{rows, value};
+
+    #[test]
+    fn cycles_of_contracts() {
+        let sql = "
+            select
+                contract_id,
+                cycle['cycle_number'],
+                cycle['cycle_start'],
+                cycle['cycle_end'],
+                cycle['full_end'],
+                cycle['billing_period']
+            from (
+                select
+                    contract_id,
+                    unnest(billing_cycles(
+                        cycle_interval, cycle_anchor, time_zone, valid_from, valid_to,
+                        '2025-01-30T23:00:00Z'::timestamptz
+                    )) as cycle
+                from (values
+                    (1, 'month', '2024-10-31'::date, 'Europe/Berlin', '2024-12-01T00:00:00Z'::timestamptz, null),
+                    (2, 'year', null, 'UTC', '2024-10-01'::timestamptz, '2024-11-01'::timestamptz),
+                    (3, 'week', null, 'UTC', '2024-10-01'::timestamptz, '2024-10-01'::timestamptz),
+                    (4, 'week', null, 'UTC', '2025-02-01'::timestamptz, null)
+                ) as contract(contract_id, cycle_interval, cycle_anchor, time_zone, valid_from, valid_to)
+            ) as contract_cycle
+            order by contract_id, cycle['cycle_start']";
+        assert_eq!(
+            rows(sql).unwrap(),
+            [
+                "1 0 2024-12-01T00:00:00Z 2024-12-30T23:00:00Z 2024-12-30T23:00:00Z 2024-12",
+                "1 1 2024-12-30T23:00:00Z 2025-01-30T23:00:00Z 2025-01-30T23:00:00Z 2025-01",
+                "1 2 2025-01-30T23:00:00Z 2025-02-27T23:00:00Z 2025-02-27T23:00:00Z 2025-02",
+                "2 0 2024-10-01T00:00:00Z 2024-11-01T00:00:00Z 2025-01-01T00:00:00Z 2024-10",
+            ]
+        );
+    }
+
+    #[test]
+    fn from_a_table() {
+        let context = crate::functions::tests::session();
+        let run = |sql: &str| crate::functions::tests::rows_in(&context, sql).unwrap();
+        run("create table contract (contract_id varchar, cycle_interval varchar, cycle_anchor date, time_zone varchar,
+                valid_from timestamptz, valid_to timestamptz) as values
+            ('a', 'month', null, 'Asia/Tokyo', '2024-01-15'::timestamptz, null),
+            ('b', 'quarter', null, 'UTC', '2024-01-15'::timestamptz, null)");
+        let sql = "select contract_id, cycle['cycle_start'] from (select contract_id, unnest(billing_cycles(
+                cycle_interval, cycle_anchor, time_zone, valid_from, valid_to, '2024-02-10'::timestamptz)) as cycle
+                from contract) as contract_cycle order by contract_id, cycle['cycle_number']";
+        assert_eq!(run(sql), ["a 2024-01-15T00:00:00Z", "a 2024-01-31T15:00:00Z", "b 2024-01-15T00:00:00Z"]);
+    }
+
+    #[test]
+    fn refused() {
+        let call = |interval: &str, zone: &str, from: &str| {
+            value(&format!(
+                "billing_cycles({interval}, null, {zone}, {from}, null, '2025-01-01'::timestamptz)"
+            ))
+        };
+        let from = "'2024-01-01'::timestamptz";
+        for (result, message) in [
+            (call("'fortnight'", "'UTC'", from), "billing_cycles: unknown cycle interval `fortnight`"),
+            (call("'month'", "'Mars'", from), "billing_cycles: unknown time zone `Mars`"),
+            (call("'month'", "null", from), "billing_cycles: `time_zone` is null"),
+            (call("'month'", "'UTC'", "null"), "billing_cycles: `valid_from` is null"),
+            (
+                call("'month'", "'UTC'", "'2024-01-01'"),
+                "billing_cycles: `valid_from` must be a timestamp, not Utf8",
+            ),
+        ] {
+            let error = result.unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

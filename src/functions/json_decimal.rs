@@ -1,0 +1,167 @@
+//! `json_decimal`: a number out of a JSON object, exactly as written. Also the field lookup that `json_text` shares.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::Decimal128Array;
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce};
+use crate::decimal::parse_decimal;
+
+const NAME: &str = "json_decimal";
+
+/// `json_decimal(json varchar, field varchar)`: a top-level field of a JSON object, as `decimal(38, 12)`.
+///
+/// The field is a JSON number or a string that holds one, `1.5`, `"1.5"`, `15e-1`; it never goes through a double. Null
+/// where the text is null or no JSON object, the field is absent, null or no number, or where the number does not
+/// fit `decimal(38, 12)` exactly. Names match exactly; of several fields of one name the last counts.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct JsonDecimal {
+    signature: Signature,
+}
+
+impl JsonDecimal {
+    pub(super) fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+/// The value of a top-level field as it is written in a JSON object; `None` where there is no such field or object.
+pub(super) fn json_field<'a>(json: &'a str, field: &str) -> Option<&'a str> {
+    struct Field<'f>(&'f str);
+
+    impl<'de> Visitor<'de> for Field<'_> {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(Name(name)) = map.next_key()? {
+                if name == self.0 {
+                    found = Some(map.next_value()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    /// A field's name; it is copied only where it has escapes.
+    #[derive(serde::Deserialize)]
+    struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let found = reader.deserialize_map(Field(field)).ok()?;
+    reader.end().ok()?;
+    found.map(RawValue::get)
+}
+
+/// The text that a JSON string stands for; `None` where the JSON value is no string.
+pub(super) fn json_string(value: &str) -> Option<Cow<'_, str>> {
+    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(value).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+fn decimal_of(value: &str) -> Option<i128> {
+    match json_string(value) {
+        Some(text) => parse_decimal(&text, MONEY_PRECISION, MONEY_SCALE).ok(),
+        None => parse_decimal(value, MONEY_PRECISION, MONEY_SCALE).ok(),
+    }
+}
+
+impl ScalarUDFImpl for JsonDecimal {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
+        coerce(NAME, &[("json", Kind::Text), ("field", Kind::Text)], found)
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(MONEY)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arguments = Arguments::new(NAME, &args)?;
+        let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
+        let decimal = |row| decimal_of(json_field(jsons.get(row)?, fields.get(row)?)?);
+        let decimals: Decimal128Array = (0..arguments.rows()).map(decimal).collect();
+        arguments.finish(Arc::new(decimals.with_data_type(MONEY)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::tests::{rows, value};
+
+    fn decimal(json: &str, field: &str) -> String {
+        value(&format!("json_decimal('{json}', '{field}')")).unwrap()
+    }
+
+    #[test]
+    fn numbers() {
+        for (json, number) in [
+            (r#"{"a": 1.5}"#, "1.500000000000"),
+            (r#"{"b": {"a": 2}, "a": -15e-1}"#, "-1.500000000000"),
+            (r#"{"a": "0.1"}"#, "0.100000000000"),
+            (r#"{"\u0061": 7}"#, "7.000000000000"),
+            (r#"{"a": "\u0037"}"#, "7.000000000000"),
+            (r#"{"a": 12345678901234567890123456.123456789012}"#, "12345678901234567890123456.123456789012"),
+            (r#"{"a": 9007199254740993}"#, "9007199254740993.000000000000"),
+            (r#"{"a": 0.1000000000000000}"#, "0.100000000000"),
+            (r#"{"a": 1, "a": 2}"#, "2.000000000000"),
+        ] {
+            assert_eq!(decimal(json, "a"), number, "{json}");
+        }
+    }
+
+    #[test]
+    fn nulls() {
+        for json in [
+            "",
+            "null",
+            "[1]",
+            "5",
+            "{}",
+            r#"{"A": 1}"#,
+            r#"{"a": null}"#,
+            r#"{"a": true}"#,
+            r#"{"a": ""}"#,
+            r#"{"a": "x"}"#,
+            r#"{"a": " 1"}"#,
+            r#"{"a": [1]}"#,
+            r#"{"a": {"a": 1}}"#,
+            r#"{"a": 0.0000000000001}"#,
+            r#"{"a": 123456789012345678901234567}"#,
+            r#"{"a": 1e99999}"#,
+            r#"{"a": NaN}"#,
+            r#"{"a": 1"#,
+            r#"{"a": 1} x"#,
+            r#"{"a": 01}"#,
+            r#"{"a.b": 1}"#,
+        ] {
+            assert_eq!(decimal(json, "a"), "null", "{json}");
+        }
+        let sql = r#"select json_decimal(j, f) from (values ('{"a": 1}', 'a'), (null, 'a'), ('{"a": 1}', null)) as t(j, f)"#;
+        assert_eq!(rows(sql).unwrap(), ["1.000000000000", "null", "null"]);
+    }
+}

@@ -1,0 +1,91 @@
+//! `json_text`: a field of a JSON object, as text.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::StringViewBuilder;
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::arguments::{Arguments, Kind, coerce};
+use super::json_decimal::{json_field, json_string};
+
+const NAME: &str = "json_text";
+
+/// `json_text(json varchar, field varchar)`: a top-level field of a JSON object, as text.
+///
+/// A string without its quotes and escapes; any other value as it is written. Null where the text is null or no JSON
+/// object, or the field is absent or null. Names match exactly; of several fields of one name the last counts.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct JsonText {
+    signature: Signature,
+}
+
+impl JsonText {
+    pub(super) fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+fn text_of(value: &str) -> Option<Cow<'_, str>> {
+    match value.as_bytes() {
+        b"null" => None,
+        [b'"', ..] => json_string(value),
+        _ => Some(Cow::Borrowed(value)),
+    }
+}
+
+impl ScalarUDFImpl for JsonText {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
+        coerce(NAME, &[("json", Kind::Text), ("field", Kind::Text)], found)
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arguments = Arguments::new(NAME, &args)?;
+        let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
+        let mut texts = StringViewBuilder::with_capacity(arguments.rows());
+        for row in 0..arguments.rows() {
+            let value = jsons.get(row).zip(fields.get(row)).and_then(|(json, field)| json_field(json, field));
+            texts.append_option(value.and_then(text_of));
+        }
+        arguments.finish(Arc::new(texts.finish()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::tests::value;
+
+    #[test]
+    fn texts() {
+        for (json, text) in [
+            (r#"{"a": "x y"}"#, "x y"),
+            (r#"{"a": "q\"\n\u00e9"}"#, "q\"\né"),
+            (r#"{"a": ""}"#, ""),
+            (r#"{"a": 1.50}"#, "1.50"),
+            (r#"{"a": true}"#, "true"),
+            (r#"{"a": {"b": [1, 2]}}"#, r#"{"b": [1, 2]}"#),
+            (r#"{"a": null}"#, "null"),
+            (r#"{"b": 1}"#, "null"),
+            (r#"["a"]"#, "null"),
+            (r#"{"a": "\ud800"}"#, "null"),
+        ] {
+            assert_eq!(value(&format!("json_text('{json}', 'a')")).unwrap(), text, "{json}");
+        }
+        assert_eq!(value("json_text(null, 'a') is null").unwrap(), "true");
+        assert_eq!(value(r#"json_text('{"a": ""}', 'a') is null"#).unwrap(), "false");
+    }
+}

@@ -1,0 +1,86 @@
+//! What SQL cannot say, one SQL function a file, and nothing commercial.
+//!
+//! All functions are immutable: the same arguments give the same result on every machine. A value that cannot be
+//! computed exactly is an error, never a wrapped, rounded or missing one.
+
+mod arguments;
+mod billing_cycles;
+mod checked_sum;
+mod json_decimal;
+mod json_text;
+mod local_time;
+mod prorate;
+mod round_money;
+mod row_hash;
+
+pub use row_hash::hash_of_bigint;
+
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::prelude::SessionContext;
+
+/// Makes all our functions known to a session. `sum` replaces DataFusion's own, which wraps.
+pub fn register(context: &SessionContext) {
+    context.register_udaf(AggregateUDF::from(checked_sum::CheckedSum::new()));
+    for function in [
+        ScalarUDF::from(billing_cycles::BillingCycles::new()),
+        ScalarUDF::from(json_decimal::JsonDecimal::new()),
+        ScalarUDF::from(json_text::JsonText::new()),
+        ScalarUDF::from(local_time::LocalTime::time()),
+        ScalarUDF::from(local_time::LocalTime::date()),
+        ScalarUDF::from(local_time::LocalTime::period()),
+        ScalarUDF::from(prorate::Prorate::new()),
+        ScalarUDF::from(round_money::RoundMoney::new()),
+        ScalarUDF::from(row_hash::RowHash::new()),
+    ] {
+        context.register_udf(function);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use arrow::util::display::{ArrayFormatter, FormatOptions};
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    /// A session with our functions, decimal literals and UTC, as the warehouse has it.
+    pub(crate) fn session() -> SessionContext {
+        let config = SessionConfig::new()
+            .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
+            .set_str("datafusion.execution.time_zone", "UTC");
+        let context = SessionContext::new_with_config(config);
+        super::register(&context);
+        context
+    }
+
+    /// The rows of a query, each as its values separated by a blank; or the error.
+    pub(crate) fn rows(sql: &str) -> Result<Vec<String>, String> {
+        rows_in(&session(), sql)
+    }
+
+    /// [`rows`] in a session of one's own.
+    pub(crate) fn rows_in(context: &SessionContext, sql: &str) -> Result<Vec<String>, String> {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let batches = runtime
+            .block_on(async { context.sql(sql).await?.collect().await })
+            .map_err(|error| error.strip_backtrace())?;
+        let options = FormatOptions::default().with_null("null");
+        let mut rows = Vec::new();
+        for batch in batches {
+            let columns: Vec<_> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                .collect();
+            for row in 0..batch.num_rows() {
+                rows.push(
+                    columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" "),
+                );
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The one value of a query without tables, such as `1 + 1`; or the error.
+    pub(crate) fn value(expression: &str) -> Result<String, String> {
+        rows(&format!("select {expression}")).map(|rows| rows.join("\n"))
+    }
+}

@@ -1,0 +1,168 @@
+//! What a file is: its compression and format, by its first bytes and by its name.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::PathBuf;
+
+use flate2::bufread::MultiGzDecoder;
+use serde::de::IgnoredAny;
+
+use super::text::Source;
+use crate::error::{Error, Result, While};
+
+/// Where a file's bytes come from.
+pub enum Input {
+    /// A local file; Parquet needs one.
+    File(PathBuf),
+    // Only tests stream so far: standard input is kept in a file, and usage over HTTP is still to come.
+    #[allow(dead_code)]
+    /// Anything else, with the name that messages use, such as `-` for standard input; the name's extension counts.
+    Stream(String, Box<dyn Read + Send>),
+}
+
+/// How a file holds records. Compression is found by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Ndjson,
+    /// An array of objects, one object, or objects after one another, over any lines.
+    Json,
+    /// Comma-separated (or `;`, tab, `|`, whichever the header has most of) with a header.
+    Csv,
+    /// Parquet; rows are matched by column name.
+    Parquet,
+}
+
+/// A file that is ready to be read.
+pub(super) enum Opened {
+    Text(Format, Source, Damage),
+    Parquet(File, String),
+}
+
+/// Tells a failing disk from a file that was cut short or damaged before it came here.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Damage {
+    pub(super) name: String,
+    compressed: bool,
+}
+
+impl Damage {
+    /// The error for a read that failed.
+    pub(super) fn error(&self, source: io::Error) -> Error {
+        // Decoders report damage in kinds of their own choice, disks never in these.
+        let by_decoder = matches!(
+            source.kind(),
+            io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Other
+        );
+        if self.compressed && by_decoder {
+            return Error::data(
+                format!("{} is cut short or damaged: {source}", self.name),
+                "get the file again, then land it",
+            );
+        }
+        Error::Machine { what: format!("reading {}", self.name), source: source.into() }
+    }
+}
+
+const BUFFER: usize = 256 << 10;
+/// How much of a file is looked at to tell what it is.
+const HEAD: u64 = 64 << 10;
+
+/// Opens a file, undoes its compression and tells its format where it is not given.
+pub(super) fn open(input: Input, format: Option<Format>) -> Result<Opened> {
+    let (name, mut raw): (String, Box<dyn Read + Send>) = match input {
+        Input::File(path) => {
+            let name = path.display().to_string();
+            let mut file = File::open(&path).during(|| format!("opening {name}"))?;
+            let head = read_head(&mut file, 4).during(|| format!("reading {name}"))?;
+            if head == b"PAR1" || format == Some(Format::Parquet) {
+                return Ok(Opened::Parquet(file, name));
+            }
+            (name, Box::new(Cursor::new(head).chain(file)))
+        }
+        Input::Stream(name, stream) => (name, stream),
+    };
+    let magic = read_head(&mut raw, 4).during(|| format!("reading {name}"))?;
+    let compressed = matches!(*magic, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd]);
+    let mut damage = Damage { name, compressed };
+    let raw = BufReader::with_capacity(BUFFER, Cursor::new(magic.clone()).chain(raw));
+    let mut plain: Box<dyn Read + Send> = match *magic {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(raw)),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(raw).map_err(|error| damage.error(error))?)
+        }
+        _ => Box::new(raw),
+    };
+    let mut head = read_head(&mut plain, HEAD).map_err(|error| damage.error(error))?;
+    if head.starts_with(b"PAR1") || format == Some(Format::Parquet) {
+        let what = format!("{} is Parquet from a pipe or in a compressed file", damage.name);
+        return Err(Error::usage(what, "Parquet is read from its end, so give a plain local file"));
+    }
+    if head.starts_with(b"\xEF\xBB\xBF") {
+        head.drain(..3);
+    }
+    let format = format.unwrap_or_else(|| tell(&damage.name, &head));
+    if damage.name == "-" {
+        damage.name = "standard input".into();
+    }
+    let source = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(plain));
+    Ok(Opened::Text(format, Box::new(source), damage))
+}
+
+fn read_head(source: &mut impl Read, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    source.take(bytes).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// The format by the name's extension, else by the first bytes.
+fn tell(name: &str, head: &[u8]) -> Format {
+    let lower = name.to_ascii_lowercase();
+    let plain =
+        [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|end| lower.strip_suffix(end)).unwrap_or(&lower);
+    match plain.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("ndjson" | "jsonl") => Format::Ndjson,
+        Some("csv" | "tsv") => Format::Csv,
+        _ => match head.trim_ascii_start() {
+            [b'[', ..] => Format::Json,
+            [b'{', ..] if first_line_is_json(head) => Format::Ndjson,
+            [b'{', ..] => Format::Json,
+            _ if plain.ends_with(".json") => Format::Json,
+            _ => Format::Csv,
+        },
+    }
+}
+
+/// Tells lines of objects from one object over many lines.
+fn first_line_is_json(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    match text.iter().position(|byte| *byte == b'\n') {
+        Some(end) => serde_json::from_slice::<IgnoredAny>(&text[..end]).is_ok(),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_told() {
+        for (name, head, format) in [
+            ("a.ndjson", "[", Format::Ndjson),
+            ("a.JSONL.gz", "", Format::Ndjson),
+            ("a.csv.zst", "{", Format::Csv),
+            ("a.json", "[{}]", Format::Json),
+            ("a.json", "{\"a\": 1}\n{\"a\": 2}", Format::Ndjson),
+            ("a.json", "{\n\"a\": 1}", Format::Json),
+            ("-", "\n {\"a\": 1}", Format::Ndjson),
+            ("-", "a,b\n1,2", Format::Csv),
+            ("a.json", "nonsense", Format::Json),
+        ] {
+            assert_eq!(tell(name, head.as_bytes()), format, "{name} {head}");
+        }
+    }
+}

@@ -1,0 +1,557 @@
+//! Landing: files into `usage_record`, what cannot be read into `usage_rejected`.
+//!
+//! A landing is numbered once for its content, by create-only objects, and every file it writes is named by that
+//! number. So landing the same content again, after a kill or by mistake, writes the same paths and counts once. Its
+//! last commit, to `landing`, is the acknowledgement: a run reads no file of a landing that is not in there.
+
+mod columnar;
+mod delimited;
+mod format;
+mod json;
+mod reader;
+mod record;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek, Write};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef};
+use datafusion::datasource::MemTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use format::Format;
+
+use crate::config;
+use crate::cycle::TimeZone;
+use crate::data_file::TableWriter;
+use crate::error::{Error, Result, While};
+use crate::functions::hash_of_bigint;
+use crate::project::{Project, Query, USAGE_RECORD};
+use crate::schema::{ColumnDefault, TableSchema};
+use crate::warehouse::{DataFile, Warehouse};
+use format::Input;
+use record::{LandedChunk, LandingColumn, LandingDefault, RecordShape, Rejected};
+
+/// Records of one landing are numbered from `landing id x this`.
+pub const SEQUENCES: i64 = 1_000_000_000;
+/// Records read, checked and written at a time.
+const CHUNK_ROWS: usize = 65_536;
+/// The table that a landing query selects from.
+pub const FILE_TABLE: &str = "file";
+
+/// What became of one file.
+#[derive(Debug, Clone)]
+pub struct Landed {
+    /// The file as it was named.
+    pub file: String,
+    /// The number of its landing.
+    pub landing_id: i64,
+    /// How many records it holds.
+    pub received: u64,
+    /// How many of them could not be read.
+    pub rejected: u64,
+    /// Whether the same content had landed before.
+    pub before: bool,
+}
+
+/// The number that a content is landed under.
+#[derive(Debug, Serialize, Deserialize)]
+struct Reservation {
+    landing_id: i64,
+}
+
+/// The shape of records by the contract of a table; landing's own columns are filled by it.
+pub fn record_shape(schema: &TableSchema) -> Result<RecordShape> {
+    let columns = schema.columns.iter().map(|column| LandingColumn {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        required: column.required,
+        default: column.default.clone().map(|default| match default {
+            ColumnDefault::Text(text) => LandingDefault::Text(text),
+            ColumnDefault::Column(other) => LandingDefault::Column(other),
+        }),
+    });
+    RecordShape::new(columns.collect())
+}
+
+/// Lands one file, or standard input where it is `-`; `with` maps a foreign shape.
+pub async fn land(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    file: &FilePath,
+    with: Option<&Query>,
+) -> Result<Landed> {
+    let name = file.display().to_string();
+    // Standard input is kept in a file, because its content has to be known before it is landed.
+    let spooled = if name == "-" { Some(spool()?) } else { None };
+    let path = spooled.as_ref().map_or_else(|| file.to_path_buf(), |spooled| spooled.path().to_path_buf());
+    let content = content_hash(&path)?;
+    let landing_id = reserve(warehouse, &content).await?;
+    let stem = format!("landing-{landing_id}");
+
+    let landing = &project.schemas["landing"];
+    let (_, landed_files) = warehouse.delta_files(&landing.name).await?;
+    if landed_files.iter().any(|landed| landed.path.starts_with(&format!("{stem}."))) {
+        return Ok(Landed { file: name, landing_id, received: 0, rejected: 0, before: true });
+    }
+
+    let record = &project.schemas[USAGE_RECORD];
+    let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
+    let mut rejected = TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
+    let mut totals = Totals::default();
+    let mut chunks = chunks(project, context, &path, with, landing_id * SEQUENCES).await?;
+    let mut received = 0_u64;
+    let mut rejections = 0_u64;
+    while let Some(chunk) = chunks.recv().await {
+        let chunk = chunk?;
+        let first = landing_id * SEQUENCES + received as i64;
+        received += chunk.received;
+        rejections += chunk.rejected.len() as u64;
+        if received >= SEQUENCES as u64 {
+            let what = format!("{name} has more than {SEQUENCES} records");
+            return Err(Error::data(what, "split the file"));
+        }
+        let rejected_sequences = sequences_between(&chunk, first)?;
+        totals.add_records(&chunk.records)?;
+        totals.add_rejected(&chunk.rejected, &rejected_sequences)?;
+        records.write(&chunk.records).await?;
+        rejected.write(&rejected_batch(&chunk.rejected, rejected_sequences, &name)?).await?;
+    }
+    let rejected_files = rejected.finish().await?;
+    let record_files = records.finish().await?;
+    let written: u64 = record_files.iter().chain(&rejected_files).map(|file| file.rows).sum();
+    if written != received {
+        let what = format!("{name}: {received} records were received and {written} written");
+        return Err(Error::data(what, "nothing of this file is acknowledged; please report this"));
+    }
+    let mut counted = TableWriter::new(context, warehouse, landing, stem.clone())?;
+    counted.write(&totals.batch(landing, landing_id, &name, &content)?).await?;
+    let counted_files = counted.finish().await?;
+    for (table, files) in
+        [("usage_rejected", rejected_files), (USAGE_RECORD, record_files), ("landing", counted_files)]
+    {
+        if !files.is_empty() {
+            warehouse.commit(&project.schemas[table], &stem, 1, &files, &[]).await?;
+        }
+    }
+    Ok(Landed { file: name, landing_id, received, rejected: rejections, before: false })
+}
+
+/// Lands the new files of every inbox; a file is looked at again only when its size or time changed.
+pub async fn land_inboxes(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    notice: &(dyn Fn(&Landed) + Sync),
+) -> Result<Vec<Landed>> {
+    let mut landed = Vec::new();
+    let mut seen = None;
+    for inbox in project.settings.inbox.values() {
+        let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
+        for file in inbox_files(&project.root, &inbox.files)? {
+            let meta = std::fs::metadata(&file).during(|| format!("reading {}", file.display()))?;
+            let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            let mark = format!("{}|{}|{:?}", file.display(), meta.len(), modified);
+            let mark = hex(&Sha256::digest(mark.as_bytes()));
+            if seen.is_none() {
+                seen = Some(warehouse.list("registry/seen").await?);
+            }
+            if seen.as_ref().is_some_and(|seen| seen.contains(&mark)) {
+                continue;
+            }
+            let one = land(project, warehouse, context, &file, with).await?;
+            warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
+            notice(&one);
+            landed.push(one);
+        }
+    }
+    Ok(landed)
+}
+
+/// The files that folders and globs name, in order of path.
+fn inbox_files(root: &FilePath, patterns: &[String]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for pattern in patterns {
+        let path = config::path(root, pattern)?;
+        let pattern = if path.is_dir() { path.join("**/*") } else { path };
+        let text = pattern.to_string_lossy();
+        for file in glob::glob(&text).during(|| format!("reading the inbox {text}"))? {
+            let file = file.during(|| format!("reading the inbox {text}"))?;
+            if file.is_file() {
+                files.push(file);
+            }
+        }
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+/// The landing id of a content: the one it was given before, or the next free number.
+async fn reserve(warehouse: &Warehouse, content: &str) -> Result<i64> {
+    let by_content = Path::from(format!("registry/content/{content}.json"));
+    let existing = |bytes: Vec<u8>| -> Result<i64> {
+        let reservation: Reservation =
+            serde_json::from_slice(&bytes).during(|| format!("reading {by_content}"))?;
+        Ok(reservation.landing_id)
+    };
+    if let Some(bytes) = warehouse.read(&by_content).await? {
+        return existing(bytes);
+    }
+    let numbers = warehouse.list("registry/landing").await?;
+    let mut landing_id = numbers.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
+    while !warehouse.create(&Path::from(format!("registry/landing/{landing_id:010}")), Vec::new()).await? {
+        landing_id += 1;
+    }
+    let bytes = serde_json::to_vec(&Reservation { landing_id }).during(|| "reserving a landing".into())?;
+    if warehouse.create(&by_content, bytes).await? {
+        return Ok(landing_id);
+    }
+    // Somebody else lands the same content at this moment; both go on under the first number.
+    existing(warehouse.read(&by_content).await?.unwrap_or_default())
+}
+
+/// Reads and checks a file on a thread of its own, a few chunks ahead of who writes them.
+async fn chunks(
+    project: &Project,
+    context: &SessionContext,
+    path: &FilePath,
+    with: Option<&Query>,
+    base: i64,
+) -> Result<tokio::sync::mpsc::Receiver<Result<LandedChunk>>> {
+    let zone = project_zone(project)?;
+    let shape = record_shape(&project.schemas[USAGE_RECORD])?;
+    let (sender, receiver) = tokio::sync::mpsc::channel(2);
+    let input = Input::File(path.to_path_buf());
+    match with {
+        None => {
+            let read = reader::read(input, None, &shape, &zone, base, CHUNK_ROWS)?;
+            tokio::task::spawn_blocking(move || {
+                for chunk in read {
+                    let failed = chunk.is_err();
+                    if sender.blocking_send(chunk).is_err() || failed {
+                        break;
+                    }
+                }
+            });
+        }
+        Some(query) => {
+            let columns: Vec<String> = file_columns(query);
+            let read = reader::read_raw(input, None, &columns, CHUNK_ROWS)?;
+            let (context, query) = (context.clone(), query.clone());
+            tokio::spawn(async move {
+                let mut base = base;
+                for raw in read {
+                    let chunk = match raw {
+                        Ok(raw) => map(&context, &query, raw, &shape, &zone, &mut base).await,
+                        Err(error) => Err(error),
+                    };
+                    let failed = chunk.is_err();
+                    if sender.send(chunk).await.is_err() || failed {
+                        break;
+                    }
+                }
+            });
+        }
+    }
+    Ok(receiver)
+}
+
+/// Maps a chunk of a foreign file by the query and checks the result as usage records.
+async fn map(
+    context: &SessionContext,
+    query: &Query,
+    raw: reader::RawChunk,
+    shape: &RecordShape,
+    zone: &TimeZone,
+    base: &mut i64,
+) -> Result<LandedChunk> {
+    let working = || format!("mapping a file with {}", query.file);
+    let rows = raw.records.num_rows();
+    let schema = raw.records.schema();
+    let plan = landing_plan(context, query, schema.clone(), vec![raw.records.clone()]).await?;
+    let batches = datafusion::prelude::DataFrame::new(context.state(), plan)
+        .collect()
+        .await
+        .map_err(|error| crate::plan::execution_error(&error, &query.file))?;
+    let first = batches.first().map(RecordBatch::schema).unwrap_or(schema);
+    let mapped = arrow::compute::concat_batches(&first, &batches).during(working)?;
+    if mapped.num_rows() != rows {
+        let what = format!("{} yields {} rows for {rows} records", query.file, mapped.num_rows());
+        return Err(Error::data(what, "a landing query maps one record each; leave out in usage_filtered"));
+    }
+    let mut chunk =
+        columnar::records_from_batch(&mapped, &raw.lines, raw.raw.as_ref(), shape, zone, *base)?;
+    // Records that could not be taken apart come after those that could: each has a number, the order says no more.
+    chunk.received += raw.rejected.len() as u64;
+    chunk.rejected.extend(raw.rejected);
+    *base += chunk.received as i64;
+    Ok(chunk)
+}
+
+/// Plans a landing query over the file's columns; anything but one row for each record is refused.
+pub async fn landing_plan(
+    context: &SessionContext,
+    query: &Query,
+    schema: SchemaRef,
+    rows: Vec<RecordBatch>,
+) -> Result<LogicalPlan> {
+    let mistake = |error: datafusion::error::DataFusionError| {
+        Error::Project(vec![crate::plan::planning_mistake(&error, &query.file)])
+    };
+    let table = MemTable::try_new(schema, vec![rows]).map_err(mistake)?;
+    // Each chunk is planned in a session state of its own, so that landings side by side do not see each other's file.
+    let own = SessionContext::new_with_state(context.state());
+    let catalog = Arc::new(datafusion::catalog::MemoryCatalogProvider::new());
+    use datafusion::catalog::CatalogProvider;
+    catalog
+        .register_schema("public", Arc::new(datafusion::catalog::MemorySchemaProvider::new()))
+        .map_err(mistake)?;
+    own.register_catalog("datafusion", catalog);
+    own.register_table(FILE_TABLE, Arc::new(table)).map_err(mistake)?;
+    let plan = own.state().create_logical_plan(&query.text).await.map_err(mistake)?;
+    let mut refused = None;
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    plan.apply(|node| {
+        if !matches!(
+            node,
+            LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::TableScan(_)
+        ) {
+            refused = Some(node.display().to_string());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(mistake)?;
+    match refused {
+        None => Ok(plan),
+        Some(node) => Err(Error::Project(vec![crate::error::Mistake {
+            place: crate::error::Place { file: query.file.clone(), line: 0, column: 0 },
+            what: format!("a landing query maps each record by itself, and this has {node}"),
+            hint: "select expressions from `file` and nothing else; leave usage out in usage_filtered".into(),
+        }])),
+    }
+}
+
+/// The columns of the file that a landing query may mean: every name in it.
+pub fn file_columns(query: &Query) -> Vec<String> {
+    query.names.iter().filter(|name| *name != FILE_TABLE).cloned().collect()
+}
+
+/// The file's columns as text, for planning without a file.
+pub fn file_schema(query: &Query) -> SchemaRef {
+    let fields = file_columns(query).into_iter().map(|name| Field::new(name, DataType::Utf8View, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The zone of times without an offset.
+pub fn project_zone(project: &Project) -> Result<TimeZone> {
+    TimeZone::get(&project.settings.time_zone)
+        .map_err(|error| Error::usage(format!("time_zone in {}: {error}", config::FILE), "use an IANA name"))
+}
+
+fn spool() -> Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new().during(|| "keeping standard input".into())?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut file).during(|| "reading standard input".into())?;
+    file.flush().during(|| "keeping standard input".into())?;
+    file.rewind().during(|| "keeping standard input".into())?;
+    Ok(file)
+}
+
+fn content_hash(path: &FilePath) -> Result<String> {
+    let reading = || format!("reading {}", path.display());
+    let mut file = std::fs::File::open(path)
+        .map_err(|error| Error::usage(format!("{}: {error}", path.display()), "give a file, or - for standard input"))?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer).during(reading)?;
+        if read == 0 {
+            return Ok(hex(&hash.finalize()));
+        }
+        hash.update(&buffer[..read]);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The landing sequences that a chunk's records leave out: those of its rejected records, in order.
+fn sequences_between(chunk: &LandedChunk, first: i64) -> Result<Vec<i64>> {
+    let column = chunk
+        .records
+        .column_by_name("landing_sequence")
+        .ok_or_else(|| Error::data("`usage_record` has no column `landing_sequence`", "take it from the sample"))?;
+    let mut taken = column.as_primitive::<Int64Type>().values().iter().copied().peekable();
+    let mut free = Vec::with_capacity(chunk.rejected.len());
+    for sequence in first..first + chunk.received as i64 {
+        if taken.peek() == Some(&sequence) {
+            taken.next();
+        } else {
+            free.push(sequence);
+        }
+    }
+    if free.len() != chunk.rejected.len() || taken.next().is_some() {
+        return Err(Error::data("a landing numbered its records wrongly", "please report this"));
+    }
+    Ok(free)
+}
+
+fn rejected_batch(rejected: &[Rejected], sequences: Vec<i64>, file: &str) -> Result<RecordBatch> {
+    let text = |values: Vec<Option<&str>>| -> Arc<dyn Array> { Arc::new(StringArray::from(values)) };
+    let lines = rejected.iter().map(|row| row.line as i64).collect::<Vec<_>>();
+    RecordBatch::try_from_iter_with_nullable([
+        ("landing_sequence", Arc::new(Int64Array::from(sequences)) as Arc<dyn Array>, false),
+        ("file_name", text(vec![Some(file); rejected.len()]), false),
+        ("line_number", Arc::new(Int64Array::from(lines)), false),
+        ("usage_type", text(rejected.iter().map(|row| row.usage_type.as_deref()).collect()), true),
+        ("transaction_id", text(rejected.iter().map(|row| row.transaction_id.as_deref()).collect()), true),
+        ("reject_reason", text(rejected.iter().map(|row| Some(row.reason.as_str())).collect()), false),
+        ("raw_text", text(rejected.iter().map(|row| Some(row.raw.as_str())).collect()), false),
+    ])
+    .during(|| "writing rejections".into())
+}
+
+/// What a landing received, by usage type and unit, counted before anything is written.
+#[derive(Default)]
+struct Totals {
+    by_type: BTreeMap<(String, String), Total>,
+}
+
+#[derive(Default)]
+struct Total {
+    records: i64,
+    quantity: i128,
+    id_hash: i128,
+}
+
+impl Totals {
+    fn add_records(&mut self, records: &RecordBatch) -> Result<()> {
+        let text = |name: &str| records.column_by_name(name).and_then(|column| column.as_string_view_opt());
+        let (Some(types), Some(units)) = (text("usage_type"), text("unit")) else {
+            return Err(Error::data(
+                "`usage_record` needs the columns usage_type and unit (varchar)",
+                "take them from the sample's schema",
+            ));
+        };
+        let quantities = records
+            .column_by_name("quantity")
+            .and_then(|column| column.as_primitive_opt::<Decimal128Type>())
+            .ok_or_else(|| Error::data("`usage_record` needs quantity decimal(38, 12)", ""))?;
+        let sequences = records
+            .column_by_name("landing_sequence")
+            .and_then(|column| column.as_primitive_opt::<Int64Type>())
+            .ok_or_else(|| Error::data("`usage_record` needs landing_sequence bigint", ""))?;
+        let mut key: (&str, &str) = ("", "");
+        let mut total = Total::default();
+        let value = |column: &StringViewArray, row: usize| -> bool { column.is_valid(row) };
+        for row in 0..records.num_rows() {
+            let now = (types.value(row), if value(units, row) { units.value(row) } else { "" });
+            if now != key {
+                self.add(key, std::mem::take(&mut total))?;
+                key = now;
+            }
+            total.records += 1;
+            total.id_hash += i128::from(hash_of_bigint(sequences.value(row)));
+            if quantities.is_valid(row) {
+                total.quantity = total.quantity.checked_add(quantities.value(row)).ok_or_else(overflow)?;
+            }
+        }
+        self.add(key, total)
+    }
+
+    fn add_rejected(&mut self, rejected: &[Rejected], sequences: &[i64]) -> Result<()> {
+        for (row, sequence) in rejected.iter().zip(sequences) {
+            let total = Total { records: 1, quantity: 0, id_hash: i128::from(hash_of_bigint(*sequence)) };
+            self.add((row.usage_type.as_deref().unwrap_or_default(), ""), total)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, (usage_type, unit): (&str, &str), more: Total) -> Result<()> {
+        if more.records > 0 {
+            let total = self.by_type.entry((usage_type.into(), unit.into())).or_default();
+            total.records += more.records;
+            total.quantity = total.quantity.checked_add(more.quantity).ok_or_else(overflow)?;
+            total.id_hash = total.id_hash.checked_add(more.id_hash).ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    /// The rows of `landing`; a file without records has one, so that it is known to have landed.
+    fn batch(mut self, schema: &TableSchema, landing_id: i64, file: &str, content: &str) -> Result<RecordBatch> {
+        if self.by_type.is_empty() {
+            self.by_type.insert(Default::default(), Total::default());
+        }
+        let rows = self.by_type.len();
+        let decimal = |values: Vec<i128>, scale: i8| -> Result<Arc<dyn Array>> {
+            let array = arrow::array::Decimal128Array::from(values).with_precision_and_scale(38, scale);
+            Ok(Arc::new(array.during(|| format!("writing {}", schema.name))?))
+        };
+        let text = |values: Vec<&str>| -> Arc<dyn Array> { Arc::new(StringArray::from(values)) };
+        let totals: Vec<&Total> = self.by_type.values().collect();
+        RecordBatch::try_from_iter([
+            ("landing_id", Arc::new(Int64Array::from(vec![landing_id; rows])) as Arc<dyn Array>),
+            ("usage_type", text(self.by_type.keys().map(|(usage_type, _)| usage_type.as_str()).collect())),
+            ("unit", text(self.by_type.keys().map(|(_, unit)| unit.as_str()).collect())),
+            ("file_name", text(vec![file; rows])),
+            ("content_hash", text(vec![content; rows])),
+            ("record_count", Arc::new(Int64Array::from_iter_values(totals.iter().map(|total| total.records)))),
+            ("record_quantity", decimal(totals.iter().map(|total| total.quantity).collect(), 12)?),
+            ("id_hash", decimal(totals.iter().map(|total| total.id_hash).collect(), 0)?),
+        ])
+        .during(|| format!("writing {}", schema.name))
+    }
+}
+
+fn overflow() -> Error {
+    Error::data("the quantities of one file sum to more than 38 digits", "look at the largest ones")
+}
+
+/// The rows of a reference file, checked against the contract; every bad line is reported at once.
+pub fn read_reference(project: &Project, schema: &TableSchema, path: &FilePath) -> Result<Vec<RecordBatch>> {
+    let zone = project_zone(project)?;
+    let shape = record_shape(schema)?;
+    let chunks = reader::read(Input::File(path.to_path_buf()), None, &shape, &zone, 0, CHUNK_ROWS)?;
+    let mut batches = Vec::new();
+    let mut mistakes = Vec::new();
+    for chunk in chunks {
+        let chunk = chunk?;
+        mistakes.extend(chunk.rejected.iter().map(|row| crate::error::Mistake {
+            place: crate::error::Place { file: path.display().to_string(), line: row.line, column: 0 },
+            what: row.reason.clone(),
+            hint: format!("{} has {}", schema.file, schema.column_list()),
+        }));
+        batches.push(chunk.records);
+    }
+    if mistakes.is_empty() { Ok(batches) } else { Err(Error::Project(mistakes)) }
+}
+
+/// The names of the landings whose files a pinned set of `landing` files acknowledges.
+pub fn acknowledged(files: &[DataFile]) -> BTreeSet<String> {
+    files.iter().map(|file| landing_of(&file.path).to_string()).collect()
+}
+
+/// `landing-7` of `usage_date=2026-10-01/landing-7-0.parquet`.
+fn landing_of(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = name.strip_suffix(".parquet").unwrap_or(name);
+    match name.match_indices('-').nth(1) {
+        Some((end, _)) => &name[..end],
+        None => name,
+    }
+}
+
+/// The files of a landed table that a pinned set of landings acknowledges.
+pub fn acknowledged_files(files: Vec<DataFile>, landings: &BTreeSet<String>) -> Vec<DataFile> {
+    files.into_iter().filter(|file| landings.contains(landing_of(&file.path))).collect()
+}

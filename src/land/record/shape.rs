@@ -1,0 +1,180 @@
+//! The columns that landing fills, and which field of a record feeds which.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::error::{Error, Result};
+
+/// One input column as landing needs it.
+#[derive(Debug, Clone)]
+pub struct LandingColumn {
+    /// Its name, in snake_case.
+    pub name: String,
+    /// Utf8View, Decimal128, Int64, Int32, Boolean, Date32, or Timestamp in microseconds UTC.
+    pub data_type: DataType,
+    /// Whether a record without it is rejected. An empty string is nothing.
+    pub required: bool,
+    /// What stands in where a record has nothing.
+    pub default: Option<LandingDefault>,
+}
+
+/// What a column holds where a record has nothing for it.
+#[derive(Debug, Clone)]
+pub enum LandingDefault {
+    /// This text, read like a cell.
+    Text(String),
+    /// What the other column of the same type holds.
+    Column(String),
+    /// This text in every record: the column is never read from input.
+    Fixed(String),
+}
+
+/// The columns of a usage record, checked: names that no two columns share, in whatever case, and types that landing reads.
+///
+/// Three names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
+/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint) and `usage_date` (date, the UTC date of
+/// `usage_start`) are filled here and never read from input.
+#[derive(Debug, Clone)]
+pub struct RecordShape {
+    pub(super) columns: Vec<Column>,
+    by_name: HashMap<String, usize>,
+    schema: SchemaRef,
+    pub(super) rest: Option<usize>,
+    pub(super) usage_start: Option<usize>,
+    pub(super) usage_end: Option<usize>,
+    pub(super) usage_type: Option<usize>,
+    pub(super) transaction_id: Option<usize>,
+}
+
+/// One checked column.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) required: bool,
+    pub(super) origin: Origin,
+}
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    Field { or: Option<Fallback> },
+    Fixed(String),
+    Rest,
+    Sequence,
+    UsageDate,
+}
+
+/// What a field is replaced by where it is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fallback {
+    Text(String),
+    Column(usize),
+}
+
+/// A type that landing reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::land) enum Kind {
+    Text,
+    Decimal { precision: u8, scale: i8 },
+    Int64,
+    Int32,
+    Boolean,
+    Date,
+    Instant,
+}
+
+impl Kind {
+    fn of(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::Utf8View => Kind::Text,
+            DataType::Decimal128(precision, scale) => Kind::Decimal { precision: *precision, scale: *scale },
+            DataType::Int64 => Kind::Int64,
+            DataType::Int32 => Kind::Int32,
+            DataType::Boolean => Kind::Boolean,
+            DataType::Date32 => Kind::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if &**zone == "UTC" => Kind::Instant,
+            _ => return None,
+        })
+    }
+}
+
+impl RecordShape {
+    /// Checks the columns; the order is kept.
+    pub fn new(columns: Vec<LandingColumn>) -> Result<Self> {
+        let wrong =
+            |what: String| Error::data(what, "landing reads by schemas/usage_record.sql; change it there");
+        let mut by_name = HashMap::new();
+        for (index, column) in columns.iter().enumerate() {
+            if by_name.insert(normal_name(&column.name), index).is_some() {
+                return Err(wrong(format!("column `{}` is there twice, but for case or `_`", column.name)));
+            }
+        }
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut checked = Vec::with_capacity(columns.len());
+        for column in &columns {
+            let name = &column.name;
+            let Some(kind) = Kind::of(&column.data_type) else {
+                return Err(wrong(format!(
+                    "column `{name}` has type {}, which landing cannot read",
+                    column.data_type
+                )));
+            };
+            let origin = match (name.as_str(), kind, &column.default) {
+                (_, _, Some(LandingDefault::Fixed(text))) => Origin::Fixed(text.clone()),
+                ("landing_sequence", Kind::Int64, None) => Origin::Sequence,
+                ("usage_date", Kind::Date, None) => Origin::UsageDate,
+                ("attributes", Kind::Text, None) => Origin::Rest,
+                (_, _, None) => Origin::Field { or: None },
+                (_, _, Some(LandingDefault::Text(text))) => {
+                    Origin::Field { or: Some(Fallback::Text(text.clone())) }
+                }
+                (_, _, Some(LandingDefault::Column(other))) => {
+                    let Some(&index) = by_name.get(&normal_name(other)) else {
+                        return Err(wrong(format!(
+                            "the default of column `{name}` is `{other}`, which is no column"
+                        )));
+                    };
+                    if columns[index].data_type != column.data_type {
+                        return Err(wrong(format!(
+                            "columns `{name}` and `{other}`, its default, differ in type"
+                        )));
+                    }
+                    Origin::Field { or: Some(Fallback::Column(index)) }
+                }
+            };
+            fields.push(Field::new(name, column.data_type.clone(), !column.required));
+            checked.push(Column { name: name.clone(), kind, required: column.required, origin });
+        }
+        let find =
+            |name: &str, kind| checked.iter().position(|column| column.name == name && column.kind == kind);
+        Ok(Self {
+            rest: checked.iter().position(|column| column.origin == Origin::Rest),
+            usage_start: find("usage_start", Kind::Instant),
+            usage_end: find("usage_end", Kind::Instant),
+            usage_type: find("usage_type", Kind::Text),
+            transaction_id: find("transaction_id", Kind::Text),
+            schema: Arc::new(Schema::new(fields)),
+            columns: checked,
+            by_name,
+        })
+    }
+
+    /// The schema of the batches that landing yields.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// The column that a field of this name feeds: case, `_`, `-` and blanks do not count.
+    pub fn column_of(&self, field: &str) -> Option<usize> {
+        let index = *self.by_name.get(&normal_name(field))?;
+        matches!(self.columns[index].origin, Origin::Field { .. } | Origin::Rest).then_some(index)
+    }
+}
+
+/// A name as it is compared: `transactionID`, `transaction_id` and `Transaction-Id` are one.
+fn normal_name(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+}

@@ -1,0 +1,181 @@
+//! One cell as one value: the same reading of every type for all formats.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder,
+    StringViewBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::compute::kernels::cast_utils::Parser;
+use arrow::datatypes::{DataType, Date32Type};
+
+use super::super::json::Cell;
+use super::shape::Kind;
+use crate::cycle::{TimeError, TimeZone, parse_instant};
+use crate::decimal::{DecimalError, parse_decimal};
+
+/// One value of the record that is being read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::land) enum Slot {
+    /// No field was there.
+    Absent,
+    Null,
+    /// A reason was given already.
+    Bad,
+    /// A range of the record's texts.
+    Text {
+        from: usize,
+        to: usize,
+    },
+    Decimal(i128),
+    Int64(i64),
+    Int32(i32),
+    Boolean(bool),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01 UTC.
+    Instant(i64),
+}
+
+/// Reads one cell as a type; the error completes a sentence that begins with the column's name.
+pub(in crate::land) fn slot_of(
+    kind: Kind,
+    cell: Cell<'_>,
+    texts: &mut String,
+    zone: &TimeZone,
+) -> Result<Slot, String> {
+    let text = match (kind, cell) {
+        (_, Cell::Null) => return Ok(Slot::Null),
+        (_, Cell::Nested(_)) => return Err("is an object or a list, not one value".into()),
+        (_, Cell::Unreadable) => return Err("is not readable text".into()),
+        (Kind::Text, Cell::Text(text) | Cell::Number(text)) => text,
+        (Kind::Text | Kind::Boolean, Cell::Boolean(true)) => "true",
+        (Kind::Text | Kind::Boolean, Cell::Boolean(false)) => "false",
+        (Kind::Instant, Cell::Number(_)) => return Err("is a number, give ISO 8601".into()),
+        (Kind::Date, Cell::Number(_)) => return Err("is a number, give YYYY-MM-DD".into()),
+        (Kind::Boolean, Cell::Number(_)) => return Err("is a number, give true or false".into()),
+        (_, Cell::Boolean(_)) => return Err("is true or false, not a value of its type".into()),
+        (_, Cell::Text(text) | Cell::Number(text)) => match text.trim() {
+            "" => return Ok(Slot::Null),
+            text => text,
+        },
+    };
+    Ok(match kind {
+        Kind::Text => {
+            let from = texts.len();
+            texts.push_str(text);
+            Slot::Text { from, to: texts.len() }
+        }
+        Kind::Decimal { precision, scale } => Slot::Decimal(decimal(text, precision, scale)?),
+        Kind::Int64 => Slot::Int64(integer(text, "bigint")?),
+        Kind::Int32 => Slot::Int32(integer(text, "int")?),
+        Kind::Boolean if text.eq_ignore_ascii_case("true") => Slot::Boolean(true),
+        Kind::Boolean if text.eq_ignore_ascii_case("false") => Slot::Boolean(false),
+        Kind::Boolean => return Err(format!("{} is not true or false", shown(text))),
+        Kind::Date => {
+            Slot::Date(date(text).ok_or_else(|| format!("{} is not a date, give YYYY-MM-DD", shown(text)))?)
+        }
+        Kind::Instant => Slot::Instant(instant(text, zone)?),
+    })
+}
+
+fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, String> {
+    parse_decimal(text, precision, scale).map_err(|error| match error {
+        DecimalError::NotANumber => format!("{} is not a number", shown(text)),
+        DecimalError::SurplusDecimals => format!("{} has more than {scale} decimals", shown(text)),
+        DecimalError::TooLarge => format!("{} is too large for decimal({precision}, {scale})", shown(text)),
+    })
+}
+
+/// A whole number; `1.0` and `1e3` are whole.
+fn integer<T: TryFrom<i128>>(text: &str, type_name: &str) -> Result<T, String> {
+    let too_large = || format!("{} is too large for {type_name}", shown(text));
+    let number = parse_decimal(text, 38, 0).map_err(|error| match error {
+        DecimalError::NotANumber => format!("{} is not a number", shown(text)),
+        DecimalError::SurplusDecimals => format!("{} is not a whole number", shown(text)),
+        DecimalError::TooLarge => too_large(),
+    })?;
+    T::try_from(number).map_err(|_| too_large())
+}
+
+/// Days since 1970-01-01 of `YYYY-MM-DD`, and of nothing else.
+fn date(text: &str) -> Option<i32> {
+    let shape = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    shape.eq(*b"0000-00-00").then(|| Date32Type::parse(text)).flatten()
+}
+
+fn instant(text: &str, zone: &TimeZone) -> Result<i64, String> {
+    parse_instant(text, zone).map_err(|error| match error {
+        TimeError::NotATime { reason, .. } => format!("{} is not a time: {reason}", shown(text)),
+        other => format!("{}: {other}", shown(text)),
+    })
+}
+
+/// A value as it is quoted in a reason.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
+    }
+}
+
+/// An Arrow column that is being built.
+pub(in crate::land) enum Builder {
+    Text(StringViewBuilder),
+    Decimal(Decimal128Builder),
+    Int64(Int64Builder),
+    Int32(Int32Builder),
+    Boolean(BooleanBuilder),
+    Date(Date32Builder),
+    Instant(TimestampMicrosecondBuilder),
+}
+
+impl Builder {
+    /// An empty column of a type.
+    pub(in crate::land) fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Builder::Text(StringViewBuilder::new()),
+            Kind::Decimal { precision, scale } => Builder::Decimal(
+                Decimal128Builder::new().with_data_type(DataType::Decimal128(precision, scale)),
+            ),
+            Kind::Int64 => Builder::Int64(Int64Builder::new()),
+            Kind::Int32 => Builder::Int32(Int32Builder::new()),
+            Kind::Boolean => Builder::Boolean(BooleanBuilder::new()),
+            Kind::Date => Builder::Date(Date32Builder::new()),
+            Kind::Instant => Builder::Instant(TimestampMicrosecondBuilder::new()),
+        }
+    }
+
+    /// Appends a slot, which is of the builder's kind or empty.
+    pub(in crate::land) fn append(&mut self, slot: Slot, texts: &str) {
+        match (self, slot) {
+            (Builder::Text(builder), Slot::Text { from, to }) => builder.append_value(&texts[from..to]),
+            (Builder::Text(builder), _) => builder.append_null(),
+            (Builder::Decimal(builder), Slot::Decimal(value)) => builder.append_value(value),
+            (Builder::Decimal(builder), _) => builder.append_null(),
+            (Builder::Int64(builder), Slot::Int64(value)) => builder.append_value(value),
+            (Builder::Int64(builder), _) => builder.append_null(),
+            (Builder::Int32(builder), Slot::Int32(value)) => builder.append_value(value),
+            (Builder::Int32(builder), _) => builder.append_null(),
+            (Builder::Boolean(builder), Slot::Boolean(value)) => builder.append_value(value),
+            (Builder::Boolean(builder), _) => builder.append_null(),
+            (Builder::Date(builder), Slot::Date(value)) => builder.append_value(value),
+            (Builder::Date(builder), _) => builder.append_null(),
+            (Builder::Instant(builder), Slot::Instant(value)) => builder.append_value(value),
+            (Builder::Instant(builder), _) => builder.append_null(),
+        }
+    }
+
+    /// The column so far; the builder is empty again.
+    pub(in crate::land) fn finish(&mut self) -> ArrayRef {
+        match self {
+            Builder::Text(builder) => Arc::new(builder.finish()),
+            Builder::Decimal(builder) => Arc::new(builder.finish()),
+            Builder::Int64(builder) => Arc::new(builder.finish()),
+            Builder::Int32(builder) => Arc::new(builder.finish()),
+            Builder::Boolean(builder) => Arc::new(builder.finish()),
+            Builder::Date(builder) => Arc::new(builder.finish()),
+            Builder::Instant(builder) => Arc::new(builder.finish().with_timezone("UTC")),
+        }
+    }
+}

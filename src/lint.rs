@@ -1,0 +1,149 @@
+//! `meterhouse check`: everything that can be said of a project without reading usage.
+//!
+//! Plans every query against the contracts of what it reads, and reports all mistakes at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::datasource::ViewTable;
+use datafusion::logical_expr::{LogicalPlan, Volatility};
+use datafusion::prelude::SessionContext;
+
+use crate::error::{Error, Mistake, Result};
+use crate::land;
+use crate::plan::{misfits, plan};
+use crate::project::{Project, Query};
+use crate::table::FileTable;
+
+/// What a project that plans is worth knowing.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// How many queries were planned.
+    pub queries: usize,
+    /// What costs time, and how to mend it.
+    pub warnings: Vec<String>,
+}
+
+/// Plans all queries; the session must know no tables.
+pub async fn check(project: &Project, context: &SessionContext) -> Result<Findings> {
+    let mut mistakes = Vec::new();
+    let mut findings = Findings::default();
+    land::project_zone(project)?;
+    for schema in project.schemas.values() {
+        let table = FileTable::new(schema, Vec::new());
+        if let Err(error) = context.register_table(schema.name.as_str(), Arc::new(table)) {
+            mistakes.push(crate::plan::planning_mistake(&error, &schema.file));
+        }
+        let columns = datafusion::common::ToDFSchema::to_dfschema(schema.arrow());
+        for check in &schema.checks {
+            let planned = columns.as_ref().map(|columns| {
+                crate::data_file::physical_check(context, columns, &check.expression, &check.place)
+            });
+            if let Ok(Err(error)) = planned {
+                let hint = error.hint().to_string();
+                mistakes.push(Mistake { place: check.place.clone(), what: error.to_string(), hint });
+            }
+        }
+    }
+    // A view that does not plan is one mistake, and no mistake of those who read it.
+    let mut broken: BTreeSet<&str> = BTreeSet::new();
+    let made = project.order.iter().filter_map(|name| project.queries.get(name));
+    let others = project.checks.values().chain(project.reports.values()).chain(project.status.values());
+    for query in made.chain(others) {
+        findings.queries += 1;
+        mistakes.extend(volatile(query, context));
+        if query.reads.keys().any(|name| broken.contains(name.as_str())) {
+            broken.insert(&query.name);
+            continue;
+        }
+        match plan(context, query, 0).await {
+            Err(mistake) => {
+                mistakes.push(mistake);
+                if !project.is_materialized(&query.name) {
+                    broken.insert(&query.name);
+                }
+            }
+            Ok(frame) => {
+                // A mistake in types shows only when the plan is optimized.
+                if let Err(error) = context.state().optimize(frame.logical_plan()) {
+                    mistakes.push(crate::plan::planning_mistake(&error, &query.file));
+                    broken.insert(&query.name);
+                    continue;
+                }
+                let is_made = project.queries.get(&query.name).is_some_and(|made| made.file == query.file);
+                match project.schemas.get(&query.name).filter(|_| is_made) {
+                    Some(schema) => mistakes.extend(misfits(frame.logical_plan(), schema, query)),
+                    None if is_made => {
+                        let plan = frame.logical_plan().clone();
+                        findings.warnings.extend(computed_twice(project, query, &plan));
+                        let view = ViewTable::new(plan, None);
+                        if let Err(error) = context.register_table(query.name.as_str(), Arc::new(view)) {
+                            mistakes.push(crate::plan::planning_mistake(&error, &query.file));
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+    for query in project.landing.values() {
+        findings.queries += 1;
+        mistakes.extend(volatile(query, context));
+        if let Err(error) = land::landing_plan(context, query, land::file_schema(query), Vec::new()).await {
+            match error {
+                Error::Project(found) => mistakes.extend(found),
+                other => return Err(other),
+            }
+        }
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    if mistakes.is_empty() { Ok(findings) } else { Err(Error::Project(mistakes)) }
+}
+
+/// Calls of functions whose result is not a function of their arguments: the same inputs would not give the same rows.
+fn volatile(query: &Query, context: &SessionContext) -> Vec<Mistake> {
+    let state = context.state();
+    let calls = query.calls.iter().filter(|(name, _)| {
+        let function = state.scalar_functions().get(name.as_str());
+        function.is_some_and(|function| function.signature().volatility != Volatility::Immutable)
+    });
+    calls
+        .map(|(name, place)| Mistake {
+            place: place.clone(),
+            what: format!("`{name}()` gives another result at another time"),
+            hint: "a run is a function of its inputs; billing_cycle may read $as_of".into(),
+        })
+        .collect()
+}
+
+/// A warning where a view that sorts or aggregates is read by several: it is computed for each.
+fn computed_twice(project: &Project, view: &Query, plan: &LogicalPlan) -> Option<String> {
+    use datafusion::common::tree_node::TreeNode;
+    let is_costly = plan
+        .exists(|node| {
+            Ok(matches!(
+                node,
+                LogicalPlan::Aggregate(_)
+                    | LogicalPlan::Window(_)
+                    | LogicalPlan::Sort(_)
+                    | LogicalPlan::Distinct(_)
+            ))
+        })
+        .unwrap_or(false);
+    let readers: Vec<&str> = project
+        .queries
+        .values()
+        .filter(|query| query.reads.contains_key(&view.name))
+        .map(|query| query.name.as_str())
+        .collect();
+    (is_costly && readers.len() > 1).then(|| {
+        format!(
+            "{}: `{}` is computed again for each of {}; write schemas/{}.sql to keep it",
+            view.file,
+            view.name,
+            readers.join(", "),
+            view.name
+        )
+    })
+}

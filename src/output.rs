@@ -1,0 +1,167 @@
+//! Rows as text, in the format that the reader asked for. Decimals keep every digit, except in tables for people,
+//! where trailing zeros beyond cents say nothing.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use clap::ValueEnum;
+
+use crate::error::{Result, While};
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, with lines around the cells.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// With a header.
+    Csv,
+    /// A table that can be pasted into a text.
+    Markdown,
+}
+
+impl Format {
+    /// What was asked for; else a table on a terminal and CSV in a pipe.
+    pub fn or_default(asked: Option<Self>) -> Self {
+        asked.unwrap_or(if std::io::stdout().is_terminal() { Self::Table } else { Self::Csv })
+    }
+}
+
+/// Writes rows; without batches, only what the schema says.
+pub fn write(out: &mut (dyn Write + Send), schema: &Schema, rows: &[RecordBatch], format: Format) -> Result<()> {
+    let working = || "writing rows".to_string();
+    match format {
+        Format::Table | Format::Markdown => {
+            let mut table = comfy_table::Table::new();
+            table.load_preset(match format {
+                Format::Markdown => comfy_table::presets::ASCII_MARKDOWN,
+                _ => comfy_table::presets::UTF8_HORIZONTAL_ONLY,
+            });
+            table.set_header(schema.fields().iter().map(|field| field.name()));
+            for (column, field) in table.column_iter_mut().zip(schema.fields()) {
+                if field.data_type().is_numeric() {
+                    column.set_cell_alignment(comfy_table::CellAlignment::Right);
+                }
+            }
+            for batch in rows {
+                for row in texts(batch)? {
+                    table.add_row(row);
+                }
+            }
+            writeln!(out, "{table}").during(working)
+        }
+        Format::Csv => {
+            let mut csv = csv::Writer::from_writer(out);
+            csv.write_record(schema.fields().iter().map(|field| field.name())).during(working)?;
+            for batch in rows {
+                for batch in &with_text_decimals(batch)? {
+                    let columns = formatters(batch)?;
+                    for row in 0..batch.num_rows() {
+                        csv.write_record(columns.iter().map(|column| column.value(row).to_string()))
+                            .during(working)?;
+                    }
+                }
+            }
+            csv.flush().during(working)
+        }
+        Format::Ndjson => {
+            let mut json = arrow::json::LineDelimitedWriter::new(out);
+            for batch in rows {
+                json.write_batches(&with_text_decimals(batch)?.iter().collect::<Vec<_>>()).during(working)?;
+            }
+            json.finish().during(working)
+        }
+        Format::Json => {
+            let mut bytes = Vec::new();
+            let mut json = arrow::json::ArrayWriter::new(&mut bytes);
+            for batch in rows {
+                json.write_batches(&with_text_decimals(batch)?.iter().collect::<Vec<_>>()).during(working)?;
+            }
+            json.finish().during(working)?;
+            drop(json);
+            let rows = if bytes.is_empty() { b"[]".as_slice() } else { &bytes };
+            out.write_all(b"{\"schema_version\":1,\"rows\":").during(working)?;
+            out.write_all(rows).during(working)?;
+            out.write_all(b"}\n").during(working)
+        }
+    }
+}
+
+/// Decimals as strings: a JSON number would be read as a double.
+fn with_text_decimals(batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let data_type = match field.data_type() {
+            decimal if decimal.is_decimal() => DataType::Utf8,
+            DataType::Utf8View => DataType::Utf8,
+            other => other.clone(),
+        };
+        columns.push(cast(column, &data_type).during(|| "writing decimals".into())?);
+        fields.push(Field::new(field.name(), data_type, true));
+    }
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
+    Ok(vec![batch.during(|| "writing decimals".into())?])
+}
+
+fn formatters(batch: &RecordBatch) -> Result<Vec<ArrayFormatter<'_>>> {
+    const OPTIONS: FormatOptions = FormatOptions::new();
+    batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &OPTIONS).during(|| "writing rows".into()))
+        .collect()
+}
+
+/// The rows as a person reads them.
+fn texts(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+    let mut columns: Vec<StringArray> = Vec::new();
+    for column in batch.columns() {
+        let text = if column.data_type().is_decimal() {
+            let text = cast(column, &DataType::Utf8).during(|| "writing decimals".into())?;
+            text.as_string::<i32>().iter().map(|value| value.map(short_decimal)).collect()
+        } else {
+            let options = FormatOptions::new()
+                .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%SZ"))
+                .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S"));
+            let format = ArrayFormatter::try_new(column, &options).during(|| "writing rows".into())?;
+            (0..column.len()).map(|row| column.is_valid(row).then(|| format.value(row).to_string())).collect()
+        };
+        columns.push(text);
+    }
+    let row_text = |row: usize| -> Vec<String> {
+        columns
+            .iter()
+            .map(|column| if column.is_valid(row) { column.value(row).to_string() } else { String::new() })
+            .collect()
+    };
+    Ok((0..batch.num_rows()).map(row_text).collect())
+}
+
+/// `1500.5` of `1500.500000000000`, `12.30` of `12.300000000000`, `3` of `3.000000000000`.
+fn short_decimal(text: &str) -> String {
+    let Some((whole, fraction)) = text.split_once('.') else { return text.into() };
+    match fraction.trim_end_matches('0') {
+        "" => whole.into(),
+        digits => format!("{whole}.{digits:0<2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_for_people_drops_zeros_that_say_nothing() {
+        for (full, short) in [("12.300000000000", "12.30"), ("3.000000000000", "3"), ("0.123456000000", "0.123456")] {
+            assert_eq!(short_decimal(full), short);
+        }
+    }
+}

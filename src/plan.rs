@@ -1,0 +1,83 @@
+//! Planning a query, and what is wrong with it in the words of the person who wrote it.
+
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use crate::error::{Error, Mistake, Place};
+use crate::project::Query;
+use crate::schema::{TableSchema, accepts, sql_type};
+
+/// Plans a query with `$as_of` bound, in microseconds since the epoch.
+pub async fn plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame, Mistake> {
+    let mistake = |error: DataFusionError| planning_mistake(&error, &query.file);
+    let plan = context.state().create_logical_plan(&query.text).await.map_err(mistake)?;
+    let as_of = ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into()));
+    let plan = if query.reads_as_of {
+        plan.with_param_values(ParamValues::from(vec![("as_of", as_of)])).map_err(mistake)?
+    } else {
+        plan
+    };
+    Ok(DataFrame::new(context.state(), plan))
+}
+
+/// What is wrong with a query, from what the planner says; its spans give the place.
+pub fn planning_mistake(error: &DataFusionError, file: &str) -> Mistake {
+    // An optimizer rule wraps what it stumbled over; the reader needs to know over what.
+    let whole = error.find_root().strip_backtrace();
+    let mut place = Place { file: file.into(), line: 0, column: 0 };
+    let mut hint = String::new();
+    let mut what = whole.lines().next().unwrap_or_default().to_string();
+    if let Some(diagnostic) = error.diagnostic() {
+        what.clone_from(&diagnostic.message);
+        if let Some(span) = diagnostic.span {
+            place.line = span.start.line;
+            place.column = span.start.column;
+        }
+        let notes = diagnostic.helps.iter().map(|help| &help.message);
+        let notes = notes.chain(diagnostic.notes.iter().map(|note| &note.message));
+        hint = notes.cloned().collect::<Vec<_>>().join("; ");
+    }
+    for prefix in ["Error during planning: ", "Schema error: ", "type_coercion\ncaused by\n"] {
+        what = what.trim_start_matches(prefix).to_string();
+    }
+    Mistake { place, what, hint }
+}
+
+/// Where the query's output does not fit the table's contract; empty where it does.
+pub fn misfits(plan: &LogicalPlan, schema: &TableSchema, query: &Query) -> Vec<Mistake> {
+    let place = Place { file: query.file.clone(), line: 0, column: 0 };
+    let mistake = |what: String, hint: String| Mistake { place: place.clone(), what, hint };
+    let mut mistakes = Vec::new();
+    for column in &schema.columns {
+        let Ok(field) = plan.schema().field_with_unqualified_name(&column.name) else {
+            let what = format!("yields no column `{}`", column.name);
+            mistakes.push(mistake(what, format!("{} declares it at {}", schema.file, column.place)));
+            continue;
+        };
+        if !accepts(&column.data_type, field.data_type()) {
+            let (given, declared) = (sql_type(field.data_type()), sql_type(&column.data_type));
+            let what = format!("yields `{}` as {given}", column.name);
+            mistakes.push(mistake(what, format!("{} declares {declared} at {}", schema.file, column.place)));
+        }
+    }
+    for field in plan.schema().fields() {
+        if schema.column(field.name()).is_none() {
+            let what = format!("yields column `{}`", field.name());
+            mistakes.push(mistake(what, format!("{} has {}", schema.file, schema.column_list())));
+        }
+    }
+    mistakes
+}
+
+/// An error of a running query: an overflow or a value a function refuses is the data's, the rest the machine's.
+pub fn execution_error(error: &DataFusionError, table: &str) -> Error {
+    let text = error.strip_backtrace();
+    let of_machine = ["Object Store error", "IO error", "Resources exhausted", "Internal error"];
+    if of_machine.iter().any(|machine| text.contains(machine)) {
+        return Error::Machine { what: format!("making {table}"), source: text.into() };
+    }
+    let text = text.lines().next().unwrap_or_default().trim_start_matches("Execution error: ");
+    Error::data(format!("`{table}` cannot be made: {text}"), "what was published before is unchanged")
+}

@@ -1,0 +1,445 @@
+//! A project on disk: settings, schemas, queries, and the order of work that follows from the names they mention.
+//!
+//! Reads text and nothing else: planning against the schemas is `lint.rs`, running is `run.rs`. Every mistake is
+//! collected, with file, line and column, before one of them is reported.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SetExpr, Spanned, Statement, Visit, Visitor,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Span;
+
+use crate::config::{self, Settings};
+use crate::error::{Error, Mistake, Place, Result, While};
+use crate::schema::{self, TableSchema};
+
+/// The table that landing writes.
+pub const USAGE_RECORD: &str = "usage_record";
+/// The tables that landing writes beside it.
+pub const LANDED: [&str; 3] = [USAGE_RECORD, "usage_rejected", "landing"];
+
+/// One query file: a single SELECT.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The table, view, check or mapping it makes.
+    pub name: String,
+    /// The file, relative to its project.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// The tables and views it mentions, with where each is first mentioned.
+    pub reads: BTreeMap<String, Place>,
+    /// Every name in its expressions.
+    pub names: BTreeSet<String>,
+    /// The functions it calls, with where.
+    pub calls: Vec<(String, Place)>,
+    /// Whether it mentions `$as_of`.
+    pub reads_as_of: bool,
+}
+
+/// What a project says.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its folder.
+    pub root: PathBuf,
+    /// Its settings.
+    pub settings: Settings,
+    /// The tables with a contract.
+    pub schemas: BTreeMap<String, TableSchema>,
+    /// The queries by the table or view they make.
+    pub queries: BTreeMap<String, Query>,
+    /// The rules whose broken rows stop publication.
+    pub checks: BTreeMap<String, Query>,
+    /// What a run shows when it ends.
+    pub reports: BTreeMap<String, Query>,
+    /// What `status` shows.
+    pub status: BTreeMap<String, Query>,
+    /// The mappings of foreign files to usage records.
+    pub landing: BTreeMap<String, Query>,
+    /// The queries in an order in which each comes after what it reads.
+    pub order: Vec<String>,
+}
+
+impl Project {
+    /// Reads the project in `root` under `--set` overrides.
+    pub fn read(root: &Path, overrides: &[String]) -> Result<Self> {
+        let settings = Settings::read(root, overrides)?;
+        let mut folders = vec![root.to_path_buf()];
+        if let Some(base) = &settings.extends {
+            let base = config::path(root, base)?;
+            if !base.join(config::FILE).exists() {
+                return Err(Error::usage(
+                    format!("`extends` names {}, which has no {}", base.display(), config::FILE),
+                    "give the folder of another project, relative to this one",
+                ));
+            }
+            folders.insert(0, base);
+        }
+        let mut mistakes = Vec::new();
+        let mut schemas = BTreeMap::new();
+        for (name, (file, text)) in sql_files(&folders, "schemas", &mut mistakes)? {
+            match TableSchema::parse(&name, &file, &text) {
+                Ok(schema) => {
+                    schemas.insert(name, schema);
+                }
+                Err(found) => mistakes.extend(found),
+            }
+        }
+        let mut read_queries = |folder: &str| -> Result<BTreeMap<String, Query>> {
+            let mut queries = BTreeMap::new();
+            for (name, (file, text)) in sql_files(&folders, folder, &mut mistakes)? {
+                match Query::parse(&name, &file, &text) {
+                    Ok(query) => {
+                        queries.insert(name, query);
+                    }
+                    Err(found) => mistakes.extend(found),
+                }
+            }
+            Ok(queries)
+        };
+        let queries = read_queries("queries")?;
+        let checks = read_queries("queries/checks")?;
+        let reports = read_queries("queries/report")?;
+        let status = read_queries("queries/status")?;
+        let landing = read_queries("queries/landing")?;
+
+        let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
+        let others = checks.values().chain(reports.values()).chain(status.values());
+        for query in queries.values().chain(others) {
+            for (name, place) in &query.reads {
+                // A query that did not parse is reported already; whoever reads it is not wrong.
+                if !known.contains(name) && mistakes.iter().all(|mistake| !mentions(&mistake.place.file, name)) {
+                    mistakes.push(unknown_table(name, place, &known));
+                }
+            }
+        }
+        for name in LANDED {
+            if queries.contains_key(name) {
+                mistakes.push(Mistake {
+                    place: Place { file: queries[name].file.clone(), line: 1, column: 1 },
+                    what: format!("`{name}` is written by landing and cannot be made by a query"),
+                    hint: "give the query another name".into(),
+                });
+            }
+            if !schemas.contains_key(name) && mistakes.is_empty() {
+                mistakes.push(Mistake {
+                    place: Place { file: format!("schemas/{name}.sql"), line: 0, column: 0 },
+                    what: format!("the schema of `{name}` is missing"),
+                    hint: "`meterhouse init` writes a project that has it, or set `extends`".into(),
+                });
+            }
+        }
+        for (name, inbox) in &settings.inbox {
+            if let Some(with) = inbox.with.as_ref().filter(|with| !landing.contains_key(*with)) {
+                mistakes.push(Mistake {
+                    place: Place { file: config::FILE.into(), line: 0, column: 0 },
+                    what: format!("inbox `{name}` lands with `{with}`, which is not there"),
+                    hint: format!("write queries/landing/{with}.sql"),
+                });
+            }
+        }
+        let order = order(&queries, &mut mistakes);
+        if !mistakes.is_empty() {
+            mistakes.sort();
+            mistakes.dedup();
+            return Err(Error::Project(mistakes));
+        }
+        let root = root.to_path_buf();
+        Ok(Self { root, settings, schemas, queries, checks, reports, status, landing, order })
+    }
+
+    /// Whether the table is materialized: it has a contract and a query.
+    pub fn is_materialized(&self, name: &str) -> bool {
+        self.schemas.contains_key(name) && self.queries.contains_key(name)
+    }
+
+    /// The reference tables: a contract, no query, and not written by landing.
+    pub fn reference(&self) -> impl Iterator<Item = &TableSchema> {
+        self.schemas
+            .values()
+            .filter(|schema| !self.queries.contains_key(&schema.name) && !LANDED.contains(&schema.name.as_str()))
+    }
+
+    /// The tables (never views) that a query reads, through views too.
+    pub fn tables_behind(&self, query: &Query) -> BTreeSet<String> {
+        let mut tables = BTreeSet::new();
+        for name in query.reads.keys() {
+            match self.queries.get(name) {
+                Some(view) if !self.schemas.contains_key(name) => tables.extend(self.tables_behind(view)),
+                _ => {
+                    tables.insert(name.clone());
+                }
+            }
+        }
+        tables
+    }
+
+    /// The query together with the text of every view it reads: what its result depends on besides tables.
+    pub fn text_behind(&self, query: &Query) -> String {
+        let mut text = query.text.clone();
+        for name in query.reads.keys() {
+            if let Some(view) = self.queries.get(name).filter(|_| !self.schemas.contains_key(name)) {
+                text.push_str(&self.text_behind(view));
+            }
+        }
+        text
+    }
+
+    /// Whether the query reads `$as_of`, through views too.
+    pub fn reads_as_of(&self, query: &Query) -> bool {
+        query.reads_as_of
+            || query.reads.keys().any(|name| {
+                let view = self.queries.get(name).filter(|_| !self.schemas.contains_key(name));
+                view.is_some_and(|view| self.reads_as_of(view))
+            })
+    }
+}
+
+impl Query {
+    /// Parses one query file; `name` is what it makes.
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|error| {
+            let (what, place) = schema::parser_error(&error.to_string(), file);
+            vec![Mistake { place, what, hint: "a query file is one SELECT statement".into() }]
+        })?;
+        let [Statement::Query(query)] = statements.as_slice() else {
+            let place = Place { file: file.into(), line: 1, column: 1 };
+            let what = "not one SELECT statement".to_string();
+            return Err(vec![Mistake { place, what, hint: "a query file makes one table".into() }]);
+        };
+        let mut reader = Reader { file, ..Reader::default() };
+        let _ = query.visit(&mut reader);
+        if !reader.mistakes.is_empty() {
+            return Err(reader.mistakes);
+        }
+        for name in &reader.ctes {
+            reader.reads.remove(name);
+        }
+        Ok(Self {
+            name: name.into(),
+            file: file.into(),
+            text: text.into(),
+            reads: reader.reads,
+            names: reader.names,
+            calls: reader.calls,
+            reads_as_of: reader.reads_as_of,
+        })
+    }
+}
+
+/// A name as the planner takes it: in lower case unless quoted.
+fn normal(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+/// Walks a parsed query for what it mentions.
+#[derive(Default)]
+struct Reader<'a> {
+    file: &'a str,
+    ctes: BTreeSet<String>,
+    reads: BTreeMap<String, Place>,
+    names: BTreeSet<String>,
+    calls: Vec<(String, Place)>,
+    reads_as_of: bool,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn place(&self, span: Span) -> Place {
+        Place { file: self.file.into(), line: span.start.line, column: span.start.column }
+    }
+}
+
+impl Visitor for Reader<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &SqlQuery) -> ControlFlow<()> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.ctes.insert(cte.alias.name.value.clone());
+        }
+        let mut bodies = vec![query.body.as_ref()];
+        while let Some(body) = bodies.pop() {
+            match body {
+                SetExpr::SetOperation { left, right, .. } => bodies.extend([left.as_ref(), right.as_ref()]),
+                SetExpr::Select(select) => {
+                    for item in &select.projection {
+                        if let SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) = item {
+                            self.mistakes.push(Mistake {
+                                place: self.place(item.span()),
+                                what: "`select *` hides which columns a table has".into(),
+                                hint: "write the columns out".into(),
+                            });
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        if let Some(ObjectNamePart::Identifier(name)) = relation.0.last() {
+            let place = self.place(name.span);
+            self.reads.entry(name.value.clone()).or_insert(place);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::Function(function) => {
+                let place = self.place(function.name.span());
+                self.calls.push((function.name.to_string().to_lowercase(), place));
+            }
+            Expr::Identifier(name) => {
+                self.names.insert(normal(name));
+            }
+            Expr::CompoundIdentifier(parts) => self.names.extend(parts.iter().map(normal)),
+            Expr::Value(value) if value.value.to_string() == "$as_of" => self.reads_as_of = true,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The SQL files of one folder of the projects, later projects first replacing earlier ones by table name.
+fn sql_files(
+    roots: &[PathBuf],
+    folder: &str,
+    mistakes: &mut Vec<Mistake>,
+) -> Result<BTreeMap<String, (String, String)>> {
+    let mut files = BTreeMap::new();
+    for root in roots {
+        let path = root.join(folder);
+        if !path.is_dir() {
+            continue;
+        }
+        let mut of_this_project = BTreeMap::new();
+        let entries = std::fs::read_dir(&path).during(|| format!("reading {}", path.display()))?;
+        for entry in entries {
+            let path = entry.during(|| format!("reading {folder}"))?.path();
+            let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let Some(stem) = file_name.strip_suffix(".sql") else { continue };
+            let file = format!("{folder}/{file_name}");
+            let text = std::fs::read_to_string(&path).during(|| format!("reading {}", path.display()))?;
+            let name = table_name(stem).to_string();
+            if let Some((other, _)) = of_this_project.insert(name.clone(), (file.clone(), text)) {
+                mistakes.push(Mistake {
+                    place: Place { file, line: 0, column: 0 },
+                    what: format!("makes `{name}`, which {other} makes too"),
+                    hint: "one table, one file".into(),
+                });
+            }
+        }
+        files.append(&mut of_this_project);
+    }
+    Ok(files)
+}
+
+/// `charge` of `50_charge`: the number is only reading order.
+fn table_name(stem: &str) -> &str {
+    match stem.split_once('_') {
+        Some((number, name)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => stem,
+    }
+}
+
+fn mentions(file: &str, name: &str) -> bool {
+    let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    table_name(stem) == name
+}
+
+fn unknown_table(name: &str, place: &Place, known: &BTreeSet<&String>) -> Mistake {
+    let nearest = known.iter().max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
+    let hint = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`?"));
+    Mistake { place: place.clone(), what: format!("there is no table or query `{name}`"), hint }
+}
+
+/// The queries, each after what it reads; a cycle is a mistake at every query on it.
+fn order(queries: &BTreeMap<String, Query>, mistakes: &mut Vec<Mistake>) -> Vec<String> {
+    let mut order: Vec<String> = Vec::new();
+    let mut waiting: BTreeSet<&String> = queries.keys().collect();
+    loop {
+        let ready: Vec<&String> = waiting
+            .iter()
+            .copied()
+            .filter(|name| queries[*name].reads.keys().all(|read| !waiting.contains(read)))
+            .collect();
+        if ready.is_empty() {
+            break;
+        }
+        for name in ready {
+            waiting.remove(name);
+            order.push(name.clone());
+        }
+    }
+    for name in &waiting {
+        // Only the queries on the cycle are named, not those that merely read from it.
+        let query = &queries[*name];
+        if let Some((next, place)) = query.reads.iter().find(|(read, _)| reaches(queries, read, name)) {
+            mistakes.push(Mistake {
+                place: place.clone(),
+                what: format!("`{name}` reads `{next}`, which is made from `{name}`"),
+                hint: "break the cycle: a table cannot be made from itself".into(),
+            });
+        }
+    }
+    order
+}
+
+fn reaches(queries: &BTreeMap<String, Query>, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next = vec![from];
+    while let Some(name) = next.pop() {
+        if name == to {
+            return true;
+        }
+        if seen.insert(name) {
+            next.extend(queries.get(name).into_iter().flat_map(|query| query.reads.keys().map(String::as_str)));
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(name: &str, text: &str) -> Query {
+        Query::parse(name, &format!("queries/{name}.sql"), text).unwrap()
+    }
+
+    #[test]
+    fn a_query_reads_tables_and_not_its_own_ctes() {
+        let query = query("a", "with b as (select x from c) select b.x, f($as_of) from b inner join d on b.x = d.x");
+        assert_eq!(query.reads.keys().collect::<Vec<_>>(), ["c", "d"]);
+        assert!(query.reads_as_of);
+        assert_eq!(query.calls[0].0, "f");
+    }
+
+    #[test]
+    fn a_cycle_is_found_and_the_rest_is_ordered() {
+        let queries = BTreeMap::from([
+            ("a".to_string(), query("a", "select x from b")),
+            ("b".to_string(), query("b", "select x from a")),
+            ("c".to_string(), query("c", "select x from d")),
+            ("e".to_string(), query("e", "select x from c")),
+        ]);
+        let mut mistakes = Vec::new();
+        assert_eq!(order(&queries, &mut mistakes), ["c", "e"]);
+        assert_eq!(mistakes.len(), 2);
+        assert_eq!(mistakes[0].what, "`a` reads `b`, which is made from `a`");
+    }
+
+    #[test]
+    fn select_star_is_refused_with_its_place() {
+        let mistakes = Query::parse("a", "queries/a.sql", "select\n    *\nfrom b").unwrap_err();
+        assert_eq!(mistakes[0].place.to_string(), "queries/a.sql:2:5");
+    }
+}

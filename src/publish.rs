@@ -1,0 +1,125 @@
+//! The ledger: one numbered object for each published run, and the Delta logs that follow it.
+//!
+//! A run is published by one conditional create of `ledger/<n>.json`, which names every file of every table. That is
+//! the only atomic moment: before it readers see the run before, after it the new one. Then the changes are replayed
+//! into the Delta logs, each once under the run's number, so that a replay cut short is finished by whoever comes next.
+
+use std::collections::BTreeMap;
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, While};
+use crate::project::Project;
+use crate::warehouse::{DataFile, Warehouse};
+
+const FOLDER: &str = "ledger";
+const REPLAYED: &str = "ledger_replayed";
+/// The name under which runs commit to Delta logs.
+const APPLICATION: &str = "meterhouse-run";
+
+/// One published run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// The version of this document's form.
+    pub schema_version: u32,
+    /// The run's number, from 1.
+    pub run: u64,
+    /// The as-of the run was given, RFC 3339.
+    pub as_of: String,
+    /// The billing period it was limited to.
+    pub period: Option<String>,
+    /// The versions of the landed tables' Delta logs it read.
+    pub inputs: BTreeMap<String, u64>,
+    /// Every table as it is since this run.
+    pub tables: BTreeMap<String, TableEntry>,
+    /// The customers a check holds back, with the check's name.
+    pub parked: Vec<(String, String)>,
+}
+
+/// One table as a run left it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableEntry {
+    /// The run that last changed it.
+    pub changed_in: u64,
+    /// A hash of all that it was made from: query, views, contract, and the tables it read.
+    pub fingerprint: String,
+    /// All its files.
+    pub files: Vec<DataFile>,
+}
+
+impl TableEntry {
+    /// Its number of rows.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// Rows and their hash: equal for equal content, whatever the files.
+    pub fn content(&self) -> String {
+        let sum = self.files.iter().fold(0_u128, |sum, file| {
+            sum.wrapping_add(u128::from_str_radix(&file.hash, 16).unwrap_or_default())
+        });
+        format!("{} {sum:032x}", self.rows())
+    }
+}
+
+/// The newest published run, or `None` before the first.
+pub async fn head(warehouse: &Warehouse) -> Result<Option<Entry>> {
+    match warehouse.list(FOLDER).await?.last() {
+        Some(name) => Ok(Some(read(warehouse, name).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Every published run's name, oldest first.
+async fn read(warehouse: &Warehouse, name: &str) -> Result<Entry> {
+    let path = Path::from(format!("{FOLDER}/{name}"));
+    let bytes = warehouse.read(&path).await?.unwrap_or_default();
+    serde_json::from_slice(&bytes).during(|| format!("reading {path}"))
+}
+
+/// Publishes a run, or says who was first.
+pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Result<()> {
+    let path = Path::from(format!("{FOLDER}/{:010}.json", entry.run));
+    let bytes = serde_json::to_vec_pretty(entry).during(|| "writing the ledger".into())?;
+    match warehouse.create(&path, bytes.clone()).await {
+        Ok(true) => {}
+        // A create that returned an error may have happened all the same; what is there decides.
+        outcome => {
+            if warehouse.read(&path).await? != Some(bytes) {
+                outcome?;
+                return Err(Error::Busy { what: format!("another run published as {} first", entry.run) });
+            }
+        }
+    }
+    replay(warehouse, project, entry).await
+}
+
+/// Finishes what a killed run left: replays the newest run into the Delta logs if that was cut short.
+pub async fn recover(warehouse: &Warehouse, project: &Project) -> Result<Option<Entry>> {
+    let Some(entry) = head(warehouse).await? else { return Ok(None) };
+    replay(warehouse, project, &entry).await?;
+    Ok(Some(entry))
+}
+
+async fn replay(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Result<()> {
+    let name = format!("{:010}.json", entry.run);
+    let mark = Path::from(format!("{REPLAYED}/{name}"));
+    if warehouse.read(&mark).await?.is_some() {
+        return Ok(());
+    }
+    let before = match entry.run {
+        1 => BTreeMap::new(),
+        run => read(warehouse, &format!("{:010}.json", run - 1)).await?.tables,
+    };
+    for (table, now) in entry.tables.iter().filter(|(_, table)| table.changed_in == entry.run) {
+        // A table that left the project since has no contract to write by; its files stay as they are.
+        let Some(schema) = project.schemas.get(table) else { continue };
+        let old = before.get(table).map(|table| table.files.as_slice()).unwrap_or_default();
+        let added: Vec<_> = now.files.iter().filter(|file| !old.contains(file)).cloned().collect();
+        let removed: Vec<_> = old.iter().filter(|file| !now.files.contains(file)).cloned().collect();
+        warehouse.commit(schema, APPLICATION, entry.run, &added, &removed).await?;
+    }
+    warehouse.create(&mark, b"done".to_vec()).await?;
+    Ok(())
+}

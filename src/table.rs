@@ -1,0 +1,106 @@
+//! A table as the session reads it: a fixed list of data files under a contract.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, ScalarValue, Statistics, stats::Precision};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema as ScanSchema;
+use datafusion::datasource::TableType;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+
+use crate::schema::TableSchema;
+use crate::warehouse::{DataFile, store_url};
+
+/// The files of one version of a table; columns are matched by name, and one that a file lacks is null.
+#[derive(Debug)]
+pub struct FileTable {
+    name: String,
+    schema: SchemaRef,
+    stored: SchemaRef,
+    partitions: Vec<Field>,
+    files: Vec<DataFile>,
+}
+
+impl FileTable {
+    /// The table made of `files`, in the contract's column order with partition columns last.
+    pub fn new(schema: &TableSchema, files: Vec<DataFile>) -> Self {
+        Self {
+            name: schema.name.clone(),
+            schema: schema.arrow(),
+            stored: schema.stored(),
+            partitions: schema.partitions(),
+            files,
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// The number of rows is known, so that the smaller side of a join is built.
+    fn statistics(&self) -> Option<Statistics> {
+        let rows = self.files.iter().map(|file| file.rows as usize).sum();
+        Some(Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(&self.schema) })
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let partitions: Vec<_> = self.partitions.iter().cloned().map(Arc::new).collect();
+        let columns = ScanSchema::builder(self.stored.clone()).with_table_partition_cols(partitions).build();
+        let source = ParquetSource::new(columns);
+        let groups = state.config().target_partitions().min(self.files.len());
+        let mut file_groups = vec![Vec::new(); groups];
+        for (number, file) in self.files.iter().enumerate() {
+            let path = format!("{}/{}", self.name, file.path);
+            let values = self.partitions.iter().map(|column| {
+                let text = file.partition.get(column.name()).cloned();
+                ScalarValue::Utf8(text).cast_to(column.data_type())
+            });
+            let columns = self.stored.fields().len();
+            let statistics = Statistics {
+                num_rows: Precision::Exact(file.rows as usize),
+                total_byte_size: Precision::Absent,
+                column_statistics: vec![Default::default(); columns],
+            };
+            let file = PartitionedFile::new(path, file.size)
+                .with_partition_values(values.collect::<Result<_>>()?)
+                .with_statistics(Arc::new(statistics));
+            file_groups[number % groups].push(file);
+        }
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(self.files.iter().map(|file| file.rows as usize).sum());
+        let scan = FileScanConfigBuilder::new(store_url(), Arc::new(source))
+            .with_file_groups(file_groups.into_iter().map(FileGroup::new).collect())
+            .with_statistics(statistics)
+            .with_limit(limit)
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+}

@@ -1,0 +1,322 @@
+//! Where the tables are, and the one DataFusion session that reads them.
+//!
+//! Owns the object store, the Delta logs and the session's settings for money. Which tables there are and when they
+//! change is left to `publish.rs` and `run.rs`. A path in here is relative to the warehouse's own root.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use deltalake_core::DeltaTableError;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, Remove, StructType, Transaction};
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::table::state::DeltaTableState;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::config::{self, Settings};
+use crate::error::{Error, Result, While};
+use crate::functions;
+use crate::schema::TableSchema;
+
+/// One data file of a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its path below the table.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its number of rows.
+    pub rows: u64,
+    /// The order-independent hash of its rows: the sum of their 128-bit hashes, wrapping, in hexadecimal.
+    pub hash: String,
+    /// What its rows have in the partition columns.
+    pub partition: BTreeMap<String, String>,
+}
+
+/// The object store that holds the tables, the ledger and the registers.
+#[derive(Debug, Clone)]
+pub struct Warehouse {
+    /// The whole bucket or file system, in which Delta names tables by URL.
+    root: Arc<dyn ObjectStore>,
+    /// The warehouse's part of it.
+    store: Arc<dyn ObjectStore>,
+    url: Url,
+}
+
+impl Warehouse {
+    /// Opens the warehouse that the settings name; a local directory is made.
+    pub fn open(root: &FilePath, settings: &Settings) -> Result<Self> {
+        let text = config::expand(&settings.warehouse.url)?;
+        let opening = || format!("opening the warehouse {text}");
+        if text.contains("://") {
+            let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).during(opening)?;
+            let environment = std::env::vars().map(|(key, value)| (key.to_lowercase(), value));
+            let (store, _) = object_store::parse_url_opts(&url, environment).during(opening)?;
+            return Self::over(Arc::from(store), url);
+        }
+        let directory = root.join(&text);
+        std::fs::create_dir_all(&directory).during(opening)?;
+        let directory = directory.canonicalize().during(opening)?;
+        let url = Url::from_directory_path(&directory).map_err(|()| {
+            Error::usage(format!("{} is no directory for a warehouse", directory.display()), "")
+        })?;
+        Self::over(Arc::new(LocalFileSystem::new()), url)
+    }
+
+    /// The warehouse at a URL, in a store that holds the whole bucket or file system.
+    pub fn over(root: Arc<dyn ObjectStore>, url: Url) -> Result<Self> {
+        let path = Path::from_url_path(url.path()).during(|| format!("opening the warehouse {url}"))?;
+        let store = Arc::new(PrefixStore::new(root.clone(), path));
+        Ok(Self { root, store, url })
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// Refuses a store that lets a second conditional create win: such a store loses acknowledged commits.
+    pub async fn probe(&self) -> Result<()> {
+        let path = Path::from("registry/probe");
+        let _ = self.create(&path, b"probe".to_vec()).await?;
+        if self.create(&path, b"probe".to_vec()).await? {
+            return Err(Error::usage(
+                "the warehouse's object store does not honour conditional puts (If-None-Match)",
+                "use a store that does: S3, GCS, Azure, SeaweedFS 4.48, or a local directory",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Creates an object unless it is there already; `false` where it was.
+    pub async fn create(&self, path: &Path, bytes: Vec<u8>) -> Result<bool> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(path, PutPayload::from(bytes), options).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(error).during(|| format!("creating {path} in the warehouse")),
+        }
+    }
+
+    /// The bytes of an object, or `None` where there is none.
+    pub async fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match self.store.get(path).await {
+            Ok(found) => {
+                let bytes = found.bytes().await.during(|| format!("reading {path} in the warehouse"))?;
+                Ok(Some(bytes.to_vec()))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error).during(|| format!("reading {path} in the warehouse")),
+        }
+    }
+
+    /// The names of the objects below a folder of the warehouse.
+    pub async fn list(&self, folder: &str) -> Result<BTreeSet<String>> {
+        use futures::TryStreamExt;
+        let objects = self.store.list(Some(&Path::from(folder)));
+        let names = objects.map_ok(|object| object.location.filename().unwrap_or_default().to_string());
+        names.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
+    }
+
+    /// The Delta log of a table.
+    fn log_store(&self, table: &str) -> Result<LogStoreRef> {
+        let url = self.url.join(&format!("{table}/")).during(|| format!("naming table {table}"))?;
+        let of_table = Arc::new(PrefixStore::new(self.store.clone(), table));
+        Ok(default_logstore(of_table, self.root.clone(), &url, &StorageConfig::default()))
+    }
+
+    /// The newest state of a table's Delta log, or `None` where the table is not there yet.
+    pub async fn delta(&self, table: &str) -> Result<Option<DeltaTableState>> {
+        let log = self.log_store(table)?;
+        let reading = || format!("reading the Delta log of {table}");
+        if !log.is_delta_table_location().await.during(reading)? {
+            return Ok(None);
+        }
+        DeltaTableState::try_new(log.as_ref(), None).await.map(Some).during(reading)
+    }
+
+    /// The files of a table as its Delta log has them now, and the version they were read at.
+    pub async fn delta_files(&self, table: &str) -> Result<(u64, Vec<DataFile>)> {
+        let Some(state) = self.delta(table).await? else { return Ok((0, Vec::new())) };
+        let mut files: Vec<DataFile> = state
+            .log_data()
+            .iter()
+            .map(|file| DataFile {
+                path: file.object_store_path().to_string(),
+                size: file.size().unsigned_abs(),
+                rows: file.num_records().unwrap_or(0) as u64,
+                hash: String::new(),
+                partition: file
+                    .partition_values_map()
+                    .into_iter()
+                    .map(|(name, value)| (name, value.unwrap_or_default()))
+                    .collect(),
+            })
+            .collect();
+        files.sort();
+        Ok((state.version() + 1, files))
+    }
+
+    /// Commits a change of files to a table's Delta log, once for each `(application, version)`.
+    ///
+    /// The table is made where it is not there, and takes the schema's columns where they changed. A commit that
+    /// returns an error may have happened, so the log is read again before deciding.
+    pub async fn commit(
+        &self,
+        schema: &TableSchema,
+        application: &str,
+        version: u64,
+        added: &[DataFile],
+        removed: &[DataFile],
+    ) -> Result<()> {
+        let table = &schema.name;
+        let version = i64::try_from(version).during(|| format!("numbering a commit to {table}"))?;
+        let log = self.log_store(table)?;
+        let mut last_error = None;
+        for _ in 0..10 {
+            let Some(state) = self.delta(table).await? else {
+                // Somebody else may make it at the same moment; the next round sees the table of whoever was first.
+                last_error = self.make(schema, log.clone()).await.err();
+                continue;
+            };
+            let seen = state
+                .transaction_version(log.as_ref(), application)
+                .await
+                .during(|| format!("reading the Delta log of {table}"))?;
+            if seen.is_some_and(|seen| seen >= version) {
+                return Ok(());
+            }
+            let mut actions: Vec<Action> = Vec::new();
+            let columns = delta_schema(schema)?;
+            if *state.schema() != columns {
+                use deltalake_core::kernel::MetadataExt;
+                let metadata = state.metadata().clone().with_schema(&columns);
+                actions.push(Action::Metadata(metadata.during(|| format!("changing the columns of {table}"))?));
+            }
+            actions.extend(removed.iter().map(|file| Action::Remove(remove(file))));
+            actions.extend(added.iter().map(|file| Action::Add(add(file))));
+            let mode = if removed.is_empty() { SaveMode::Append } else { SaveMode::Overwrite };
+            let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
+            let properties = CommitProperties::default()
+                .with_application_transaction(Transaction::new(application, version))
+                .with_cleanup_expired_logs(Some(false));
+            let commit = CommitBuilder::from(properties).with_actions(actions);
+            match commit.build(Some(&state.snapshot().clone()), log.clone(), operation).await {
+                Ok(_) => return Ok(()),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        match last_error {
+            Some(error) => Err(error).during(|| format!("committing to {table}")),
+            None => Err(Error::Busy { what: format!("{table} changes faster than a commit can be made") }),
+        }
+    }
+
+    async fn make(&self, schema: &TableSchema, log: LogStoreRef) -> Result<(), DeltaTableError> {
+        let columns = delta_schema(schema).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+        CreateBuilder::new()
+            .with_log_store(log)
+            .with_table_name(&schema.name)
+            .with_comment(&schema.comment)
+            .with_columns(columns.fields().cloned())
+            .with_partition_columns(&schema.partition_by)
+            // Pinned versions must stay readable, so the log keeps its history.
+            .with_configuration([("delta.enableExpiredLogCleanup", Some("false"))])
+            .with_save_mode(SaveMode::Ignore)
+            .await
+            .map(|_| ())
+    }
+}
+
+/// The columns of a table as Delta knows them. NOT NULL is checked before writing and not declared to Delta, so that
+/// a column can be added to a table that has files.
+fn delta_schema(schema: &TableSchema) -> Result<StructType> {
+    use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+    let fields = schema.columns.iter().map(|column| {
+        let data_type = match &column.data_type {
+            arrow::datatypes::DataType::Utf8View => arrow::datatypes::DataType::Utf8,
+            other => other.clone(),
+        };
+        let comment = (!column.comment.is_empty()).then(|| ("comment".to_string(), column.comment.clone()));
+        arrow::datatypes::Field::new(&column.name, data_type, true).with_metadata(comment.into_iter().collect())
+    });
+    let columns = arrow::datatypes::Schema::new(fields.collect::<Vec<_>>());
+    (&columns)
+        .try_into_kernel()
+        .during(|| format!("describing the columns of {} to Delta", schema.name))
+}
+
+fn add(file: &DataFile) -> Add {
+    Add {
+        path: file.path.clone(),
+        partition_values: file.partition.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+        size: file.size as i64,
+        modification_time: 0,
+        data_change: true,
+        stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}
+
+fn remove(file: &DataFile) -> Remove {
+    Remove {
+        path: file.path.clone(),
+        data_change: true,
+        deletion_timestamp: Some(0),
+        extended_file_metadata: Some(true),
+        partition_values: Some(
+            file.partition.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+        ),
+        size: Some(file.size as i64),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
+}
+
+/// How the session names the warehouse's own store.
+pub fn store_url() -> ObjectStoreUrl {
+    #[allow(clippy::unwrap_used, reason = "the text is constant and parses")]
+    ObjectStoreUrl::parse("meterhouse://warehouse").unwrap()
+}
+
+/// The one place that builds a DataFusion session: exact literals, checked sums, UTC, our functions, bounded memory.
+pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<SessionContext> {
+    let mut session = SessionConfig::new().with_information_schema(false);
+    if settings.engine.threads > 0 {
+        session = session.with_target_partitions(settings.engine.threads);
+    }
+    let options = session.options_mut();
+    // `0.1` is a decimal, so that no literal turns money into a double.
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    options.execution.time_zone = Some("UTC".into());
+    options.execution.parquet.schema_force_view_types = true;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(settings.engine.memory_mb << 20)))
+        .build_arc()
+        .during(|| "starting the engine".into())?;
+    let context = SessionContext::new_with_config_rt(session, runtime);
+    functions::register(&context);
+    if let Some(warehouse) = warehouse {
+        context.register_object_store(store_url().as_ref(), warehouse.store.clone());
+    }
+    Ok(context)
+}
