@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and which part of the program does it.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -161,7 +162,7 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             for (customer, check) in &report.parked {
                 say(&format!("parked: customer {customer}, by check `{check}`"));
             }
-            for query in project.reports.values() {
+            for query in in_reading_order(&project.reports) {
                 show(&context, query, as_of, Format::or_default(cli.format), out).await?;
             }
             say(&format!(
@@ -184,7 +185,7 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             for (customer, check) in &head.parked {
                 say(&format!("parked: customer {customer}, by check `{check}`"));
             }
-            for query in project.status.values() {
+            for query in in_reading_order(&project.status) {
                 show(&context, query, as_of, format, out).await?;
             }
             say("next: meterhouse run, when usage, prices or contracts have changed");
@@ -212,6 +213,13 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             output::write(out, &schema, &rows, format)
         }
     }
+}
+
+/// Queries by the number in their file's name.
+fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query> {
+    let mut queries: Vec<&Query> = queries.values().collect();
+    queries.sort_by(|a, b| a.file.cmp(&b.file));
+    queries
 }
 
 fn landing_query<'a>(project: &'a Project, name: &str) -> Result<&'a Query> {
@@ -266,16 +274,21 @@ async fn show(
     format: Format,
     out: Out<'_>,
 ) -> Result<()> {
-    let frame =
-        plan::plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let frame = plan::plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
     let schema = frame.schema().as_arrow().clone();
     let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
     let title = crate::schema::header(&query.text);
     let title = title.first().and_then(|line| line.split_once(": ")).map(|(_, title)| title);
-    if let (Some(title), Format::Table | Format::Markdown) = (title, format) {
-        writeln!(out, "{title}").during(|| "writing rows".into())?;
+    let is_for_people = matches!(format, Format::Table | Format::Markdown);
+    let working = || "writing rows".to_string();
+    if rows.iter().all(|batch| batch.num_rows() == 0) && is_for_people {
+        return Ok(());
     }
-    output::write(out, &schema, &rows, format)
+    if let Some(title) = title.filter(|_| is_for_people) {
+        writeln!(out, "{title}").during(working)?;
+    }
+    output::write(out, &schema, &rows, format)?;
+    if is_for_people { writeln!(out).during(working) } else { Ok(()) }
 }
 
 async fn describe(

@@ -123,7 +123,10 @@ impl Settings {
         }
         for setting in overrides {
             let (key, value) = setting.split_once('=').ok_or_else(|| {
-                Error::usage(format!("--set {setting} has no `=`"), "write --set warehouse.url=/tmp/warehouse")
+                Error::usage(
+                    format!("--set {setting} has no `=`"),
+                    "write --set warehouse.url=/tmp/warehouse",
+                )
             })?;
             set(&mut table, key.trim(), value.trim(), "--set")?;
         }

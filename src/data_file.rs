@@ -170,7 +170,11 @@ impl TableWriter {
             let broken = (0..held.len()).find(|row| held.is_valid(*row) && !held.value(*row));
             if let Some(row) = broken {
                 let what = format!("a row of `{}` breaks CHECK ({text})", self.schema.name);
-                return Err(Error::Data { what, place: Some(place.clone()), hint: self.row_text(batch, row) });
+                return Err(Error::Data {
+                    what,
+                    place: Some(place.clone()),
+                    hint: self.row_text(batch, row),
+                });
             }
         }
         Ok(())
@@ -195,7 +199,8 @@ impl TableWriter {
         }
         let mut columns = Vec::new();
         for name in names {
-            let column = batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
+            let column =
+                batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
             columns.push(cast(column, &DataType::Utf8).during(|| self.working())?);
         }
         let columns: Vec<_> = columns.iter().map(|column| column.as_string::<i32>()).collect();
@@ -266,10 +271,7 @@ fn open_file(
     let folders: String =
         schema.partition_by.iter().zip(values).map(|(name, value)| format!("{name}={value}/")).collect();
     let path = format!("{folders}{stem}.parquet");
-    let object = BufWriter::new(
-        warehouse.store().clone(),
-        Path::from(format!("{}/{path}", schema.name)),
-    );
+    let object = BufWriter::new(warehouse.store().clone(), Path::from(format!("{}/{path}", schema.name)));
     // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
     let sequence = ColumnPath::from("landing_sequence");
     let properties = WriterProperties::builder()

@@ -25,10 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Error> {
-    let machine = |source: std::io::Error| Error::Machine {
-        what: "starting".into(),
-        source: source.into(),
-    };
+    let machine = |source: std::io::Error| Error::Machine { what: "starting".into(), source: source.into() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK_BYTES)

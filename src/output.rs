@@ -35,15 +35,22 @@ impl Format {
 }
 
 /// Writes rows; without batches, only what the schema says.
-pub fn write(out: &mut (dyn Write + Send), schema: &Schema, rows: &[RecordBatch], format: Format) -> Result<()> {
+pub fn write(
+    out: &mut (dyn Write + Send),
+    schema: &Schema,
+    rows: &[RecordBatch],
+    format: Format,
+) -> Result<()> {
     let working = || "writing rows".to_string();
     match format {
         Format::Table | Format::Markdown => {
             let mut table = comfy_table::Table::new();
-            table.load_preset(match format {
-                Format::Markdown => comfy_table::presets::ASCII_MARKDOWN,
-                _ => comfy_table::presets::UTF8_HORIZONTAL_ONLY,
-            });
+            if format == Format::Markdown {
+                table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+            } else {
+                table.load_preset(comfy_table::presets::NOTHING);
+                table.set_style(comfy_table::TableComponent::HeaderLines, '─');
+            }
             table.set_header(schema.fields().iter().map(|field| field.name()));
             for (column, field) in table.column_iter_mut().zip(schema.fields()) {
                 if field.data_type().is_numeric() {
@@ -55,7 +62,7 @@ pub fn write(out: &mut (dyn Write + Send), schema: &Schema, rows: &[RecordBatch]
                     table.add_row(row);
                 }
             }
-            writeln!(out, "{table}").during(working)
+            writeln!(out, "{}", table.trim_fmt()).during(working)
         }
         Format::Csv => {
             let mut csv = csv::Writer::from_writer(out);
@@ -160,7 +167,9 @@ mod tests {
 
     #[test]
     fn a_table_for_people_drops_zeros_that_say_nothing() {
-        for (full, short) in [("12.300000000000", "12.30"), ("3.000000000000", "3"), ("0.123456000000", "0.123456")] {
+        for (full, short) in
+            [("12.300000000000", "12.30"), ("3.000000000000", "3"), ("0.123456000000", "0.123456")]
+        {
             assert_eq!(short_decimal(full), short);
         }
     }

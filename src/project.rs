@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SetExpr, Spanned, Statement, Visit, Visitor,
+    Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SetExpr, Spanned, Statement,
+    Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -113,7 +114,9 @@ impl Project {
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
                 // A query that did not parse is reported already; whoever reads it is not wrong.
-                if !known.contains(name) && mistakes.iter().all(|mistake| !mentions(&mistake.place.file, name)) {
+                if !known.contains(name)
+                    && mistakes.iter().all(|mistake| !mentions(&mistake.place.file, name))
+                {
                     mistakes.push(unknown_table(name, place, &known));
                 }
             }
@@ -160,9 +163,9 @@ impl Project {
 
     /// The reference tables: a contract, no query, and not written by landing.
     pub fn reference(&self) -> impl Iterator<Item = &TableSchema> {
-        self.schemas
-            .values()
-            .filter(|schema| !self.queries.contains_key(&schema.name) && !LANDED.contains(&schema.name.as_str()))
+        self.schemas.values().filter(|schema| {
+            !self.queries.contains_key(&schema.name) && !LANDED.contains(&schema.name.as_str())
+        })
     }
 
     /// The tables (never views) that a query reads, through views too.
@@ -401,7 +404,9 @@ fn reaches(queries: &BTreeMap<String, Query>, from: &str, to: &str) -> bool {
             return true;
         }
         if seen.insert(name) {
-            next.extend(queries.get(name).into_iter().flat_map(|query| query.reads.keys().map(String::as_str)));
+            next.extend(
+                queries.get(name).into_iter().flat_map(|query| query.reads.keys().map(String::as_str)),
+            );
         }
     }
     false
@@ -417,7 +422,8 @@ mod tests {
 
     #[test]
     fn a_query_reads_tables_and_not_its_own_ctes() {
-        let query = query("a", "with b as (select x from c) select b.x, f($as_of) from b inner join d on b.x = d.x");
+        let query =
+            query("a", "with b as (select x from c) select b.x, f($as_of) from b inner join d on b.x = d.x");
         assert_eq!(query.reads.keys().collect::<Vec<_>>(), ["c", "d"]);
         assert!(query.reads_as_of);
         assert_eq!(query.calls[0].0, "f");

@@ -102,7 +102,11 @@ pub async fn check_key(context: &SessionContext, schema: &TableSchema, files: &[
     }
     let rows = pretty_format_batches(&rows).during(working)?;
     Err(Error::Data {
-        what: format!("`{}` has rows with the same key ({})\n{rows}", schema.name, schema.primary_key.join(", ")),
+        what: format!(
+            "`{}` has rows with the same key ({})\n{rows}",
+            schema.name,
+            schema.primary_key.join(", ")
+        ),
         place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
         hint: "what was published before is unchanged; a join in the query finds two rows for one".into(),
     })

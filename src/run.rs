@@ -146,7 +146,8 @@ pub async fn run(
     if head.is_none() {
         warehouse.probe().await?;
     }
-    let landed = land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await?;
+    let landed =
+        land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
     run.snapshot_references().await?;
     let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
@@ -255,7 +256,11 @@ impl<'a> Run<'a> {
             let started = Instant::now();
             let path = reference_path(self.project, &schema.name)?;
             let bytes = std::fs::read(&path).map_err(|error| Error::Data {
-                what: format!("the reference table `{}` has no file: {}: {error}", schema.name, path.display()),
+                what: format!(
+                    "the reference table `{}` has no file: {}: {error}",
+                    schema.name,
+                    path.display()
+                ),
                 place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
                 hint: format!(
                     "write a CSV with the header {}, or name one under [reference] in {}",
@@ -289,12 +294,7 @@ impl<'a> Run<'a> {
     }
 
     /// Brings one table up to date.
-    async fn refresh(
-        &mut self,
-        schema: &TableSchema,
-        query: &Query,
-        notice: Notice<'_>,
-    ) -> Result<()> {
+    async fn refresh(&mut self, schema: &TableSchema, query: &Query, notice: Notice<'_>) -> Result<()> {
         let started = Instant::now();
         let period = self.request.period.as_deref().filter(|_| is_limited(self.project, schema, query));
         let mut depends = vec![self.project.text_behind(query), schema.text.clone()];
@@ -320,20 +320,19 @@ impl<'a> Run<'a> {
         let frame = plan(self.context, query, self.request.as_of)
             .await
             .map_err(|mistake| Error::Project(vec![mistake]))?;
-        let mut files =
-            rebuild(self.context, self.warehouse, schema, frame, period, &self.stem).await.map_err(|error| {
-                match error {
-                    Error::Data { what, place, hint } => {
-                        let place = place.or_else(|| {
-                            Some(Place { file: query.file.clone(), line: 0, column: 0 })
-                        });
-                        Error::Data { what, place, hint }
-                    }
-                    other => other,
+        let mut files = rebuild(self.context, self.warehouse, schema, frame, period, &self.stem)
+            .await
+            .map_err(|error| match error {
+                Error::Data { what, place, hint } => {
+                    let place =
+                        place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
+                    Error::Data { what, place, hint }
                 }
+                other => other,
             })?;
         if let Some(period) = period {
-            let others = before.files.iter().filter(|file| file.partition.values().all(|value| value != period));
+            let others =
+                before.files.iter().filter(|file| file.partition.values().all(|value| value != period));
             files.extend(others.cloned());
             files.sort();
         }
@@ -388,7 +387,8 @@ impl<'a> Run<'a> {
             None => true,
             Some(before) => {
                 // What reads the as-of is made again whenever that moves; the same rows are no news.
-                let by_as_of = self.project.queries.get(name).is_some_and(|query| self.project.reads_as_of(query));
+                let by_as_of =
+                    self.project.queries.get(name).is_some_and(|query| self.project.reads_as_of(query));
                 table.files != before.files || (!by_as_of && table.fingerprint != before.fingerprint)
             }
         })
@@ -398,8 +398,12 @@ impl<'a> Run<'a> {
     async fn discard(&self) -> Result<()> {
         for step in self.steps.iter().filter(|step| step.way != "same") {
             let before = self.before(&step.table);
-            self.delete_new(&self.project.schemas[&step.table], &self.tables[&step.table].files, &before.files)
-                .await?;
+            self.delete_new(
+                &self.project.schemas[&step.table],
+                &self.tables[&step.table].files,
+                &before.files,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -412,10 +416,8 @@ impl<'a> Run<'a> {
             let frame = plan(self.context, check, self.request.as_of)
                 .await
                 .map_err(|mistake| Error::Project(vec![mistake]))?;
-            let rows = frame
-                .collect()
-                .await
-                .map_err(|error| crate::plan::execution_error(&error, &check.name))?;
+            let rows =
+                frame.collect().await.map_err(|error| crate::plan::execution_error(&error, &check.name))?;
             let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
             if count == 0 {
                 continue;

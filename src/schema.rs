@@ -75,7 +75,8 @@ pub struct TableSchema {
 impl TableSchema {
     /// Reads one schema file; `name` is the file's stem.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let at = |location: Location| Place { file: file.into(), line: location.line, column: location.column };
+        let at =
+            |location: Location| Place { file: file.into(), line: location.line, column: location.column };
         let top = Place { file: file.into(), line: 1, column: 1 };
         let mistake = |place, what: String, hint: &str| vec![Mistake { place, what, hint: hint.into() }];
 
@@ -84,7 +85,11 @@ impl TableSchema {
             mistake(place, what, "a schema is one CREATE TABLE statement")
         })?;
         let [Statement::CreateTable(create)] = statements.as_slice() else {
-            return Err(mistake(top, "not one CREATE TABLE statement".into(), "a schema file declares one table"));
+            return Err(mistake(
+                top,
+                "not one CREATE TABLE statement".into(),
+                "a schema file declares one table",
+            ));
         };
         let declared = create.name.to_string();
         if declared != name {
@@ -143,10 +148,8 @@ impl TableSchema {
                 TableConstraint::PrimaryKey(key) => {
                     primary_key.extend(key.columns.iter().map(|column| column.column.expr.to_string()));
                 }
-                TableConstraint::Check(check) => checks.push(Check {
-                    expression: check.expr.to_string(),
-                    place: at(check.expr.span().start),
-                }),
+                TableConstraint::Check(check) => checks
+                    .push(Check { expression: check.expr.to_string(), place: at(check.expr.span().start) }),
                 other => mistakes.push(Mistake {
                     place: at(other.span().start),
                     what: format!("constraint `{other}`"),

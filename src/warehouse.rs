@@ -203,7 +203,8 @@ impl Warehouse {
             if *state.schema() != columns {
                 use deltalake_core::kernel::MetadataExt;
                 let metadata = state.metadata().clone().with_schema(&columns);
-                actions.push(Action::Metadata(metadata.during(|| format!("changing the columns of {table}"))?));
+                actions
+                    .push(Action::Metadata(metadata.during(|| format!("changing the columns of {table}"))?));
             }
             actions.extend(removed.iter().map(|file| Action::Remove(remove(file))));
             actions.extend(added.iter().map(|file| Action::Add(add(file))));
@@ -250,18 +251,21 @@ fn delta_schema(schema: &TableSchema) -> Result<StructType> {
             other => other.clone(),
         };
         let comment = (!column.comment.is_empty()).then(|| ("comment".to_string(), column.comment.clone()));
-        arrow::datatypes::Field::new(&column.name, data_type, true).with_metadata(comment.into_iter().collect())
+        arrow::datatypes::Field::new(&column.name, data_type, true)
+            .with_metadata(comment.into_iter().collect())
     });
     let columns = arrow::datatypes::Schema::new(fields.collect::<Vec<_>>());
-    (&columns)
-        .try_into_kernel()
-        .during(|| format!("describing the columns of {} to Delta", schema.name))
+    (&columns).try_into_kernel().during(|| format!("describing the columns of {} to Delta", schema.name))
 }
 
 fn add(file: &DataFile) -> Add {
     Add {
         path: file.path.clone(),
-        partition_values: file.partition.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+        partition_values: file
+            .partition
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())))
+            .collect(),
         size: file.size as i64,
         modification_time: 0,
         data_change: true,

@@ -33,7 +33,8 @@ fn prorate(amount: i128, part: i128, whole: i128) -> std::result::Result<i128, &
         return Err("the whole is zero");
     }
     // Two factors of at most 38 digits have at most 76, which is what i256 holds.
-    let product = i256::from_i128(amount).checked_mul(i256::from_i128(part)).ok_or("the product overflows")?;
+    let product =
+        i256::from_i128(amount).checked_mul(i256::from_i128(part)).ok_or("the product overflows")?;
     let whole = i256::from_i128(whole);
     let quotient = product.checked_div(whole).ok_or("the division overflows")?;
     let rest = product.checked_rem(whole).ok_or("the division overflows")?;

@@ -105,7 +105,8 @@ pub async fn land(
 
     let record = &project.schemas[USAGE_RECORD];
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
-    let mut rejected = TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
+    let mut rejected =
+        TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
     let mut totals = Totals::default();
     let mut chunks = chunks(project, context, &path, with, landing_id * SEQUENCES).await?;
     let mut received = 0_u64;
@@ -158,7 +159,8 @@ pub async fn land_inboxes(
         let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
         for file in inbox_files(&project.root, &inbox.files)? {
             let meta = std::fs::metadata(&file).during(|| format!("reading {}", file.display()))?;
-            let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            let modified =
+                meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             let mark = format!("{}|{}|{:?}", file.display(), meta.len(), modified);
             let mark = hex(&Sha256::digest(mark.as_bytes()));
             if seen.is_none() {
@@ -288,8 +290,7 @@ async fn map(
         let what = format!("{} yields {} rows for {rows} records", query.file, mapped.num_rows());
         return Err(Error::data(what, "a landing query maps one record each; leave out in usage_filtered"));
     }
-    let mut chunk =
-        columnar::records_from_batch(&mapped, &raw.lines, raw.raw.as_ref(), shape, zone, *base)?;
+    let mut chunk = columnar::records_from_batch(&mapped, &raw.lines, raw.raw.as_ref(), shape, zone, *base)?;
     // Records that could not be taken apart come after those that could: each has a number, the order says no more.
     chunk.received += raw.rejected.len() as u64;
     chunk.rejected.extend(raw.rejected);
@@ -368,8 +369,9 @@ fn spool() -> Result<tempfile::NamedTempFile> {
 
 fn content_hash(path: &FilePath) -> Result<String> {
     let reading = || format!("reading {}", path.display());
-    let mut file = std::fs::File::open(path)
-        .map_err(|error| Error::usage(format!("{}: {error}", path.display()), "give a file, or - for standard input"))?;
+    let mut file = std::fs::File::open(path).map_err(|error| {
+        Error::usage(format!("{}: {error}", path.display()), "give a file, or - for standard input")
+    })?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -387,10 +389,9 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The landing sequences that a chunk's records leave out: those of its rejected records, in order.
 fn sequences_between(chunk: &LandedChunk, first: i64) -> Result<Vec<i64>> {
-    let column = chunk
-        .records
-        .column_by_name("landing_sequence")
-        .ok_or_else(|| Error::data("`usage_record` has no column `landing_sequence`", "take it from the sample"))?;
+    let column = chunk.records.column_by_name("landing_sequence").ok_or_else(|| {
+        Error::data("`usage_record` has no column `landing_sequence`", "take it from the sample")
+    })?;
     let mut taken = column.as_primitive::<Int64Type>().values().iter().copied().peekable();
     let mut free = Vec::with_capacity(chunk.rejected.len());
     for sequence in first..first + chunk.received as i64 {
@@ -488,7 +489,13 @@ impl Totals {
     }
 
     /// The rows of `landing`; a file without records has one, so that it is known to have landed.
-    fn batch(mut self, schema: &TableSchema, landing_id: i64, file: &str, content: &str) -> Result<RecordBatch> {
+    fn batch(
+        mut self,
+        schema: &TableSchema,
+        landing_id: i64,
+        file: &str,
+        content: &str,
+    ) -> Result<RecordBatch> {
         if self.by_type.is_empty() {
             self.by_type.insert(Default::default(), Total::default());
         }
@@ -505,7 +512,10 @@ impl Totals {
             ("unit", text(self.by_type.keys().map(|(_, unit)| unit.as_str()).collect())),
             ("file_name", text(vec![file; rows])),
             ("content_hash", text(vec![content; rows])),
-            ("record_count", Arc::new(Int64Array::from_iter_values(totals.iter().map(|total| total.records)))),
+            (
+                "record_count",
+                Arc::new(Int64Array::from_iter_values(totals.iter().map(|total| total.records))),
+            ),
             ("record_quantity", decimal(totals.iter().map(|total| total.quantity).collect(), 12)?),
             ("id_hash", decimal(totals.iter().map(|total| total.id_hash).collect(), 0)?),
         ])

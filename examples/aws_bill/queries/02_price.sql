@@ -2,7 +2,8 @@
 --
 -- grain:  price_id
 -- reads:  tariff, reservation
--- rule:   the usage of a reservation costs nothing because its fee includes it
+-- rule:   the usage of a reservation costs nothing because its fee includes it,
+--         from the hour on in which it was bought
 
 select
     concat(tariff.usage_type, '/', to_char(tariff.valid_from, '%Y-%m')) as price_id,
@@ -43,6 +44,6 @@ select
     cast(null as decimal(38, 12)) as flat_amount,
     'arrears' as billing_timing,
     'none' as proration,
-    reservation.valid_from,
+    date_trunc('hour', reservation.valid_from) as valid_from,
     cast(null as timestamp with time zone) as valid_to
 from reservation
