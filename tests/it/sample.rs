@@ -37,6 +37,13 @@ impl Sample {
         sample
     }
 
+    /// A copy of another sample, with its warehouse.
+    pub fn over(other: &Path) -> Self {
+        let folder = TempDir::new().unwrap();
+        copy(other, folder.path());
+        Self { folder }
+    }
+
     /// Its folder.
     pub fn path(&self) -> &Path {
         self.folder.path()

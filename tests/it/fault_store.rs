@@ -1,0 +1,126 @@
+//! An object store that dies: after so many writes nothing works any more, as if the process had been killed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// Whether the last write before death happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// It did not.
+    Before,
+    /// It did, and nobody was told.
+    After,
+}
+
+/// Lets `writes` writes happen and then dies.
+#[derive(Debug)]
+pub struct FaultStore {
+    inner: Arc<dyn ObjectStore>,
+    writes: usize,
+    death: Death,
+    seen: AtomicUsize,
+    published: AtomicUsize,
+}
+
+impl FaultStore {
+    /// A store that dies at the write numbered `writes`, from 0.
+    pub fn new(inner: Arc<dyn ObjectStore>, writes: usize, death: Death) -> Self {
+        Self { inner, writes, death, seen: AtomicUsize::new(0), published: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// How many writes were asked for.
+    pub fn seen(&self) -> usize {
+        self.seen.load(Ordering::SeqCst)
+    }
+
+    /// The number of the write that published, where one did.
+    pub fn published(&self) -> usize {
+        self.published.load(Ordering::SeqCst)
+    }
+
+    /// Counts a write; `true` where it is the one at which the store dies.
+    fn write(&self) -> Result<bool> {
+        let number = self.seen.fetch_add(1, Ordering::SeqCst);
+        match (number.cmp(&self.writes), self.death) {
+            (std::cmp::Ordering::Less, _) => Ok(false),
+            (std::cmp::Ordering::Equal, Death::After) => Ok(true),
+            _ => Err(killed()),
+        }
+    }
+
+    fn alive(&self) -> Result<()> {
+        if self.seen() > self.writes { Err(killed()) } else { Ok(()) }
+    }
+}
+
+fn killed() -> Error {
+    Error::Generic { store: "fault", source: "killed".into() }
+}
+
+impl fmt::Display for FaultStore {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "fault({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FaultStore {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if path.as_ref().contains("/ledger/") {
+            self.published.fetch_min(self.seen(), Ordering::SeqCst);
+        }
+        let is_last = self.write()?;
+        let done = self.inner.put_opts(path, payload, options).await;
+        if is_last { Err(killed()) } else { done }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let is_last = self.write()?;
+        let done = self.inner.put_multipart_opts(path, options).await;
+        if is_last { Err(killed()) } else { done }
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.alive()?;
+        self.inner.get_opts(path, options).await
+    }
+
+    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        match self.write() {
+            Ok(false) => self.inner.delete_stream(paths),
+            _ => futures::stream::once(async { Err(killed()) }).boxed(),
+        }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        match self.alive() {
+            Ok(()) => self.inner.list(prefix),
+            Err(error) => futures::stream::once(async { Err(error) }).boxed(),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.alive()?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let is_last = self.write()?;
+        let done = self.inner.copy_opts(from, to, options).await;
+        if is_last { Err(killed()) } else { done }
+    }
+}

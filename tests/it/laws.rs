@@ -1,0 +1,357 @@
+//! The laws of the design, each with a test that fails when it does not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use meterhouse::error::Error;
+use meterhouse::project::Project;
+use meterhouse::publish;
+use meterhouse::run::{self, Request};
+use meterhouse::warehouse::{Warehouse, session};
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use url::Url;
+
+use crate::fault_store::{Death, FaultStore};
+use crate::sample::{AS_OF, Sample, repository};
+
+const LINES: &str = "select line_id, line_type, record_count, quantity, included_quantity, amount_exact, amount, \
+                     currency, billing_period from invoice_line order by line_id";
+const PRICE: (&str, &str) =
+    ("driven_km-autumn,driven_km,per_unit,0.31", "driven_km-autumn,driven_km,per_unit,0.41");
+
+// Law 1: SQL is the product.
+
+#[test]
+fn rust_names_no_table_of_the_rate_book() {
+    let project = Project::read(&repository(), &[]).unwrap();
+    let landed = meterhouse::project::LANDED;
+    let tables: BTreeSet<&String> = project
+        .schemas
+        .keys()
+        .chain(project.queries.keys())
+        .filter(|name| !landed.contains(&name.as_str()))
+        .collect();
+    let mut named = Vec::new();
+    for file in glob::glob(&format!("{}/src/**/*.rs", repository().display())).unwrap() {
+        let file = file.unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for table in &tables {
+            if code.contains(&format!("\"{table}\"")) {
+                named.push(format!("{}: {table}", file.display()));
+            }
+        }
+    }
+    assert_eq!(named, Vec::<String>::new(), "a commercial rule belongs into queries/");
+}
+
+// Law 2: money is exact.
+
+#[test]
+fn literals_are_decimals_and_sums_do_not_wrap() {
+    let sample = Sample::empty();
+    assert_eq!(sample.rows("select 0.1 + 0.2 as x"), ["0.3"]);
+    let (status, message) = sample.fails(&[
+        "sql",
+        "select sum(x) as x from (values (cast('99999999999999999999999999999999999999' as decimal(38, 0))), (1)) as t (x)",
+    ]);
+    assert_eq!(status, 1, "{message}");
+    assert!(message.contains("overflow"), "{message}");
+}
+
+#[test]
+fn an_amount_that_does_not_fit_stops_the_run() {
+    let sample = Sample::empty();
+    sample.write(
+        "data/usage/large.ndjson",
+        "{\"transaction_id\":\"1\",\"usage_type\":\"api_call\",\"usage_start\":\"2026-10-05T00:00:00Z\",\
+         \"account_id\":\"byte-prod\",\"quantity\":\"99999999999999999999999999\"}\n",
+    );
+    sample.replace("data/price_tier.csv", "api_call-2026,3,50000,,0.001,0", "api_call-2026,3,50000,,1000,0");
+    let (status, message) = sample.fails(&["run"]);
+    assert_eq!(status, 1, "{message}");
+    assert!(message.to_lowercase().contains("overflow") || message.contains("too large"), "{message}");
+    assert!(sample.ok(&["status"]).is_empty(), "nothing was published");
+}
+
+// Law 3: nothing is lost.
+
+#[test]
+fn a_query_that_loses_records_is_refused_by_the_first_balance() {
+    let sample = Sample::new();
+    sample.replace(
+        "queries/31_guided_usage.sql",
+        "where guiding.suspense_reason is null",
+        "where guiding.suspense_reason is null and guiding.landing_sequence % 7 <> 3",
+    );
+    let (status, message) = sample.fails(&["run"]);
+    assert_eq!(status, 1);
+    assert!(message.contains("check `landing_balance` found"), "{message}");
+}
+
+#[test]
+fn a_query_that_loses_usage_on_its_way_to_a_line_is_refused_by_the_second_balance() {
+    let sample = Sample::new();
+    sample.replace(
+        "queries/41_metered_usage.sql",
+        "    where not exists (",
+        "    where guided_usage.landing_sequence % 7 <> 3 and not exists (",
+    );
+    let (status, message) = sample.fails(&["run"]);
+    assert_eq!(status, 1);
+    assert!(message.contains("check `period_balance` found"), "{message}");
+}
+
+#[test]
+fn a_query_that_counts_a_record_twice_is_refused() {
+    let sample = Sample::new();
+    // A test call is left out, and rated too.
+    sample.replace(
+        "queries/30_guiding.sql",
+        "where usage_filtered.landing_sequence = usage.landing_sequence",
+        "where usage_filtered.landing_sequence = usage.landing_sequence and usage.quantity < 0",
+    );
+    let (_, message) = sample.fails(&["run"]);
+    assert!(message.contains("check `landing_balance` found"), "{message}");
+}
+
+// Law 4: same inputs, same rows.
+
+#[test]
+fn order_and_batching_of_usage_and_threads_do_not_matter() {
+    let expected = {
+        let sample = Sample::new();
+        sample.ok(&["run"]);
+        sample.rows(LINES)
+    };
+    assert!(expected.len() > 20);
+    for seed in 1..=3_u64 {
+        let sample = Sample::new();
+        // The conflicting duplicate is left out: which of two conflicting records counts does depend on arrival.
+        let mut records: Vec<(String, String)> = Vec::new();
+        for file in ["car_rent_2026-09", "car_rent_2026-10"] {
+            let text = sample.read(&format!("data/usage/{file}.ndjson"));
+            for line in text.lines().filter(|line| !line.contains("\"distance\": 999")) {
+                records.push((format!("{seed} {line}"), line.to_string()));
+            }
+            std::fs::remove_file(sample.path().join(format!("data/usage/{file}.ndjson"))).unwrap();
+        }
+        records.sort_by_key(|(salted, _)| publish_hash(salted));
+        for (number, batch) in records.chunks(7 + 11 * seed as usize).enumerate() {
+            let lines: Vec<&str> = batch.iter().map(|(_, line)| line.as_str()).collect();
+            sample.write(&format!("data/usage/part-{number}.ndjson"), &lines.join("\n"));
+        }
+        sample.ok(&["run", "--set", &format!("engine.threads={seed}")]);
+        assert_eq!(sample.rows(LINES), expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn landing_in_slices_with_runs_between_equals_landing_at_once() {
+    let expected = {
+        let sample = Sample::new();
+        sample.ok(&["run"]);
+        sample.rows(LINES)
+    };
+    let sample = Sample::new();
+    let text = sample.read("data/usage/car_rent_2026-10.ndjson");
+    let lines: Vec<&str> = text.lines().collect();
+    for (number, slice) in lines.chunks(17).enumerate() {
+        sample.write("data/usage/car_rent_2026-10.ndjson", &format!("{}\n", slice.join("\n")));
+        sample.ok(&["run"]);
+        assert!(number < 3);
+    }
+    assert_eq!(sample.rows(LINES), expected);
+}
+
+fn publish_hash(text: &str) -> String {
+    meterhouse::refresh::fingerprint([text])
+}
+
+// Law 5 comes with closed periods. Law 6: cost follows change.
+
+#[test]
+fn a_price_change_leaves_guiding_alone_and_a_second_run_does_nothing() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    sample.replace("data/price.csv", PRICE.0, PRICE.1);
+    let output = sample.meterhouse(&["run"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("rebuild charge"), "{said}");
+    for table in ["billing_cycle", "usage_duplicate", "guided_usage", "metered_usage", "entitlement_status"] {
+        assert!(!said.contains(&format!("rebuild {table}")), "{table} was made again: {said}");
+    }
+    let said = String::from_utf8(sample.meterhouse(&["run"]).stderr).unwrap();
+    assert!(said.contains("nothing to do"), "{said}");
+}
+
+#[test]
+fn a_run_of_one_period_makes_that_period_and_a_run_of_all_the_others() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let before = sample.rows(LINES);
+    sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,2.00");
+    sample.ok(&["run", "--period", "2026-10"]);
+    let changed = |rows: &[String]| -> BTreeSet<String> {
+        let changed = rows.iter().filter(|row| !before.contains(row));
+        changed.map(|row| row.rsplit(',').next().unwrap().to_string()).collect()
+    };
+    assert_eq!(changed(&sample.rows(LINES)), BTreeSet::from(["2026-10".to_string()]));
+    sample.ok(&["run"]);
+    let both = BTreeSet::from(["2026-09".to_string(), "2026-10".to_string()]);
+    assert_eq!(changed(&sample.rows(LINES)), both);
+}
+
+// Law 7: all or nothing.
+
+/// What a reader sees: the run, and the content of every table.
+async fn seen(warehouse: &Warehouse) -> (u64, BTreeMap<String, String>) {
+    let Some(head) = publish::head(warehouse).await.unwrap() else { return (0, BTreeMap::new()) };
+    (head.run, head.tables.iter().map(|(name, table)| (name.clone(), table.content())).collect())
+}
+
+/// Each table's Delta log has exactly the files that the ledger names.
+async fn assert_delta_follows(warehouse: &Warehouse) {
+    let head = publish::head(warehouse).await.unwrap().unwrap();
+    for (name, table) in &head.tables {
+        let (_, files) = warehouse.delta_files(name).await.unwrap();
+        let logged: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let published: BTreeSet<&str> = table.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(logged, published, "{name}");
+    }
+}
+
+async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -> Result<Option<u64>, Error> {
+    let url = Url::from_directory_path(folder.join("warehouse")).unwrap();
+    let warehouse = Warehouse::over(store, url).unwrap();
+    let context = session(&project.settings, Some(&warehouse)).unwrap();
+    let as_of: i64 = 1_793_534_400_000_000;
+    let request = Request { as_of, as_of_text: AS_OF.into(), period: None };
+    Ok(run::run(project, &warehouse, &context, &request, &|_| {}).await?.published)
+}
+
+fn local(folder: &Path) -> Warehouse {
+    let url = Url::from_directory_path(folder.join("warehouse")).unwrap();
+    Warehouse::over(Arc::new(LocalFileSystem::new()), url).unwrap()
+}
+
+#[test]
+fn a_kill_at_any_write_leaves_the_old_run_or_the_new_one() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_stack_size(64 << 20)
+        .build()
+        .unwrap();
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    sample.replace("data/price.csv", PRICE.0, PRICE.1);
+    sample.write(
+        "data/usage/late.ndjson",
+        "{\"transactionID\":\"late\",\"usageStart\":\"2026-10-30T10:00:00\",\"usageType\":\"CarRentUsage\",\
+         \"VIN\":\"WVWZZZ1KZAW000042\",\"distance\":100}\nno record\n",
+    );
+    let attempt = |writes: usize, death: Death| {
+        let copy = Sample::over(sample.path());
+        let project = Project::read(copy.path(), &[]).unwrap();
+        let folder = copy.path().canonicalize().unwrap();
+        let store = Arc::new(FaultStore::new(Arc::new(LocalFileSystem::new()), writes, death));
+        runtime.block_on(async {
+            let before = seen(&local(&folder)).await;
+            let outcome = run_on(&project, store.clone(), &folder).await;
+            let now = seen(&local(&folder)).await;
+            if now.0 == before.0 {
+                assert_eq!(now.1, before.1, "{writes} {death:?}: a reader sees half a run");
+                assert!(outcome.is_err(), "{writes} {death:?}: success without publication");
+            }
+            // The next command finishes what was begun, and the result is as if nothing had happened.
+            run_on(&project, Arc::new(LocalFileSystem::new()), &folder).await.unwrap();
+            assert_delta_follows(&local(&folder)).await;
+            (store, seen(&local(&folder)).await)
+        })
+    };
+    let (store, expected) = attempt(usize::MAX - 1, Death::Before);
+    let (publication, total) = (store.published(), store.seen());
+    assert!(publication > 20 && publication < total, "{publication} of {total}");
+    // Each write from publication on is a step of its own; of those before, which write data files, every ninth.
+    for writes in (0..publication).step_by(9).chain(publication.saturating_sub(1)..total) {
+        assert_eq!(attempt(writes, Death::Before).1, expected, "killed before write {writes} of {total}");
+    }
+    for writes in (publication..total).step_by(3) {
+        assert_eq!(attempt(writes, Death::After).1, expected, "killed after write {writes} of {total}");
+    }
+}
+
+#[test]
+fn kill_9_at_any_moment_loses_nothing() {
+    let sample = Sample::new();
+    let expected = {
+        let other = Sample::new();
+        other.ok(&["run"]);
+        other.rows(LINES)
+    };
+    for round in 0..12_u64 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+            .arg("--project")
+            .arg(sample.path())
+            .args(["--as-of", AS_OF, "run"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(60 + 90 * round));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    sample.ok(&["run"]);
+    assert_eq!(sample.rows(LINES), expected);
+    let folder = sample.path().canonicalize().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(assert_delta_follows(&local(&folder)));
+}
+
+#[test]
+fn of_two_runners_at_once_one_publishes() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    for round in 0..4 {
+        sample.write(
+            "data/price.csv",
+            &sample.read("data/price.csv").replace(
+                &format!("rental-2026,rental,per_unit,1.5{round}"),
+                &format!("rental-2026,rental,per_unit,1.5{}", round + 1),
+            ),
+        );
+        let start = || {
+            Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+                .arg("--project")
+                .arg(sample.path())
+                .args(["--as-of", AS_OF, "run"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        let (one, two) = (start(), start());
+        let (one, two) = (one.wait_with_output().unwrap(), two.wait_with_output().unwrap());
+        let mut published = 0;
+        for output in [&one, &two] {
+            let said = String::from_utf8_lossy(&output.stderr);
+            match output.status.code() {
+                Some(0) if said.contains("published as run") => published += 1,
+                Some(0) => assert!(said.contains("nothing to do"), "{said}"),
+                Some(75) => assert!(said.contains("first"), "{said}"),
+                other => panic!("{other:?}: {said}"),
+            }
+        }
+        assert_eq!(published, 1);
+        let folder = sample.path().canonicalize().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(assert_delta_follows(&local(&folder)));
+        let head = runtime.block_on(publish::head(&local(&folder))).unwrap().unwrap();
+        assert_eq!(head.run, 2 + round);
+    }
+}
