@@ -3,7 +3,8 @@
 -- grain:  contract_item_id, cycle_start, price_id
 -- reads:  metered_usage, item_cycle, entitlement_status
 -- rule:   who shares a quota draws from it in the declared order, earlier
---         prices first; what is used before counts against what is granted
+--         prices first; what is used before counts against what is granted;
+--         without a quota nothing is included
 
 with in_draw_order as (
     select
@@ -13,6 +14,7 @@ with in_draw_order as (
         metered_usage.quantity,
         metered_usage.record_amount,
         metered_usage.billing_period,
+        item_cycle.quota_id,
         coalesce(entitlement_status.included_quantity, 0) as granted_quantity,
         coalesce(
             sum(metered_usage.quantity) over (
@@ -47,13 +49,18 @@ drawn as (
         in_draw_order.cycle_start,
         in_draw_order.price_id,
         in_draw_order.quantity,
-        greatest(
-            least(
-                in_draw_order.quantity,
-                in_draw_order.granted_quantity - in_draw_order.quantity_before
-            ),
-            0
-        ) as included_quantity,
+        case
+            when in_draw_order.quota_id is null
+                then cast(0 as decimal(38, 12))
+            else greatest(
+                least(
+                    in_draw_order.quantity,
+                    in_draw_order.granted_quantity
+                    - in_draw_order.quantity_before
+                ),
+                0
+            )
+        end as included_quantity,
         in_draw_order.record_amount,
         in_draw_order.billing_period
     from in_draw_order
