@@ -1,7 +1,7 @@
 -- usage_filtered: which usage is left out on purpose, and by which rule?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, usage_duplicate, usage_filter
+-- reads:  usage_filter, usage
 -- rule:   where two rules match, the first by name is given
 
 select

@@ -2,8 +2,8 @@
 -- or one row that says why there is none.
 --
 -- grain:  landing_sequence, contract_item_id
--- reads:  usage_record, usage_duplicate, usage_filtered, contract,
---         contract_identifier, contract_item, billing_cycle
+-- reads:  usage_filtered, contract, contract_identifier, contract_item,
+--         billing_cycle, usage
 -- rule:   of several identifiers the contract id wins; a disagreement suspends
 
 with assigned as (

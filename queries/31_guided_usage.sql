@@ -1,8 +1,7 @@
 -- guided_usage: which contract item and billing cycle own a record?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  usage_record, usage_duplicate, usage_filtered, contract,
---         contract_identifier, contract_item, billing_cycle
+-- reads:  guiding
 
 select
     guiding.landing_sequence,

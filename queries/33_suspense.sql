@@ -1,9 +1,7 @@
 -- suspense: which usage can be neither guided nor rated, and why?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, usage_duplicate, usage_filtered, contract,
---         contract_identifier, contract_item, billing_cycle, guided_usage,
---         price
+-- reads:  usage_record, guided_usage, guiding, price_gap
 -- rule:   if one part of a record cannot be placed, the whole record waits
 
 with waiting as (

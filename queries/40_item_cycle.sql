@@ -46,6 +46,7 @@ item_price as (
         item_in_cycle.contract_item_id,
         item_in_cycle.cycle_start,
         price.price_id,
+        false as is_unpriced,
         item_in_cycle.cycle_end,
         greatest(item_in_cycle.item_from, price.valid_from) as charge_from,
         least(
@@ -77,6 +78,7 @@ item_price as (
         item_in_cycle.contract_item_id,
         item_in_cycle.cycle_start,
         'none' as price_id,
+        true as is_unpriced,
         item_in_cycle.cycle_end,
         item_in_cycle.item_from as charge_from,
         item_in_cycle.item_to as charge_to,
@@ -105,7 +107,10 @@ select
     cast(
         row_number() over (
             partition by item_price.contract_item_id, item_price.cycle_start
-            order by item_price.charge_from, item_price.price_id
+            order by
+                item_price.is_unpriced,
+                item_price.charge_from,
+                item_price.price_id
         ) as bigint
     ) as version_number,
     cast(local_date(item_price.charge_to, item_price.time_zone) as integer)

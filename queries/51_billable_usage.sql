@@ -3,7 +3,9 @@
 -- grain:  contract_item_id, cycle_start, price_id
 -- reads:  metered_usage, item_cycle, entitlement_status
 -- rule:   who shares a quota draws from it in the declared order, earlier
---         prices first; what is used before counts against what is granted
+--         prices first: included is what the grant covers with this usage,
+--         less what it covers without, so that the parts sum to the whole also
+--         where usage is negative; without a quota the grant is zero
 
 with in_draw_order as (
     select
@@ -49,8 +51,14 @@ drawn as (
         in_draw_order.quantity,
         greatest(
             least(
-                in_draw_order.quantity,
-                in_draw_order.granted_quantity - in_draw_order.quantity_before
+                in_draw_order.quantity_before + in_draw_order.quantity,
+                in_draw_order.granted_quantity
+            ),
+            0
+        )
+        - greatest(
+            least(
+                in_draw_order.quantity_before, in_draw_order.granted_quantity
             ),
             0
         ) as included_quantity,

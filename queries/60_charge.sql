@@ -43,7 +43,10 @@ tiered as (
                 least(
                     billable.quantity,
                     coalesce(price_tier.quantity_to, billable.quantity)
-                ) - least(billable.quantity, price_tier.quantity_from)
+                ) - case price_tier.tier_number
+                    when 1 then 0 -- takes what is negative, too
+                    else least(billable.quantity, price_tier.quantity_from)
+                end
         end as quantity,
         price_tier.unit_amount,
         price_tier.flat_amount,
@@ -116,7 +119,7 @@ select
     billable.cycle_start,
     billable.price_id,
     cast(0 as integer) as tier_number,
-    cast(0 as decimal(38, 12)) as quantity,
+    billable.quantity,
     cast(null as decimal(38, 12)) as unit_amount,
     billable.flat_amount,
     case billable.proration

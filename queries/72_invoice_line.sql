@@ -1,7 +1,7 @@
 -- invoice_line: what does the customer read, and pay?
 --
 -- grain:  line_id
--- reads:  item_line, billing_cycle, minimum_fee, currency
+-- reads:  item_line, minimum_line
 
 select
     item_line.line_id,

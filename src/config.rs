@@ -125,7 +125,7 @@ impl Settings {
             let (key, value) = setting.split_once('=').ok_or_else(|| {
                 Error::usage(
                     format!("--set {setting} has no `=`"),
-                    "write --set warehouse.url=/tmp/warehouse",
+                    "write --set warehouse.url=/var/lib/meterhouse",
                 )
             })?;
             set(&mut table, key.trim(), value.trim(), "--set")?;

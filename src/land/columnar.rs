@@ -1,7 +1,7 @@
 //! Rows of Arrow batches, from Parquet or from a mapping query, through the same checks as text.
 //!
-//! A column that already has the wanted type is taken as it is. Any other is first turned into text: decimals exactly, doubles
-//! by their shortest decimal text, timestamps without a zone as local time.
+//! A column that already has the wanted type is taken as it is. Any other is first turned into text: decimals exactly,
+//! doubles by their shortest decimal text, timestamps without a zone as local time.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array,
@@ -18,10 +18,11 @@ use super::record::{Kind, LandedChunk, RecordShape, RecordWriter, Sink, Slot, ra
 use crate::cycle::TimeZone;
 use crate::error::{Error, Result, While};
 
-/// Checks the rows of a batch as usage records, its columns matched by name; `base` is the landing sequence of the first.
+/// Checks the rows of a batch as usage records, its columns matched by name; `base` is the landing sequence of the
+/// first.
 ///
-/// `lines` and `raws` say where each row comes from; a row beyond `lines` is counted from 1, and without `raws` a rejected
-/// row is shown as a JSON object of its cells.
+/// `lines` and `raws` say where each row comes from; a row beyond `lines` is counted from 1, and without `raws` a
+/// rejected row is shown as a JSON object of its cells.
 ///
 /// # Errors
 /// A column whose type cannot be read at all, such as a union.
@@ -161,7 +162,8 @@ impl<'a> Values<'a> {
             ) if kind == Kind::Instant => {
                 let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
                 let instants = cast(&flat, &utc)?;
-                // Beyond the range of microseconds the cast leaves nulls: such a column goes by its text, which says so.
+                // Beyond the range of microseconds the cast leaves nulls: such a column goes by its text, which says
+                // so.
                 if instants.null_count() == flat.null_count() {
                     Values::Same(Same::Instant(instants.as_primitive::<TimestampMicrosecondType>().clone()))
                 } else {

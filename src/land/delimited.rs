@@ -1,9 +1,9 @@
 //! CSV cut into records, before the csv crate takes them apart.
 //!
-//! The csv crate reads on until a quote is closed, so one that never is would swallow what follows. Here records are cut
-//! first: a quoted field may run over at most [`QUOTED_LINES`] lines, nothing but a separator may follow a closing quote,
-//! and a record over several lines must have as many fields as the header. Where one of these is broken, only the line with
-//! the opening quote is rejected, and reading goes on with the line after it.
+//! The csv crate reads on until a quote is closed, so one that never is would swallow what follows. Here records are
+//! cut first: a quoted field may run over at most [`QUOTED_LINES`] lines, nothing but a separator may follow a closing
+//! quote, and a record over several lines must have as many fields as the header. Where one of these is broken, only
+//! the line with the opening quote is rejected, and reading goes on with the line after it.
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 

@@ -1,7 +1,7 @@
 //! One JSON object, field by field, without a map and without a double.
 //!
-//! Owns the syntax only: keys are resolved through a cache, values are handed on as their text. serde_json finds where a
-//! value ends; a number keeps its own digits, so that no decimal ever passes through a binary fraction.
+//! Owns the syntax only: keys are resolved through a cache, values are handed on as their text. serde_json finds where
+//! a value ends; a number keeps its own digits, so that no decimal ever passes through a binary fraction.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,8 +1,9 @@
 //! Files into checked usage records, chunk by chunk.
 //!
-//! Owns the two ways to read a file: [`read`] by the shape of the usage record, [`read_raw`] by the file's own columns, for a
-//! mapping query. Leaves the rules of a record to `record`, and storing to its caller. Always holds: memory depends on
-//! the size of a chunk and never of the file; every record is received, and is then either in a batch or rejected.
+//! Owns the two ways to read a file: [`read`] by the shape of the usage record, [`read_raw`] by the file's own columns,
+//! for a mapping query. Leaves the rules of a record to `record`, and storing to its caller. Always holds: memory
+//! depends on the size of a chunk and never of the file; every record is received, and is then either in a batch or
+//! rejected.
 
 mod parquet_rows;
 mod raw;
@@ -22,12 +23,12 @@ use raw::{RawWriter, pick};
 /// The most text that goes into one chunk, in bytes, so that long records do not add up.
 const CHUNK_BYTES: usize = 32 << 20;
 
-/// Reads a file as usage records. `base` is the landing sequence of its first record, rejected ones count; a chunk has at
-/// most `chunk_rows` records.
+/// Reads a file as usage records. `base` is the landing sequence of its first record, rejected ones count; a chunk has
+/// at most `chunk_rows` records.
 ///
 /// # Errors
-/// A file that cannot be opened or read, is cut short or damaged, or a CSV without a header. What is wrong with a single
-/// record is no error but a rejection.
+/// A file that cannot be opened or read, is cut short or damaged, or a CSV without a header. What is wrong with a
+/// single record is no error but a rejection.
 pub fn read(
     input: Input,
     format: Option<Format>,

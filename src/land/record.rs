@@ -1,7 +1,8 @@
 //! One usage record: cells by column in, a checked row or a rejection out.
 //!
-//! Owns the rules of a record, the same for every format: types, what is required, defaults, and that all reasons against a
-//! record are said at once. Knows nothing of files. Always holds: `received` = rows of `records` + `rejected`.
+//! Owns the rules of a record, the same for every format: types, what is required, defaults, and that all reasons
+//! against a record are said at once. Knows nothing of files. Always holds: `received` = rows of `records` +
+//! `rejected`.
 
 mod shape;
 mod value;
@@ -48,8 +49,8 @@ pub struct LandedChunk {
     pub rejected: Vec<Rejected>,
 }
 
-/// The text of a rejected record as it is kept: at most [`RAW_LIMIT`] bytes, with a mark where it was cut; bytes that are
-/// not UTF-8 become replacement characters.
+/// The text of a rejected record as it is kept: at most [`RAW_LIMIT`] bytes, with a mark where it was cut; bytes that
+/// are not UTF-8 become replacement characters.
 pub fn raw_text(bytes: &[u8]) -> String {
     let kept = &bytes[..bytes.len().min(RAW_LIMIT)];
     let mut text = String::from_utf8_lossy(kept).into_owned();
@@ -180,8 +181,8 @@ impl RecordWriter {
         }
     }
 
-    /// Takes a field that is named like the column for the rest: its members join the fields without a column, so that an
-    /// exported record lands as it was.
+    /// Takes a field that is named like the column for the rest: its members join the fields without a column, so that
+    /// an exported record lands as it was.
     fn members(&mut self, column: usize, cell: Cell<'_>) {
         let (Cell::Text(text) | Cell::Nested(text) | Cell::Number(text)) = cell else {
             if cell != Cell::Null {

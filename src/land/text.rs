@@ -1,7 +1,8 @@
 //! Bytes of a file cut into the text of one record after the other: lines, or the elements of a JSON document.
 //!
-//! Nothing here knows a field. Always holds: memory is bounded by [`LONGEST_RECORD`], whatever the file; every byte that is
-//! not blank or a separator is in exactly one text; and a broken record takes as little as possible of the next with it.
+//! Nothing here knows a field. Always holds: memory is bounded by [`LONGEST_RECORD`], whatever the file; every byte
+//! that is not blank or a separator is in exactly one text; and a broken record takes as little as possible of the next
+//! with it.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, Read, Result};
@@ -82,8 +83,8 @@ impl Lines {
 
 /// A JSON document element by element: the elements of an array, one object, or several objects after one another.
 ///
-/// JSON has no place from which to start again after a mistake, so three are made. A string cannot run over the end of a
-/// line: one that does makes its element broken, and reading goes on at the next line that begins with `{` or `]`. An
+/// JSON has no place from which to start again after a mistake, so three are made. A string cannot run over the end of
+/// a line: one that does makes its element broken, and reading goes on at the next line that begins with `{` or `]`. An
 /// object inside an object must follow a colon: one that does not begins the next element. And `]` ends the array where
 /// only one object is open.
 pub(super) struct Elements {

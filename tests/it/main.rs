@@ -2,4 +2,7 @@
 
 mod fault_store;
 mod laws;
+mod queries;
+mod rating;
 mod sample;
+mod tidy;

@@ -1,6 +1,6 @@
 -- product_total: what each account owes for each product in a month.
 --
--- grain:  billing_period, contract_id, product_code, line_type
+-- grain:  billing_period, contract_id, product_code, line_item_type
 -- reads:  invoice_line
 
 with product_line as (

@@ -31,10 +31,12 @@ pub enum LandingDefault {
     Fixed(String),
 }
 
-/// The columns of a usage record, checked: names that no two columns share, in whatever case, and types that landing reads.
+/// The columns of a usage record, checked: names that no two columns share, in whatever case, and types that landing
+/// reads.
 ///
 /// Three names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
-/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint) and `usage_date` (date, the UTC date of
+/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint) and `usage_date` (date,
+/// the UTC date of
 /// `usage_start`) are filled here and never read from input.
 #[derive(Debug, Clone)]
 pub struct RecordShape {

@@ -1,0 +1,70 @@
+//! The headers of the shipped queries say what the queries do, and all of them plan.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use meterhouse::project::Project;
+
+use crate::sample::{meterhouse, repository};
+
+/// The shipped project and the examples.
+fn projects() -> Vec<PathBuf> {
+    vec![repository(), repository().join("examples/aws_bill")]
+}
+
+/// The names that the header gives under `key`, over as many lines as it takes.
+fn header(text: &str, key: &str) -> Option<BTreeSet<String>> {
+    let mut comment = text.lines().map_while(|line| line.strip_prefix("--"));
+    let first = comment.find_map(|line| line.trim_start().strip_prefix(key).map(String::from))?;
+    let more = comment.take_while(|line| line.starts_with("         ")).map(String::from);
+    let names = std::iter::once(first).chain(more).collect::<Vec<_>>().join(" ");
+    Some(names.split(',').map(|name| name.trim().to_string()).collect())
+}
+
+#[test]
+fn a_header_goes_over_several_lines() {
+    let text = "-- t: x\n--\n-- reads:  a, b,\n--         c\n-- rule:   d\n\nselect 1";
+    let names = header(text, "reads:").unwrap();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(header(text, "grain:"), None);
+}
+
+/// The grain is the primary key of the query's schema; `reads` is every table and view that the query itself names.
+#[test]
+fn headers_are_true() {
+    let mut mistakes = BTreeSet::new();
+    for root in projects() {
+        let project = Project::read(&root, &[]).unwrap();
+        for query in project.queries.values() {
+            let mut wrong = |key: &str, found: BTreeSet<String>| {
+                let said = header(&query.text, key);
+                if said.as_ref() != Some(&found) {
+                    mistakes.insert(format!("{}: `{key}` is {found:?}, not {said:?}", query.file));
+                }
+            };
+            wrong("reads:", query.reads.keys().cloned().collect());
+            if let Some(schema) = project.schemas.get(&query.name) {
+                wrong("grain:", schema.primary_key.iter().cloned().collect());
+            } else if header(&query.text, "grain:").is_none() {
+                mistakes.insert(format!("{}: has no grain", query.file));
+            }
+            if !query.text.starts_with(&format!("-- {}: ", query.name)) {
+                mistakes.insert(format!("{}:1: does not begin with its name", query.file));
+            }
+        }
+        for query in project.checks.values().chain(project.reports.values()).chain(project.status.values()) {
+            if !query.text.starts_with(&format!("-- {}: ", query.name)) {
+                mistakes.insert(format!("{}:1: does not begin with its name", query.file));
+            }
+        }
+    }
+    assert!(mistakes.is_empty(), "\n{}", mistakes.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn every_query_plans() {
+    for root in projects() {
+        let output = meterhouse(&root, &["check"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
