@@ -54,9 +54,12 @@ pub(super) fn write_json_string(text: &str, out: &mut String) {
     }
 }
 
+/// Which column a field of that name feeds.
+type Resolve = Box<dyn Fn(&str) -> Option<usize> + Send>;
+
 /// Which column a field name stands for, asked once a name.
 pub(super) struct FieldNames {
-    resolve: Box<dyn Fn(&str) -> Option<usize> + Send>,
+    resolve: Resolve,
     known: HashMap<Box<str>, usize>,
     fields: Vec<(Box<str>, Option<usize>)>,
     // Records of one file mostly have their fields in one order, so the name at the same place in the record before is

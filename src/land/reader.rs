@@ -566,7 +566,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let raws = ["first", "second"].into_iter().map(Some).collect();
         let chunk = records_from_batch(&batch, &[7, 9], Some(&raws), &shape(), &TimeZone::utc(), 40).unwrap();
-        assert_eq!(column(&[chunk.records.clone()], "landing_sequence"), ["40"]);
+        assert_eq!(column(std::slice::from_ref(&chunk.records), "landing_sequence"), ["40"]);
         let start = chunk.records.column_by_name("usage_start").unwrap();
         assert_eq!(start.as_primitive::<TimestampMicrosecondType>().value(0), 1_767_225_600_000_000);
         assert_eq!((chunk.rejected[0].line, chunk.rejected[0].raw.as_str()), (9, "second"));

@@ -1,4 +1,10 @@
 //! All tests that need the whole program, in one binary, because linking DataFusion is what takes time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod fault_store;
 mod laws;
