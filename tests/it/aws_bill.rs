@@ -156,12 +156,12 @@ fn no_record_is_unaccounted_for(bill: &Bill) {
     assert!(bill.report.contains(&balance), "{}", bill.report);
     let counts = bill.rows(
         "select
-            (select count(*) from usage_record),
-            (select count(distinct guided_usage.landing_sequence) from guided_usage),
-            (select count(*) from usage_rejected),
-            (select count(*) from usage_duplicate),
-            (select count(*) from usage_filtered),
-            (select count(*) from suspense)",
+            (select count(*) from usage_record) as received,
+            (select count(distinct guided_usage.landing_sequence) from guided_usage) as guided,
+            (select count(*) from usage_rejected) as rejected,
+            (select count(*) from usage_duplicate) as duplicate,
+            (select count(*) from usage_filtered) as filtered,
+            (select count(*) from suspense) as suspended",
     );
     assert_eq!(counts, [format!("{RECORDS},{RECORDS},0,0,0,0")]);
 }
