@@ -11,7 +11,7 @@ use datafusion::execution::context::SQLOptions;
 use futures::future::BoxFuture;
 
 use crate::cycle::parse_instant;
-use crate::error::{Error, Result, While};
+use crate::error::{Error, Mistake, Result, While};
 use crate::output::{self, Format};
 use crate::project::{Project, Query};
 use crate::schema::sql_type;
@@ -100,7 +100,10 @@ pub fn execute<'a>(cli: Cli, now: i64, out: Out<'a>) -> BoxFuture<'a, Result<()>
 }
 
 async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
-    let project = Project::read(&cli.project, &cli.set)?;
+    let (project, mistakes) = Project::read(&cli.project, &cli.set)?;
+    if !mistakes.is_empty() {
+        return Err(all_mistakes(&project, mistakes).await);
+    }
     let as_of = match &cli.as_of {
         None => now,
         Some(text) => parse_instant(text, &land::project_zone(&project)?)
@@ -198,7 +201,11 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             let options =
                 SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
             let failed = |error: datafusion::error::DataFusionError| {
-                let mistake = plan::planning_mistake(&error, "query");
+                let mut mistake = plan::planning_mistake(&error, "query");
+                if mistake.what.contains(" not supported: ") {
+                    mistake.what = format!("`meterhouse sql` only reads ({})", mistake.what);
+                    mistake.hint = "prices and contracts change in data/, rules in queries/".into();
+                }
                 Error::Project(vec![mistake])
             };
             let frame = context.sql_with_options(&text, options).await.map_err(failed)?;
@@ -213,6 +220,20 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             output::write(out, &schema, &rows, format)
         }
     }
+}
+
+/// The mistakes of reading together with those of planning what could be read.
+async fn all_mistakes(project: &Project, mut mistakes: Vec<Mistake>) -> Error {
+    let planning = match session(&project.settings, None) {
+        Ok(planning) => planning,
+        Err(error) => return error,
+    };
+    if let Err(Error::Project(found)) = lint::check(project, &planning).await {
+        mistakes.extend(found);
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    Error::Project(mistakes)
 }
 
 /// Queries by the number in their file's name.

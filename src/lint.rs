@@ -46,13 +46,18 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
         }
     }
     // A view that does not plan is one mistake, and no mistake of those who read it.
+    // Nor is it theirs where it could not be read at all.
     let mut broken: BTreeSet<&str> = BTreeSet::new();
+    let is_unordered =
+        |name: &&String| !project.schemas.contains_key(*name) && !project.order.contains(*name);
+    broken.extend(project.queries.keys().filter(is_unordered).map(String::as_str));
+    let is_there = |name: &String| project.schemas.contains_key(name) || project.queries.contains_key(name);
     let made = project.order.iter().filter_map(|name| project.queries.get(name));
     let others = project.checks.values().chain(project.reports.values()).chain(project.status.values());
     for query in made.chain(others) {
         findings.queries += 1;
         mistakes.extend(volatile(query, context));
-        if query.reads.keys().any(|name| broken.contains(name.as_str())) {
+        if query.reads.keys().any(|name| broken.contains(name.as_str()) || !is_there(name)) {
             broken.insert(&query.name);
             continue;
         }

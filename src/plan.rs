@@ -47,25 +47,30 @@ pub fn planning_mistake(error: &DataFusionError, file: &str) -> Mistake {
 
 /// Where the query's output does not fit the table's contract; empty where it does.
 pub fn misfits(plan: &LogicalPlan, schema: &TableSchema, query: &Query) -> Vec<Mistake> {
-    let place = Place { file: query.file.clone(), line: 0, column: 0 };
-    let mistake = |what: String, hint: String| Mistake { place: place.clone(), what, hint };
+    let mistake = |column: &str, what: String, hint: String| {
+        let place = query.columns.get(column).cloned();
+        let place = place.unwrap_or_else(|| Place { file: query.file.clone(), line: 0, column: 0 });
+        Mistake { place, what, hint }
+    };
     let mut mistakes = Vec::new();
     for column in &schema.columns {
         let Ok(field) = plan.schema().field_with_unqualified_name(&column.name) else {
             let what = format!("yields no column `{}`", column.name);
-            mistakes.push(mistake(what, format!("{} declares it at {}", schema.file, column.place)));
+            mistakes.push(mistake(&column.name, what, format!("declared at {}", column.place)));
             continue;
         };
         if !accepts(&column.data_type, field.data_type()) {
             let (given, declared) = (sql_type(field.data_type()), sql_type(&column.data_type));
             let what = format!("yields `{}` as {given}", column.name);
-            mistakes.push(mistake(what, format!("{} declares {declared} at {}", schema.file, column.place)));
+            let hint = format!("declared as {declared} at {}", column.place);
+            mistakes.push(mistake(&column.name, what, hint));
         }
     }
     for field in plan.schema().fields() {
         if schema.column(field.name()).is_none() {
-            let what = format!("yields column `{}`", field.name());
-            mistakes.push(mistake(what, format!("{} has {}", schema.file, schema.column_list())));
+            let what = format!("yields column `{}`, which `{}` does not declare", field.name(), schema.name);
+            let hint = format!("{} has {}", schema.file, schema.column_list());
+            mistakes.push(mistake(field.name(), what, hint));
         }
     }
     mistakes

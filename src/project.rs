@@ -39,6 +39,8 @@ pub struct Query {
     pub names: BTreeSet<String>,
     /// The functions it calls, with where.
     pub calls: Vec<(String, Place)>,
+    /// Where each column that it yields is written, if it has a name there.
+    pub columns: BTreeMap<String, Place>,
     /// Whether it mentions `$as_of`.
     pub reads_as_of: bool,
 }
@@ -67,8 +69,8 @@ pub struct Project {
 }
 
 impl Project {
-    /// Reads the project in `root` under `--set` overrides.
-    pub fn read(root: &Path, overrides: &[String]) -> Result<Self> {
+    /// Reads the project in `root` under `--set` overrides: what could be read of it, and the mistakes in the rest.
+    pub fn read(root: &Path, overrides: &[String]) -> Result<(Self, Vec<Mistake>)> {
         let settings = Settings::read(root, overrides)?;
         let mut folders = vec![root.to_path_buf()];
         if let Some(base) = &settings.extends {
@@ -147,13 +149,8 @@ impl Project {
             }
         }
         let order = order(&queries, &mut mistakes);
-        if !mistakes.is_empty() {
-            mistakes.sort();
-            mistakes.dedup();
-            return Err(Error::Project(mistakes));
-        }
         let root = root.to_path_buf();
-        Ok(Self { root, settings, schemas, queries, checks, reports, status, landing, order })
+        Ok((Self { root, settings, schemas, queries, checks, reports, status, landing, order }, mistakes))
     }
 
     /// Whether the table is materialized: it has a contract and a query.
@@ -230,9 +227,31 @@ impl Query {
             reads: reader.reads,
             names: reader.names,
             calls: reader.calls,
+            columns: columns(&query.body, file),
             reads_as_of: reader.reads_as_of,
         })
     }
+}
+
+/// The named columns of a query; those of a union are named by its first part.
+fn columns(body: &SetExpr, file: &str) -> BTreeMap<String, Place> {
+    let select = match body {
+        SetExpr::SetOperation { left, .. } => return columns(left, file),
+        SetExpr::Select(select) => select,
+        _ => return BTreeMap::new(),
+    };
+    let names = select.projection.iter().filter_map(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last(),
+        _ => None,
+    });
+    let place = |name: &Ident| Place {
+        file: file.into(),
+        line: name.span.start.line,
+        column: name.span.start.column,
+    };
+    names.map(|name| (normal(name), place(name))).collect()
 }
 
 /// A name as the planner takes it: in lower case unless quoted.

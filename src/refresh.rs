@@ -82,8 +82,13 @@ pub async fn rebuild(
     Ok(files)
 }
 
-/// Refuses a table in which two rows have one primary key.
-pub async fn check_key(context: &SessionContext, schema: &TableSchema, files: &[DataFile]) -> Result<()> {
+/// Refuses a table in which two rows have one primary key; the hint says what may be the cause.
+pub async fn check_key(
+    context: &SessionContext,
+    schema: &TableSchema,
+    files: &[DataFile],
+    hint: &str,
+) -> Result<()> {
     if schema.primary_key.is_empty() {
         return Ok(());
     }
@@ -108,6 +113,6 @@ pub async fn check_key(context: &SessionContext, schema: &TableSchema, files: &[
             schema.primary_key.join(", ")
         ),
         place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
-        hint: "what was published before is unchanged; a join in the query finds two rows for one".into(),
+        hint: hint.into(),
     })
 }

@@ -288,6 +288,11 @@ impl<'a> Run<'a> {
                 writer.write(batch).await?;
             }
             let files = writer.finish().await?;
+            let hint = format!(
+                "what was published before is unchanged; keep one of the lines in {}",
+                path.display()
+            );
+            check_key(self.context, schema, &files, &hint).await?;
             self.keep(schema, before, files, fingerprint, "snapshot", started).await?;
         }
         if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
@@ -336,10 +341,12 @@ impl<'a> Run<'a> {
             files.extend(others.cloned());
             files.sort();
         }
-        check_key(self.context, schema, &files).await?;
+        let hint = "what was published before is unchanged; a join in the query finds two rows for one";
+        check_key(self.context, schema, &files, hint).await?;
         self.keep(schema, before, files, fingerprint, "rebuild", started).await?;
         if let Some(step) = self.steps.last().filter(|step| step.table == schema.name) {
-            notice(&format!("{} {}: {} rows", step.way, step.table, step.rows));
+            let seconds = step.took.as_secs_f64();
+            notice(&format!("{} {}: {} rows ({seconds:.1} s)", step.way, step.table, step.rows));
         }
         Ok(())
     }

@@ -532,12 +532,13 @@ pub fn read_reference(project: &Project, schema: &TableSchema, path: &FilePath) 
     let zone = project_zone(project)?;
     let shape = record_shape(schema)?;
     let chunks = reader::read(Input::File(path.to_path_buf()), None, &shape, &zone, 0, CHUNK_ROWS)?;
+    let file = path.strip_prefix(&project.root).unwrap_or(path).display().to_string();
     let mut batches = Vec::new();
     let mut mistakes = Vec::new();
     for chunk in chunks {
         let chunk = chunk?;
         mistakes.extend(chunk.rejected.iter().map(|row| crate::error::Mistake {
-            place: crate::error::Place { file: path.display().to_string(), line: row.line, column: 0 },
+            place: crate::error::Place { file: file.clone(), line: row.line, column: 0 },
             what: row.reason.clone(),
             hint: format!("{} has {}", schema.file, schema.column_list()),
         }));

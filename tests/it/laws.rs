@@ -16,7 +16,7 @@ use object_store::local::LocalFileSystem;
 use url::Url;
 
 use crate::fault_store::{Death, FaultStore};
-use crate::sample::{AS_OF, Sample, repository};
+use crate::sample::{AS_OF, Sample, project, repository};
 
 const LINES: &str = "select line_id, line_type, record_count, quantity, included_quantity, amount_exact, amount, \
                      currency, billing_period from invoice_line order by line_id";
@@ -27,7 +27,7 @@ const PRICE: (&str, &str) =
 
 #[test]
 fn rust_names_no_table_of_the_rate_book() {
-    let project = Project::read(&repository(), &[]).unwrap();
+    let project = project(&repository());
     let landed = meterhouse::project::LANDED;
     let tables: BTreeSet<&String> = project
         .schemas
@@ -257,7 +257,7 @@ fn a_kill_at_any_write_leaves_the_old_run_or_the_new_one() {
     );
     let attempt = |writes: usize, death: Death| {
         let copy = Sample::over(sample.path());
-        let project = Project::read(copy.path(), &[]).unwrap();
+        let project = project(copy.path());
         let folder = copy.path().canonicalize().unwrap();
         let store = Arc::new(FaultStore::new(Arc::new(LocalFileSystem::new()), writes, death));
         runtime.block_on(async {

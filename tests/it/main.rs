@@ -6,8 +6,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod aws_bill;
+mod cli;
+mod delta;
 mod fault_store;
+mod landing;
 mod laws;
+mod mistakes;
 mod queries;
 mod rating;
 mod sample;

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use meterhouse::project::Project;
-
-use crate::sample::{meterhouse, repository};
+use crate::sample::{meterhouse, project, repository};
 
 /// The shipped project and the examples.
 fn projects() -> Vec<PathBuf> {
@@ -34,7 +32,7 @@ fn a_header_goes_over_several_lines() {
 fn headers_are_true() {
     let mut mistakes = BTreeSet::new();
     for root in projects() {
-        let project = Project::read(&root, &[]).unwrap();
+        let project = project(&root);
         for query in project.queries.values() {
             let mut wrong = |key: &str, found: BTreeSet<String>| {
                 let said = header(&query.text, key);

@@ -1,8 +1,10 @@
 //! A copy of the shipped project in a folder of its own, and the program to run on it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use meterhouse::project::Project;
 use tempfile::TempDir;
 
 /// The as-of of all tests: all of the sample's usage has happened.
@@ -11,6 +13,13 @@ pub const AS_OF: &str = "2026-11-01T12:00:00Z";
 /// The repository.
 pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What a project without mistakes says.
+pub fn project(root: &Path) -> Project {
+    let (project, mistakes) = Project::read(root, &[]).unwrap();
+    assert_eq!(mistakes, []);
+    project
 }
 
 /// A project in a folder that goes when this does.
@@ -114,6 +123,44 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &target) } else { drop(std::fs::copy(&path, &target).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
     }
+}
+
+/// What a command says to a person at a shell in the project: exit status, data, and the rest.
+pub fn said(sample: &Sample, arguments: &[&str], input: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+        .current_dir(sample.path())
+        .args(arguments)
+        .args(["--as-of", AS_OF])
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    command.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = command.wait_with_output().unwrap();
+    let (data, rest) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let text = format!("exit {}\n----- stdout\n{data}----- stderr\n{rest}", output.status.code().unwrap());
+    let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    without_seconds(&text)
+}
+
+/// `([seconds])` for `(3.2 s)`, which is another at another time.
+fn without_seconds(text: &str) -> String {
+    let mut parts = text.split('(');
+    let mut said = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let seconds = part.split_once(" s)").filter(|(number, _)| number.parse::<f64>().is_ok());
+        match seconds {
+            Some((_, behind)) => said += &format!("([seconds]){behind}"),
+            None => said += &format!("({part}"),
+        }
+    }
+    said
 }

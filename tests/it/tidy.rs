@@ -41,8 +41,7 @@ fn collect(folder: &Path, extensions: &[&str], found: &mut Vec<(String, String)>
             if !["target", "warehouse", "inbox", ".git"].contains(&name) {
                 collect(&path, extensions, found);
             }
-        } else if path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known))
-        {
+        } else if extensions.contains(&path.extension().map_or("", |extension| extension.to_str().unwrap())) {
             let shown = path.strip_prefix(repository()).unwrap().display().to_string();
             found.push((shown, std::fs::read_to_string(&path).unwrap()));
         }

@@ -1,0 +1,348 @@
+//! Each command as a person sees it: exit status, data on stdout, everything else on stderr.
+
+use insta::assert_snapshot;
+
+use crate::sample::{Sample, said};
+
+#[test]
+fn a_project_without_mistakes() {
+    let sample = Sample::empty();
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    36 queries plan, 27 tables have contracts
+    next: meterhouse run
+    "#);
+}
+
+#[test]
+fn a_run_and_what_it_says_again() {
+    let sample = Sample::new();
+    assert_snapshot!(said(&sample, &["status"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    nothing was published yet
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["run", "--format", "table"], ""), @r#"
+    exit 0
+    ----- stdout
+    what the customers owe, by billing period and currency
+     billing_period  currency  lines  customers   amount
+    ─────────────────────────────────────────────────────
+     2026-09         EUR           5          1   336.58
+     2026-09         JPY           2          1    20000
+     2026-09         USD           3          1  1022.25
+     2026-10         EUR           6          1   459.45
+     2026-10         JPY           1          1    20098
+     2026-10         USD           2          1   132.87
+     2026-11         EUR           2          1       98
+     2026-11         JPY           1          1    20000
+     2026-11         USD           2          1     5.37
+     2026-12         USD           1          1      900
+
+    the customers who owe most, in all periods
+     customer_id  customer_name                currency  lines   amount
+    ────────────────────────────────────────────────────────────────────
+     KANJI        Kanji Translations KK        JPY           4    60098
+     BYTE         Byteworks Inc.               USD           8  2060.49
+     ALPEN        Alpenblick Car Sharing GmbH  EUR          13   894.03
+
+    where every received record is
+     place      records
+    ────────────────────
+     received       224
+     duplicate        2
+     filtered         1
+     rejected         2
+     suspended        3
+     guided         216
+
+    what waits to be guided or rated, by reason
+     suspense_reason                  usage_type    unit  records  quantity
+    ────────────────────────────────────────────────────────────────────────
+     identifier not assigned          CarRentUsage              1         0
+     no contract item for usage type  video_call    call        1         3
+     no number in distance            CarRentUsage              1         0
+
+    ----- stderr
+    data/usage/api_2026.csv: 124 received, 0 rejected
+    data/usage/car_rent_2026-09.ndjson: 40 received, 0 rejected
+    data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
+    data/usage/translation_2026.json: 14 received, 0 rejected
+    rebuild billing_cycle: 14 rows ([seconds])
+    rebuild usage_duplicate: 2 rows ([seconds])
+    rebuild item_cycle: 28 rows ([seconds])
+    rebuild usage_filtered: 1 rows ([seconds])
+    rebuild guided_usage: 254 rows ([seconds])
+    rebuild suspense: 3 rows ([seconds])
+    rebuild control_total: 17 rows ([seconds])
+    rebuild metered_usage: 28 rows ([seconds])
+    rebuild entitlement_status: 6 rows ([seconds])
+    rebuild billable_usage: 28 rows ([seconds])
+    rebuild charge: 30 rows ([seconds])
+    rebuild item_line: 23 rows ([seconds])
+    rebuild invoice_line: 25 rows ([seconds])
+    rebuild period_total: 20 rows ([seconds])
+    published as run 1: 24 tables made, 0 up to date, 10 checks held ([seconds])
+    next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
+    "#);
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    nothing to do: all 24 tables are up to date ([seconds])
+    "#);
+    assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
+    exit 0
+    ----- stdout
+    every billing period, its state and its money
+     billing_period  state  contracts  lines  currency   amount
+    ────────────────────────────────────────────────────────────
+     2026-09         due            2      5  EUR        336.58
+     2026-09         due            1      2  JPY         20000
+     2026-09         due            2      3  USD       1022.25
+     2026-10         due            2      6  EUR        459.45
+     2026-10         due            1      1  JPY         20098
+     2026-10         due            1      2  USD        132.87
+     2026-11         open           2      2  EUR            98
+     2026-11         open           1      1  JPY         20000
+     2026-11         open           1      2  USD          5.37
+     2026-12         open           1      1  USD           900
+
+    what waits to be guided or rated, by reason and age of the usage
+     suspense_reason                  usage_type    records  quantity  unit  oldest_days
+    ─────────────────────────────────────────────────────────────────────────────────────
+     identifier not assigned          CarRentUsage        1         0                 11
+     no contract item for usage type  video_call          1         3  call           25
+     no number in distance            CarRentUsage        1         0                 10
+
+    ----- stderr
+    last run 1, as of 2026-11-01T12:00:00Z
+    next: meterhouse run, when usage, prices or contracts have changed
+    "#);
+}
+
+#[test]
+fn rows_in_each_format() {
+    let sample = Sample::empty();
+    sample.ok(&["run"]);
+    assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "table"], ""), @r#"
+    exit 0
+    ----- stdout
+     price_id          unit_amount  flat_amount
+    ────────────────────────────────────────────
+     api_call-2026
+     driven_km-2026           0.29
+     driven_km-autumn         0.31
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "json"], ""), @r#"
+    exit 0
+    ----- stdout
+    {"schema_version":1,"rows":[{"price_id":"api_call-2026"},{"price_id":"driven_km-2026","unit_amount":"0.290000000000"},{"price_id":"driven_km-autumn","unit_amount":"0.310000000000"}]}
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "ndjson"], ""), @r#"
+    exit 0
+    ----- stdout
+    {"price_id":"api_call-2026"}
+    {"price_id":"driven_km-2026","unit_amount":"0.290000000000"}
+    {"price_id":"driven_km-autumn","unit_amount":"0.310000000000"}
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "csv"], ""), @r#"
+    exit 0
+    ----- stdout
+    price_id,unit_amount,flat_amount
+    api_call-2026,,
+    driven_km-2026,0.290000000000,
+    driven_km-autumn,0.310000000000,
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "markdown"], ""), @r#"
+    exit 0
+    ----- stdout
+    | price_id         | unit_amount | flat_amount |
+    |------------------|-------------|-------------|
+    | api_call-2026    |             |             |
+    | driven_km-2026   |        0.29 |             |
+    | driven_km-autumn |        0.31 |             |
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3"], ""), @r#"
+    exit 0
+    ----- stdout
+    price_id,unit_amount,flat_amount
+    api_call-2026,,
+    driven_km-2026,0.290000000000,
+    driven_km-autumn,0.310000000000,
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn a_query_from_standard_input_or_a_file() {
+    let sample = Sample::empty();
+    sample.write("query.sql", "select 1 as one\n");
+    assert_snapshot!(said(&sample, &["sql", "-"], "select 2 as two"), @r#"
+    exit 0
+    ----- stdout
+    two
+    2
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "-f", "query.sql"], ""), @r#"
+    exit 0
+    ----- stdout
+    one
+    1
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn a_table_and_a_view_are_described() {
+    let sample = Sample::empty();
+    assert_snapshot!(said(&sample, &["describe", "currency"], ""), @r#"
+    exit 0
+    ----- stdout
+    column,type,null,comment
+    currency,varchar,not null,ISO 4217 code
+    decimals,integer,not null,minor units: digits behind the point
+    rounding,varchar,not null,half_up or half_even
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["describe", "customer_total", "--format", "markdown"], ""), @r#"
+    exit 0
+    ----- stdout
+    | column         | type            | null | comment           |
+    |----------------|-----------------|------|-------------------|
+    | customer_id    | varchar         |      |                   |
+    | customer_name  | varchar         |      | as on the invoice |
+    | billing_period | varchar         |      |                   |
+    | currency       | varchar         |      | ISO 4217 code     |
+    | line_count     | bigint          |      |                   |
+    | amount         | decimal(38, 12) |      |                   |
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["describe", "curency"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: there is no table or view `curency`
+    hint: did you mean `currency`?
+    "#);
+}
+
+#[test]
+fn sql_only_reads() {
+    let sample = Sample::empty();
+    sample.ok(&["run"]);
+    assert_snapshot!(said(&sample, &["sql", "drop table price"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `meterhouse sql` only reads (DDL not supported: DropTable)
+      --> query
+    hint: prices and contracts change in data/, rules in queries/
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "insert into currency values ('CHF', 2, 'half_up')"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `meterhouse sql` only reads (DML not supported: Insert Into)
+      --> query
+    hint: prices and contracts change in data/, rules in queries/
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "create table x (a int)"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `meterhouse sql` only reads (DDL not supported: CreateMemoryTable)
+      --> query
+    hint: prices and contracts change in data/, rules in queries/
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "delete from price"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `meterhouse sql` only reads (DML not supported: Delete)
+      --> query
+    hint: prices and contracts change in data/, rules in queries/
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "copy (select 1) to 'x.csv'"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `meterhouse sql` only reads (DML not supported: COPY)
+      --> query
+    hint: prices and contracts change in data/, rules in queries/
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select nope from price"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: column 'nope' not found
+      --> query:1:8
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select count(*) as prices from price"], ""), @r#"
+    exit 0
+    ----- stdout
+    prices
+    8
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn a_wrong_command_line() {
+    let sample = Sample::empty();
+    assert_snapshot!(said(&sample, &["sql"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: no query was given
+    hint: meterhouse sql "select ...", or -f FILE, or - for standard input
+    "#);
+    assert_snapshot!(said(&sample, &["run", "--period", "2026-13"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: `2026-13` is no billing period
+    hint: write year and month, such as 2026-10
+    "#);
+    assert_snapshot!(said(&sample, &["check", "--set", "timezone=UTC"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `engine`
+    hint: did you mean `time_zone`?
+    "#);
+    assert_snapshot!(said(&sample, &["land", "missing.ndjson"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: missing.ndjson: No such file or directory (os error 2)
+    hint: give a file, or - for standard input
+    "#);
+    assert_snapshot!(said(&sample, &["land", "--with", "nope", "x.csv"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: there is no queries/landing/nope.sql
+    hint: write it
+    "#);
+    assert_snapshot!(said(&sample, &["frobnicate"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: unrecognized subcommand 'frobnicate'
+
+    Usage: meterhouse [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    "#);
+}

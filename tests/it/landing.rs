@@ -1,0 +1,189 @@
+//! Landing as a person sees it: which records are in, which are not, and why.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch, StringArray};
+use flate2::write::GzEncoder;
+use insta::assert_snapshot;
+use parquet::arrow::ArrowWriter;
+
+use crate::sample::{Sample, said};
+
+/// The record of the README.
+const RECORD: &str = r#"{"transactionID": "TR13134131223", "usageStart": "2018-12-01T00:00:00.0000000", "usageEnd": "2018-12-31T00:00:00.0000000", "usageType": "CarRentUsage", "VIN": "SGZCZ43D13S812715", "contractId": "CON123", "distance": 112}"#;
+/// What has landed.
+const LANDED: &str = "select usage_record.transaction_id, usage_record.usage_start, usage_record.usage_end, \
+    usage_record.contract_id, usage_record.vin, usage_record.distance, usage_record.attributes \
+    from usage_record order by usage_record.landing_sequence";
+
+#[test]
+fn a_record_lands_as_it_is() {
+    let sample = Sample::empty();
+    sample.write("usage.ndjson", RECORD);
+    assert_snapshot!(said(&sample, &["land", "usage.ndjson"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    usage.ndjson: 1 received, 0 rejected
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["sql", LANDED], ""), @r#"
+    exit 0
+    ----- stdout
+    transaction_id,usage_start,usage_end,contract_id,vin,distance,attributes
+    TR13134131223,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn the_same_content_lands_once() {
+    let sample = Sample::empty();
+    sample.write("usage.ndjson", RECORD);
+    sample.write("copy.ndjson", RECORD);
+    assert_snapshot!(said(&sample, &["land", "usage.ndjson"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    usage.ndjson: 1 received, 0 rejected
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["land", "usage.ndjson", "copy.ndjson"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    usage.ndjson: landed before, as landing 1
+    copy.ndjson: landed before, as landing 1
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select count(*) as records from usage_record"], ""), @r#"
+    exit 0
+    ----- stdout
+    records
+    1
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn every_format_lands() {
+    let sample = Sample::empty();
+    let gz = std::fs::File::create(sample.path().join("usage.ndjson.gz")).unwrap();
+    let mut gz = GzEncoder::new(gz, flate2::Compression::default());
+    gz.write_all(RECORD.replace("TR13134131223", "gzip").as_bytes()).unwrap();
+    gz.finish().unwrap();
+    let zst = zstd::encode_all(RECORD.replace("TR13134131223", "zstd").as_bytes(), 0).unwrap();
+    std::fs::write(sample.path().join("usage.ndjson.zst"), zst).unwrap();
+    sample.write("usage.csv", "transactionID,usage_start,usageType,distance,colour\ncsv,2018-12-01T00:00:00+02:00,CarRentUsage,1.5,red\n");
+    sample.write("usage.json", &format!("[{}]", RECORD.replace("TR13134131223", "array")));
+    let text = |value: &str| -> Arc<dyn Array> { Arc::new(StringArray::from(vec![value])) };
+    let columns = [
+        ("transactionId", "parquet"),
+        ("usageStart", "2018-12-01"),
+        ("usageType", "CarRentUsage"),
+        ("distance", "2.5"),
+    ];
+    let batch = RecordBatch::try_from_iter(columns.map(|(name, value)| (name, text(value)))).unwrap();
+    let file = std::fs::File::create(sample.path().join("usage.parquet")).unwrap();
+    let mut parquet = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    parquet.write(&batch).unwrap();
+    parquet.close().unwrap();
+    assert_snapshot!(said(&sample, &["land", "usage.ndjson.gz", "usage.ndjson.zst", "usage.csv", "usage.json", "usage.parquet"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    usage.ndjson.gz: 1 received, 0 rejected
+    usage.ndjson.zst: 1 received, 0 rejected
+    usage.csv: 1 received, 0 rejected
+    usage.json: 1 received, 0 rejected
+    usage.parquet: 1 received, 0 rejected
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["land", "-"], RECORD), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    -: 1 received, 0 rejected
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["sql", LANDED], ""), @r#"
+    exit 0
+    ----- stdout
+    transaction_id,usage_start,usage_end,contract_id,vin,distance,attributes
+    gzip,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
+    zstd,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
+    csv,2018-11-30T22:00:00Z,2018-11-30T22:00:00Z,,,1.500000000000,"{""colour"":""red""}"
+    array,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
+    parquet,2018-11-30T23:00:00Z,2018-11-30T23:00:00Z,,,2.500000000000,
+    TR13134131223,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn a_bad_record_is_kept_with_its_reason() {
+    let sample = Sample::empty();
+    sample.write(
+        "bad.ndjson",
+        r#"{"transactionID": "B1", "usageStart": "2018-12-01", "usageType": "CarRentUsage", "distance": 1}
+{"transactionID": "B2", "usageStart": "2018-12-02", "usageEnd": "2018-12-01", "usageType": "CarRentUsage"}
+{"transactionID": "B3", "usageStart": "tomorrow", "usageType": "CarRentUsage"}
+{"transactionID": "B4", "usageStart": "2018-12-01"}
+{"transactionID": "B5", "usageStart": "2018-12-01", "usageType": "CarRentUsage", "distance": 0.1234567890123}
+{"transactionID": "B6", "usageStart": "2018-12-01", "usageType": "CarRentUsage", "distance": "far"}
+{"transactionID": "B7", "usageStart":
+[1, 2]
+{"usageStart": "2018-12-01", "usageType": "CarRentUsage", "distance": "far"}
+"#,
+    );
+    assert_snapshot!(said(&sample, &["land", "bad.ndjson"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    bad.ndjson: 9 received, 8 rejected
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select usage_rejected.line_number, usage_rejected.transaction_id, usage_rejected.reject_reason, usage_rejected.raw_text from usage_rejected order by usage_rejected.landing_sequence"], ""), @r#"
+    exit 0
+    ----- stdout
+    line_number,transaction_id,reject_reason,raw_text
+    2,B2,`usage_end` is before `usage_start`,"{""transactionID"": ""B2"", ""usageStart"": ""2018-12-02"", ""usageEnd"": ""2018-12-01"", ""usageType"": ""CarRentUsage""}"
+    3,B3,"`usage_start` tomorrow is not a time: write the date as YYYY-MM-DD, such as 2026-10-31","{""transactionID"": ""B3"", ""usageStart"": ""tomorrow"", ""usageType"": ""CarRentUsage""}"
+    4,B4,`usage_type` is missing,"{""transactionID"": ""B4"", ""usageStart"": ""2018-12-01""}"
+    5,B5,`distance` 0.1234567890123 has more than 12 decimals,"{""transactionID"": ""B5"", ""usageStart"": ""2018-12-01"", ""usageType"": ""CarRentUsage"", ""distance"": 0.1234567890123}"
+    6,B6,`distance` far is not a number,"{""transactionID"": ""B6"", ""usageStart"": ""2018-12-01"", ""usageType"": ""CarRentUsage"", ""distance"": ""far""}"
+    7,B7,is not valid JSON: EOF while parsing a value (column 37),"{""transactionID"": ""B7"", ""usageStart"":"
+    8,,is not a JSON object,"[1, 2]"
+    9,,`distance` far is not a number; `transaction_id` is missing,"{""usageStart"": ""2018-12-01"", ""usageType"": ""CarRentUsage"", ""distance"": ""far""}"
+    ----- stderr
+    "#);
+    assert_snapshot!(said(&sample, &["sql", LANDED], ""), @r#"
+    exit 0
+    ----- stdout
+    transaction_id,usage_start,usage_end,contract_id,vin,distance,attributes
+    B1,2018-11-30T23:00:00Z,2018-11-30T23:00:00Z,,,1.000000000000,
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn one_unreadable_file_keeps_no_other_out() {
+    let sample = Sample::empty();
+    sample.write("usage.ndjson", RECORD);
+    assert_snapshot!(said(&sample, &["land", "missing.ndjson", "usage.ndjson"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    usage.ndjson: 1 received, 0 rejected
+    error: missing.ndjson: No such file or directory (os error 2)
+    hint: give a file, or - for standard input
+    "#);
+    assert_snapshot!(said(&sample, &["sql", LANDED], ""), @r#"
+    exit 0
+    ----- stdout
+    transaction_id,usage_start,usage_end,contract_id,vin,distance,attributes
+    TR13134131223,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
+    ----- stderr
+    "#);
+}

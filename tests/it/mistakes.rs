@@ -1,0 +1,524 @@
+//! Every mistake in a project: what, where, what next.
+
+use insta::assert_snapshot;
+
+use crate::sample::{Sample, said};
+
+#[test]
+fn an_unknown_table() {
+    let sample = Sample::empty();
+    sample.replace("queries/10_usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is no table or query `usage_recrod`
+      --> queries/10_usage_duplicate.sql:13:10
+       |
+    13 |     from usage_recrod
+       |          ^^^^^^^^^^^^
+    hint: did you mean `usage_record`?
+    "#);
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is no table or query `usage_recrod`
+      --> queries/10_usage_duplicate.sql:13:10
+       |
+    13 |     from usage_recrod
+       |          ^^^^^^^^^^^^
+    hint: did you mean `usage_record`?
+    "#);
+}
+
+#[test]
+fn an_unknown_column() {
+    let sample = Sample::empty();
+    sample.write("queries/99_extra.sql", "select\n    price.price_idd\nfrom price\n");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: column 'price_idd' not found in 'price'
+     --> queries/99_extra.sql:2:5
+      |
+    2 |     price.price_idd
+      |     ^^^^^
+    hint: possible column price.price_id; possible column price.product_id
+    "#);
+}
+
+#[test]
+fn a_cycle() {
+    let sample = Sample::empty();
+    sample.write("queries/98_a.sql", "select b.x from b\n");
+    sample.write("queries/99_b.sql", "select a.x\nfrom a\n");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `a` reads `b`, which is made from `a`
+     --> queries/98_a.sql:1:17
+      |
+    1 | select b.x from b
+      |                 ^
+    hint: break the cycle: a table cannot be made from itself
+    error: `b` reads `a`, which is made from `b`
+     --> queries/99_b.sql:2:6
+      |
+    2 | from a
+      |      ^
+    hint: break the cycle: a table cannot be made from itself
+    error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn rows_that_do_not_fit_their_table() {
+    let sample = Sample::empty();
+    sample.write("schemas/extra.sql", "create table extra (\n    price_id varchar not null,\n    unit_amount decimal(38, 12),\n    missing bigint,\n    primary key (price_id)\n);\n");
+    sample.write("queries/99_extra.sql", "select\n    price.price_id,\n    price.product_id as unit_amount,\n    price.valid_from\nfrom price\n");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: yields no column `missing`
+      --> queries/99_extra.sql
+    hint: declared at schemas/extra.sql:4:5
+    error: yields `unit_amount` as varchar
+     --> queries/99_extra.sql:3:25
+      |
+    3 |     price.product_id as unit_amount,
+      |                         ^^^^^^^^^^^
+    hint: declared as decimal(38, 12) at schemas/extra.sql:3:5
+    error: yields column `valid_from`, which `extra` does not declare
+     --> queries/99_extra.sql:4:11
+      |
+    4 |     price.valid_from
+      |           ^^^^^^^^^^
+    hint: schemas/extra.sql has price_id, unit_amount, missing
+    error: 3 mistakes in the project
+    "#);
+}
+
+#[test]
+fn a_double() {
+    let sample = Sample::empty();
+    sample.write(
+        "schemas/extra.sql",
+        "create table extra (\n    price_id varchar not null,\n    unit_amount double\n);\n",
+    );
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: column `unit_amount` has type DOUBLE
+     --> schemas/extra.sql:3:5
+      |
+    3 |     unit_amount double
+      |     ^^^^^^^^^^^
+    hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
+    "#);
+}
+
+#[test]
+fn functions_of_the_time_and_of_chance() {
+    let sample = Sample::empty();
+    sample.write(
+        "queries/99_extra.sql",
+        "select\n    price.price_id,\n    now() as made_at,\n    random() as dice\nfrom price\n",
+    );
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `now()` gives another result at another time
+     --> queries/99_extra.sql:3:5
+      |
+    3 |     now() as made_at,
+      |     ^^^
+    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    error: `random()` gives another result at another time
+     --> queries/99_extra.sql:4:5
+      |
+    4 |     random() as dice
+      |     ^^^^^^
+    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn select_star() {
+    let sample = Sample::empty();
+    sample.write("queries/99_extra.sql", "select\n    *\nfrom price\n");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `select *` hides which columns a table has
+     --> queries/99_extra.sql:2:5
+      |
+    2 |     *
+      |     ^
+    hint: write the columns out
+    "#);
+}
+
+#[test]
+fn text_that_is_no_query() {
+    let sample = Sample::empty();
+    sample.write("queries/99_extra.sql", "select price.price_id\nform price\n");
+    sample.write("schemas/extra.sql", "create tabel extra (a int);\n");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: Expected: end of statement, found: price
+     --> queries/99_extra.sql:2:6
+      |
+    2 | form price
+      |      ^^^^^
+    hint: a query file is one SELECT statement
+    error: Expected: an object type after CREATE, found: tabel
+     --> schemas/extra.sql:1:8
+      |
+    1 | create tabel extra (a int);
+      |        ^^^^^
+    hint: a schema is one CREATE TABLE statement
+    error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn an_unknown_setting() {
+    let sample = Sample::empty();
+    sample.replace("meterhouse.toml", "time_zone", "timezone");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `engine`
+     --> meterhouse.toml:4:1
+      |
+    4 | timezone = "Europe/Berlin"
+      | ^^^^^^^^
+    hint: did you mean `time_zone`?
+    "#);
+}
+
+#[test]
+fn an_unknown_time_zone() {
+    let sample = Sample::empty();
+    sample.replace("meterhouse.toml", "Europe/Berlin", "Europe/Brelin");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: time_zone in meterhouse.toml: unknown time zone `Europe/Brelin`; use an IANA name such as Europe/Berlin or UTC
+    hint: use an IANA name
+    "#);
+}
+
+#[test]
+fn a_check_that_does_not_plan() {
+    let sample = Sample::empty();
+    sample.write(
+        "schemas/extra.sql",
+        "create table extra (\n    price_id varchar not null,\n    check (price <> '')\n);\n",
+    );
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: CHECK (price <> '') does not plan: Schema error: No field named price. Did you mean 'price_id'?
+           Valid fields are price_id.
+     --> schemas/extra.sql:3:12
+      |
+    3 |     check (price <> '')
+      |            ^^^^^
+    hint: a CHECK is a boolean over the table's own columns
+    "#);
+}
+
+#[test]
+fn a_reference_line_that_does_not_fit() {
+    let sample = Sample::empty();
+    sample.replace("data/price.csv", "0.29,,arrears", "0.2x9,,arrears");
+    sample.replace("data/currency.csv", "EUR,2,half_up", "EUR,2");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: has 2 fields, the header has 3
+      --> data/currency.csv:2
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: `unit_amount` 0.2x9 is not a number
+      --> data/price.csv:3
+    hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, billing_timing, proration, valid_from, valid_to
+    error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn a_null_in_a_reference_line() {
+    let sample = Sample::empty();
+    sample.replace("data/currency.csv", "EUR,2,half_up", "EUR,2,");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `rounding` is missing
+      --> data/currency.csv:2
+    hint: schemas/currency.sql has currency, decimals, rounding
+    "#);
+}
+
+#[test]
+fn a_reference_line_that_breaks_a_check() {
+    let sample = Sample::empty();
+    sample.replace("data/currency.csv", "EUR,2,half_up", "EUR,20,half_up");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: a row of `currency` breaks CHECK (decimals BETWEEN 0 AND 12)
+     --> schemas/currency.sql:6:12
+      |
+    6 |     check (decimals between 0 and 12),
+      |            ^^^^^^^^
+    hint: the row is: currency EUR, decimals 20, rounding half_up
+    "#);
+}
+
+#[test]
+fn a_reference_key_that_is_there_twice() {
+    let sample = Sample::empty();
+    sample.replace("data/currency.csv", "USD,2,half_even", "USD,2,half_even\nEUR,2,half_up");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `currency` has rows with the same key (currency)
+    +----------+------+
+    | currency | rows |
+    +----------+------+
+    | EUR      | 2    |
+    +----------+------+
+      --> schemas/currency.sql
+    hint: what was published before is unchanged; keep one of the lines in ./data/currency.csv
+    "#);
+}
+
+#[test]
+fn a_missing_reference_file() {
+    let sample = Sample::empty();
+    std::fs::remove_file(sample.path().join("data/currency.csv")).unwrap();
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: the reference table `currency` has no file: ./data/currency.csv: No such file or directory (os error 2)
+      --> schemas/currency.sql
+    hint: write a CSV with the header currency,decimals,rounding, or name one under [reference] in meterhouse.toml
+    "#);
+}
+
+#[test]
+fn a_null_that_a_query_yields() {
+    let sample = Sample::empty();
+    sample.write("schemas/extra.sql", "create table extra (\n    price_id varchar not null,\n    amount decimal(38, 12) not null,\n    primary key (price_id)\n);\n");
+    sample.write("queries/99_extra.sql", "select\n    price.price_id,\n    price.flat_amount as amount\nfrom price\nwhere price.price_id = 'driven_km-2026'\n");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    rebuild billing_cycle: 14 rows ([seconds])
+    error: `amount` is null in a row of `extra`
+     --> schemas/extra.sql:3:5
+      |
+    3 |     amount decimal(38, 12) not null,
+      |     ^^^^^^
+    hint: the row is: price_id driven_km-2026, amount null
+    "#);
+}
+
+#[test]
+fn a_row_that_breaks_a_check() {
+    let sample = Sample::empty();
+    sample.write("schemas/extra.sql", "create table extra (\n    price_id varchar not null,\n    amount decimal(38, 12),\n    check (amount < 1),\n    primary key (price_id)\n);\n");
+    sample.write(
+        "queries/99_extra.sql",
+        "select\n    price.price_id,\n    price.flat_amount as amount\nfrom price\n",
+    );
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    rebuild billing_cycle: 14 rows ([seconds])
+    error: a row of `extra` breaks CHECK (amount < 1)
+     --> schemas/extra.sql:4:12
+      |
+    4 |     check (amount < 1),
+      |            ^^^^^^
+    hint: the row is: price_id fleet_fee-2026, amount 49.000000000000
+    "#);
+}
+
+#[test]
+fn a_key_that_a_query_yields_twice() {
+    let sample = Sample::empty();
+    sample.write(
+        "schemas/extra.sql",
+        "create table extra (\n    product_id varchar not null,\n    primary key (product_id)\n);\n",
+    );
+    sample.write("queries/99_extra.sql", "select\n    price.product_id\nfrom price\n");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    rebuild billing_cycle: 14 rows ([seconds])
+    error: `extra` has rows with the same key (product_id)
+    +------------+------+
+    | product_id | rows |
+    +------------+------+
+    | driven_km  | 2    |
+    +------------+------+
+      --> schemas/extra.sql
+    hint: what was published before is unchanged; a join in the query finds two rows for one
+    "#);
+}
+
+#[test]
+fn all_mistakes_in_one_report() {
+    let sample = Sample::empty();
+    sample.replace("queries/10_usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    sample.write("queries/97_view.sql", "select nowhere.x from nowhere\n");
+    sample.write("queries/98_view_reader.sql", "select view.x from view\n");
+    sample.write("queries/99_extra.sql", "select\n    now() as made_at,\n    price.nope\nfrom price\n");
+    sample.write(
+        "schemas/extra.sql",
+        "create table extra (\n    price_id varchar not null,\n    unit_amount double\n);\n",
+    );
+    sample.write("queries/checks/nothing.sql", "select * from price\n");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is no table or query `usage_recrod`
+      --> queries/10_usage_duplicate.sql:13:10
+       |
+    13 |     from usage_recrod
+       |          ^^^^^^^^^^^^
+    hint: did you mean `usage_record`?
+    error: there is no table or query `nowhere`
+     --> queries/97_view.sql:1:23
+      |
+    1 | select nowhere.x from nowhere
+      |                       ^^^^^^^
+    hint: did you mean `invoice_line`?
+    error: `now()` gives another result at another time
+     --> queries/99_extra.sql:2:5
+      |
+    2 |     now() as made_at,
+      |     ^^^
+    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    error: column 'nope' not found in 'price'
+     --> queries/99_extra.sql:3:5
+      |
+    3 |     price.nope
+      |     ^^^^^
+    error: `select *` hides which columns a table has
+     --> queries/checks/nothing.sql:1:8
+      |
+    1 | select * from price
+      |        ^
+    hint: write the columns out
+    error: column `unit_amount` has type DOUBLE
+     --> schemas/extra.sql:3:5
+      |
+    3 |     unit_amount double
+      |     ^^^^^^^^^^^
+    hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
+    error: 6 mistakes in the project
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select 1"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is no table or query `usage_recrod`
+      --> queries/10_usage_duplicate.sql:13:10
+       |
+    13 |     from usage_recrod
+       |          ^^^^^^^^^^^^
+    hint: did you mean `usage_record`?
+    error: there is no table or query `nowhere`
+     --> queries/97_view.sql:1:23
+      |
+    1 | select nowhere.x from nowhere
+      |                       ^^^^^^^
+    hint: did you mean `invoice_line`?
+    error: `now()` gives another result at another time
+     --> queries/99_extra.sql:2:5
+      |
+    2 |     now() as made_at,
+      |     ^^^
+    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    error: column 'nope' not found in 'price'
+     --> queries/99_extra.sql:3:5
+      |
+    3 |     price.nope
+      |     ^^^^^
+    error: `select *` hides which columns a table has
+     --> queries/checks/nothing.sql:1:8
+      |
+    1 | select * from price
+      |        ^
+    hint: write the columns out
+    error: column `unit_amount` has type DOUBLE
+     --> schemas/extra.sql:3:5
+      |
+    3 |     unit_amount double
+      |     ^^^^^^^^^^^
+    hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
+    error: 6 mistakes in the project
+    "#);
+}
+
+#[test]
+fn two_prices_in_force_at_one_instant() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let before = (sample.ok(&["status"]), sample.rows("select invoice_line.line_id, invoice_line.amount from invoice_line order by invoice_line.line_id"));
+    sample.replace("data/price.csv", "2026-01-01,2026-10-15", "2026-01-01,2026-10-16");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    data/usage/api_2026.csv: landed before, as landing 1
+    data/usage/car_rent_2026-09.ndjson: landed before, as landing 2
+    data/usage/car_rent_2026-10.ndjson: landed before, as landing 3
+    data/usage/translation_2026.json: landed before, as landing 4
+    error: nothing was published: check `price_overlap` found 1 row
+    +------------+----------------+------------------+----------------------+
+    | product_id | price_id       | other_price_id   | both_in_force_from   |
+    +------------+----------------+------------------+----------------------+
+    | driven_km  | driven_km-2026 | driven_km-autumn | 2026-10-14T22:00:00Z |
+    +------------+----------------+------------------+----------------------+
+      --> queries/checks/price_overlap.sql
+    hint: mend what the rows show and run again; what was published before is unchanged
+    "#);
+    let after = (
+        sample.ok(&["status"]),
+        sample.rows("select invoice_line.line_id, invoice_line.amount from invoice_line order by invoice_line.line_id"),
+    );
+    assert_eq!(after, before);
+    sample.replace("data/price.csv", "2026-01-01,2026-10-16", "2026-01-01,2026-10-15");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    nothing to do: all 24 tables are up to date ([seconds])
+    "#);
+}
