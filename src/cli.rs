@@ -16,7 +16,7 @@ use crate::output::{self, Format};
 use crate::project::{Project, Query};
 use crate::schema::sql_type;
 use crate::warehouse::{Warehouse, session};
-use crate::{land, lint, plan, run};
+use crate::{generate, land, lint, plan, run};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -75,6 +75,24 @@ enum Command {
         #[arg(short, long, value_name = "FILE", conflicts_with = "query")]
         file: Option<PathBuf>,
     },
+    /// Writes sample contracts, prices and usage of any size, by queries/generate/; the same numbers, the same bytes.
+    Generate {
+        /// How many contracts.
+        #[arg(long, default_value_t = 304, value_parser = clap::value_parser!(i64).range(16..))]
+        contracts: i64,
+        /// How many usage records.
+        #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(i64).range(1..))]
+        records: i64,
+        /// How many months of usage, up to October 2026.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=3))]
+        months: i64,
+        /// How usage is written.
+        #[arg(long, value_enum, default_value = "ndjson")]
+        usage: generate::UsageFormat,
+        /// The folder to write to; the default is data/generated of the project.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
     /// Shows a table's columns with their types, units and meaning.
     Describe {
         /// The table or view.
@@ -129,10 +147,18 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
     if let Command::Describe { table } = &cli.command {
         return describe(&project, &planning, table, format, out).await;
     }
+    if let Command::Generate { contracts, records, months, usage, to } = &cli.command {
+        let size = generate::Size { contracts: *contracts, records: *records, months: *months };
+        let folder = to.clone().unwrap_or_else(|| cli.project.join("data/generated"));
+        generate::generate(&project, size, *usage, &folder, &say).await?;
+        say(&format!("written to {}", folder.display()));
+        say("next: meterhouse run");
+        return Ok(());
+    }
     let warehouse = Warehouse::open(&cli.project, &project.settings)?;
     let context = session(&project.settings, Some(&warehouse))?;
     match cli.command {
-        Command::Check | Command::Describe { .. } => Ok(()),
+        Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
         Command::Land { files, with } => {
             let with = with.map(|name| landing_query(&project, &name)).transpose()?;
             warehouse.probe().await?;

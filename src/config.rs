@@ -31,7 +31,8 @@ pub struct Settings {
     /// Folders or globs whose new files every run lands first, by name.
     #[serde(default)]
     pub inbox: BTreeMap<String, Inbox>,
-    /// The CSV file of a reference table, where it is not `data/<table>.csv`.
+    /// The CSV files of a reference table, a path or a glob, where they are not `data/<table>.csv` and
+    /// `data/*/<table>.csv`.
     #[serde(default)]
     pub reference: BTreeMap<String, String>,
     /// What a run may use of the machine.

@@ -14,6 +14,7 @@ pub mod data_file;
 pub mod decimal;
 pub mod error;
 pub mod functions;
+pub mod generate;
 pub mod land;
 pub mod lint;
 pub mod output;

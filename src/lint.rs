@@ -10,10 +10,10 @@ use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Mistake, Result};
-use crate::land;
 use crate::plan::{misfits, plan};
 use crate::project::{Project, Query};
 use crate::table::FileTable;
+use crate::{generate, land};
 
 /// What a project that plans is worth knowing.
 #[derive(Debug, Default)]
@@ -101,6 +101,9 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
             }
         }
     }
+    findings.queries += project.generate.len();
+    mistakes.extend(project.generate.values().flat_map(|query| volatile(query, context)));
+    mistakes.extend(generate::check(project).await);
     mistakes.sort();
     mistakes.dedup();
     if mistakes.is_empty() { Ok(findings) } else { Err(Error::Project(mistakes)) }

@@ -64,6 +64,8 @@ pub struct Project {
     pub status: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
     pub landing: BTreeMap<String, Query>,
+    /// The queries that make a sample.
+    pub generate: BTreeMap<String, Query>,
     /// The queries in an order in which each comes after what it reads.
     pub order: Vec<String>,
 }
@@ -110,6 +112,7 @@ impl Project {
         let reports = read_queries("queries/report")?;
         let status = read_queries("queries/status")?;
         let landing = read_queries("queries/landing")?;
+        let generate = read_queries("queries/generate")?;
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
         let others = checks.values().chain(reports.values()).chain(status.values());
@@ -150,7 +153,9 @@ impl Project {
         }
         let order = order(&queries, &mut mistakes);
         let root = root.to_path_buf();
-        Ok((Self { root, settings, schemas, queries, checks, reports, status, landing, order }, mistakes))
+        let project =
+            Self { root, settings, schemas, queries, checks, reports, status, landing, generate, order };
+        Ok((project, mistakes))
     }
 
     /// Whether the table is materialized: it has a contract and a query.

@@ -254,43 +254,52 @@ impl<'a> Run<'a> {
         let mut mistakes = Vec::new();
         for schema in self.project.reference() {
             let started = Instant::now();
-            let path = reference_path(self.project, &schema.name)?;
-            let bytes = std::fs::read(&path).map_err(|error| Error::Data {
-                what: format!(
-                    "the reference table `{}` has no file: {}: {error}",
-                    schema.name,
-                    path.display()
-                ),
-                place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
-                hint: format!(
-                    "write a CSV with the header {}, or name one under [reference] in {}",
-                    schema.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(","),
-                    config::FILE
-                ),
-            })?;
-            let fingerprint = fingerprint([schema.text.as_str(), &String::from_utf8_lossy(&bytes)]);
+            let paths = reference_files(self.project, &schema.name)?;
+            if paths.is_empty() {
+                let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+                return Err(Error::Data {
+                    what: format!("the reference table `{0}` has no file data/{0}.csv", schema.name),
+                    place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
+                    hint: format!(
+                        "write a CSV with the header {}, or name one under [reference] in {}",
+                        columns.join(","),
+                        config::FILE
+                    ),
+                });
+            }
+            let mut texts = vec![schema.text.clone()];
+            for path in &paths {
+                let bytes = std::fs::read(path).during(|| format!("reading {}", path.display()))?;
+                texts.push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            let fingerprint = fingerprint(texts.iter().map(String::as_str));
             let before = self.before(&schema.name);
             if before.fingerprint == fingerprint {
                 register(self.context, schema, before.files.clone())?;
                 self.tables.insert(schema.name.clone(), before);
                 continue;
             }
-            let batches = match land::read_reference(self.project, schema, &path) {
-                Ok(batches) => batches,
-                Err(Error::Project(found)) => {
-                    mistakes.extend(found);
-                    continue;
+            let mut batches = Vec::new();
+            let found_before = mistakes.len();
+            for path in &paths {
+                match land::read_reference(self.project, schema, path) {
+                    Ok(read) => batches.extend(read),
+                    Err(Error::Project(found)) => mistakes.extend(found),
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
-            };
+            }
+            if mistakes.len() > found_before {
+                continue;
+            }
             let mut writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
             for batch in &batches {
                 writer.write(batch).await?;
             }
             let files = writer.finish().await?;
+            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
             let hint = format!(
                 "what was published before is unchanged; keep one of the lines in {}",
-                path.display()
+                paths.join(" and ")
             );
             check_key(self.context, schema, &files, &hint).await?;
             self.keep(schema, before, files, fingerprint, "snapshot", started).await?;
@@ -479,10 +488,18 @@ fn first_rows(rows: &[RecordBatch]) -> Result<String> {
     Ok(pretty_format_batches(&shown).during(|| "showing a check's rows".into())?.to_string())
 }
 
-/// The CSV of a reference table.
-fn reference_path(project: &Project, table: &str) -> Result<PathBuf> {
-    match project.settings.reference.get(table) {
-        Some(path) => config::path(&project.root, path),
-        None => Ok(project.root.join(format!("data/{table}.csv"))),
+/// The CSV files of a reference table: `data/<table>.csv` and those of that name in the folders of `data/`.
+fn reference_files(project: &Project, table: &str) -> Result<Vec<PathBuf>> {
+    let patterns = match project.settings.reference.get(table) {
+        Some(path) => vec![config::path(&project.root, path)?],
+        None => ["data/", "data/*/"].map(|folder| project.root.join(format!("{folder}{table}.csv"))).into(),
+    };
+    let mut files = Vec::new();
+    for pattern in patterns {
+        let found = glob::glob(&pattern.to_string_lossy()).during(|| format!("looking for {table}.csv"))?;
+        for file in found {
+            files.push(file.during(|| format!("looking for {table}.csv"))?);
+        }
     }
+    Ok(files)
 }

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    36 queries plan, 27 tables have contracts
+    47 queries plan, 27 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -43,12 +43,12 @@ fn a_run_and_what_it_says_again() {
      2026-11         USD           2          1     5.37
      2026-12         USD           1          1      900
 
-    the customers who owe most, in all periods
-     customer_id  customer_name                currency  lines   amount
+    the customers who owe most in each currency, in all periods
+     currency  customer_id  customer_name                lines   amount
     ────────────────────────────────────────────────────────────────────
-     KANJI        Kanji Translations KK        JPY           4    60098
-     BYTE         Byteworks Inc.               USD           8  2060.49
-     ALPEN        Alpenblick Car Sharing GmbH  EUR          13   894.03
+     EUR       ALPEN        Alpenblick Car Sharing GmbH     13   894.03
+     JPY       KANJI        Kanji Translations KK            4    60098
+     USD       BYTE         Byteworks Inc.                   8  2060.49
 
     where every received record is
      place      records

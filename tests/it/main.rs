@@ -10,6 +10,7 @@ mod aws_bill;
 mod cli;
 mod delta;
 mod fault_store;
+mod generate;
 mod landing;
 mod laws;
 mod mistakes;
