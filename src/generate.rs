@@ -143,7 +143,7 @@ struct Files<'a> {
 }
 
 enum Rows {
-    Csv(arrow::csv::Writer<File>),
+    Csv(Box<arrow::csv::Writer<File>>),
     Ndjson(arrow::json::LineDelimitedWriter<File>),
     Parquet(Box<ArrowWriter<File>>),
 }
@@ -155,7 +155,9 @@ impl Files<'_> {
         let making = || format!("making {name}");
         let file = File::create(self.folder.join(name)).during(making)?;
         let rows = match format {
-            UsageFormat::Csv => Rows::Csv(arrow::csv::WriterBuilder::new().with_header(true).build(file)),
+            UsageFormat::Csv => {
+                Rows::Csv(Box::new(arrow::csv::WriterBuilder::new().with_header(true).build(file)))
+            }
             UsageFormat::Ndjson => Rows::Ndjson(arrow::json::LineDelimitedWriter::new(file)),
             UsageFormat::Parquet => {
                 let zstd = Compression::ZSTD(ZstdLevel::try_new(1).during(making)?);
