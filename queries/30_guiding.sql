@@ -4,7 +4,8 @@
 -- grain:  landing_sequence, contract_item_id
 -- reads:  usage_filtered, contract, contract_identifier, contract_item,
 --         billing_cycle, usage
--- rule:   of several identifiers the contract id wins; a disagreement suspends
+-- rule:   of several identifiers the contract id wins; a disagreement suspends;
+--         a block begun counts as one, away from zero where usage is negative
 
 with assigned as (
     select
@@ -78,6 +79,7 @@ metered as (
             else json_decimal(assigned.attributes, contract_item.price_field)
         end as record_price,
         contract_item.quantity_field,
+        contract_item.block_quantity,
         contract_item.price_field,
         billing_cycle.billing_period,
         assigned.contract_id,
@@ -115,7 +117,17 @@ select
     metered.usage_type,
     metered.unit,
     metered.record_quantity,
-    metered.quantity,
+    case
+        when metered.block_quantity is null then metered.quantity
+        else
+            (metered.quantity - metered.quantity % metered.block_quantity)
+            / metered.block_quantity
+            + case
+                when metered.quantity % metered.block_quantity > 0 then 1
+                when metered.quantity % metered.block_quantity < 0 then -1
+                else 0
+            end
+    end as quantity,
     metered.record_price,
     metered.billing_period,
     case

@@ -51,6 +51,7 @@ select
     ranked.usage_type as description,
     ranked.usage_type,
     'quantity' as quantity_field,
+    cast(null as decimal(38, 12)) as block_quantity,
     case when ranked.is_priced_on_record then 'spot_amount' end as price_field,
     cast(null as varchar) as unit,
     ranked.quota_id,
