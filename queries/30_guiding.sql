@@ -2,10 +2,11 @@
 -- or one row that says why there is none.
 --
 -- grain:  landing_sequence, contract_item_id
--- reads:  usage_filtered, contract, contract_identifier, contract_item,
---         billing_cycle, usage
+-- reads:  usage_filtered, usage_tag, contract, contract_identifier,
+--         contract_item, billing_cycle, usage
 -- rule:   of several identifiers the contract id wins; a disagreement suspends;
---         a block begun counts as one, away from zero where usage is negative
+--         an item that asks for a tag meters only usage that bears it; a block
+--         begun counts as one, away from zero where usage is negative
 
 with assigned as (
     select
@@ -29,8 +30,11 @@ with assigned as (
         usage.quantity,
         usage.unit_price,
         usage.distance,
-        usage.attributes
+        usage.attributes,
+        usage_tag.tags
     from usage
+    left join usage_tag
+        on usage.landing_sequence = usage_tag.landing_sequence
     left join contract_identifier as by_account
         on usage.account_id = by_account.identifier
         and by_account.identifier_kind = 'account_id'
@@ -97,6 +101,12 @@ metered as (
     left join contract_item
         on assigned.contract_id = contract_item.contract_id
         and assigned.usage_type = contract_item.usage_type
+        and (
+            contract_item.usage_tag is null
+            or strpos(
+                assigned.tags, concat(',', contract_item.usage_tag, ',')
+            ) > 0
+        )
         and assigned.usage_start >= contract_item.valid_from
         and (
             contract_item.valid_to is null

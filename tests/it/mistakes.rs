@@ -519,6 +519,6 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 25 tables are up to date ([seconds])
+    nothing to do: all 28 tables are up to date ([seconds])
     "#);
 }

@@ -50,6 +50,7 @@ select
     ranked.usage_type as product_id,
     ranked.usage_type as description,
     ranked.usage_type,
+    cast(null as varchar) as usage_tag,
     'quantity' as quantity_field,
     cast(null as decimal(38, 12)) as block_quantity,
     case when ranked.is_priced_on_record then 'spot_amount' end as price_field,
