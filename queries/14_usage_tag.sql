@@ -1,11 +1,11 @@
--- usage_tag: what distinguishes a record, so that contract items can ask for it?
+-- usage_tag: what tells a record apart, so that contract items can ask for it?
 --
 -- grain:  landing_sequence
 -- reads:  usage_window
 -- rule:   a record without a tag has no row
 --
--- A project that tells usage apart by other things than time replaces this query
--- and adds its own tags.
+-- A project that tells usage apart by other things than time replaces this
+-- query and adds its own tags.
 
 select
     usage_window.landing_sequence,

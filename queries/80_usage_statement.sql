@@ -3,8 +3,8 @@
 -- grain:  line_id, landing_sequence, part_number
 -- reads:  invoice_line, priced_usage, usage_record
 -- rule:   a line's amount is spread over its usage, in order of time, by
---         quantity, or by what each record costs by itself; a line without usage
---         is one row
+--         quantity, or by what each record costs by itself; a line without
+--         usage is one row
 -- money:  each share is the rounded total so far less the one before, so that
 --         the shares sum to the line
 

@@ -31,7 +31,10 @@ select
     cast(
         cast(
             100 * sum(
-                case when by_rule.amount = by_rule.amount_by_rule then 1 else 0 end
+                case
+                    when by_rule.amount = by_rule.amount_by_rule then 1
+                    else 0
+                end
             ) as decimal(38, 12)
         ) / count(*) as decimal(9, 3)
     ) as percent_that_agrees
