@@ -18,4 +18,5 @@ mod queries;
 mod rating;
 mod real_data;
 mod sample;
+mod taxi;
 mod tidy;

@@ -7,7 +7,7 @@ use crate::sample::{meterhouse, project, repository};
 
 /// The shipped project and the examples.
 fn projects() -> Vec<PathBuf> {
-    let examples = ["aws_bill", "bike_share"].map(|name| repository().join("examples").join(name));
+    let examples = ["aws_bill", "bike_share", "taxi"].map(|name| repository().join("examples").join(name));
     std::iter::once(repository()).chain(examples).collect()
 }
 
