@@ -2,9 +2,11 @@
 -- or one row that says why there is none.
 --
 -- grain:  landing_sequence, contract_item_id
--- reads:  usage_filtered, contract, contract_identifier, contract_item,
---         billing_cycle, usage
--- rule:   of several identifiers the contract id wins; a disagreement suspends
+-- reads:  usage_filtered, usage_tag, contract, contract_identifier,
+--         contract_item, billing_cycle, usage
+-- rule:   of several identifiers the contract id wins; a disagreement suspends;
+--         an item that asks for a tag meters only usage that bears it; a block
+--         begun counts as one, away from zero where usage is negative
 
 with assigned as (
     select
@@ -28,8 +30,11 @@ with assigned as (
         usage.quantity,
         usage.unit_price,
         usage.distance,
-        usage.attributes
+        usage.attributes,
+        usage_tag.tags
     from usage
+    left join usage_tag
+        on usage.landing_sequence = usage_tag.landing_sequence
     left join contract_identifier as by_account
         on usage.account_id = by_account.identifier
         and by_account.identifier_kind = 'account_id'
@@ -78,6 +83,7 @@ metered as (
             else json_decimal(assigned.attributes, contract_item.price_field)
         end as record_price,
         contract_item.quantity_field,
+        contract_item.block_quantity,
         contract_item.price_field,
         billing_cycle.billing_period,
         assigned.contract_id,
@@ -95,6 +101,12 @@ metered as (
     left join contract_item
         on assigned.contract_id = contract_item.contract_id
         and assigned.usage_type = contract_item.usage_type
+        and (
+            contract_item.usage_tag is null
+            or strpos(
+                assigned.tags, concat(',', contract_item.usage_tag, ',')
+            ) > 0
+        )
         and assigned.usage_start >= contract_item.valid_from
         and (
             contract_item.valid_to is null
@@ -115,7 +127,17 @@ select
     metered.usage_type,
     metered.unit,
     metered.record_quantity,
-    metered.quantity,
+    case
+        when metered.block_quantity is null then metered.quantity
+        else
+            (metered.quantity - metered.quantity % metered.block_quantity)
+            / metered.block_quantity
+            + case
+                when metered.quantity % metered.block_quantity > 0 then 1
+                when metered.quantity % metered.block_quantity < 0 then -1
+                else 0
+            end
+    end as quantity,
     metered.record_price,
     metered.billing_period,
     case

@@ -109,7 +109,9 @@ select
     billable.record_amount as amount,
     billable.billing_period
 from billable
-where billable.charge_model in ('record_price', 'record_amount')
+where
+    billable.charge_model
+    in ('record_graduated', 'record_price', 'record_amount')
 
 union all
 

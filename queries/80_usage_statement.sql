@@ -1,47 +1,27 @@
 -- usage_statement: which usage is behind a line, and what share of it?
 --
 -- grain:  line_id, landing_sequence, part_number
--- reads:  invoice_line, guided_usage, suspense, price, usage_record
+-- reads:  invoice_line, priced_usage, usage_record
 -- rule:   a line's amount is spread over its usage, in order of time, by
---         quantity or by the price the record carries; a line without usage is
---         one row
+--         quantity, or by what each record costs by itself; a line without
+--         usage is one row
 -- money:  each share is the rounded total so far less the one before, so that
 --         the shares sum to the line
 
 with weighted as (
     select
         invoice_line.line_id,
-        guided_usage.landing_sequence,
-        guided_usage.part_number,
-        guided_usage.usage_start,
-        guided_usage.quantity,
-        case price.charge_model
-            when 'record_price'
-                then cast(
-                    guided_usage.quantity * guided_usage.record_price
-                    as decimal(38, 12)
-                )
-            when 'record_amount' then guided_usage.record_price
-            else guided_usage.quantity
-        end as weight,
+        priced_usage.landing_sequence,
+        priced_usage.part_number,
+        priced_usage.usage_start,
+        priced_usage.quantity,
+        coalesce(priced_usage.record_amount, priced_usage.quantity) as weight,
         invoice_line.amount as line_amount
-    from guided_usage
-    left join price
-        on guided_usage.product_id = price.product_id
-        and guided_usage.usage_start >= price.valid_from
-        and (
-            price.valid_to is null
-            or guided_usage.usage_start < price.valid_to
-        )
+    from priced_usage
     inner join invoice_line
-        on guided_usage.contract_item_id = invoice_line.contract_item_id
-        and guided_usage.cycle_start = invoice_line.cycle_start
-        and coalesce(price.price_id, 'none') = invoice_line.price_id
-    where not exists (
-        select 1
-        from suspense
-        where suspense.landing_sequence = guided_usage.landing_sequence
-    )
+        on priced_usage.contract_item_id = invoice_line.contract_item_id
+        and priced_usage.cycle_start = invoice_line.cycle_start
+        and priced_usage.price_id = invoice_line.price_id
 ),
 
 running as (

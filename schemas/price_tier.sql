@@ -1,4 +1,4 @@
--- The quantity bands of a graduated or volume price.
+-- The quantity bands of a graduated, volume or record_graduated price.
 create table price_tier (
     price_id varchar not null comment 'the price',
     tier_number integer not null comment 'from 1',

@@ -40,7 +40,7 @@ select
     'has a tiered charge model and no tiers' as mistake
 from price
 where
-    price.charge_model in ('graduated', 'volume')
+    price.charge_model in ('graduated', 'volume', 'record_graduated')
     and not exists (
         select 1 from price_tier where price_tier.price_id = price.price_id
     )

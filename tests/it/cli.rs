@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    47 queries plan, 27 tables have contracts
+    51 queries plan, 31 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -73,9 +73,11 @@ fn a_run_and_what_it_says_again() {
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild billing_cycle: 14 rows ([seconds])
+    rebuild record_tier: 0 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
+    rebuild usage_tag: 0 rows ([seconds])
     rebuild guided_usage: 254 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
@@ -86,14 +88,14 @@ fn a_run_and_what_it_says_again() {
     rebuild item_line: 23 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 24 tables made, 0 up to date, 10 checks held ([seconds])
+    published as run 1: 28 tables made, 0 up to date, 10 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 24 tables are up to date ([seconds])
+    nothing to do: all 28 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0

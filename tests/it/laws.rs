@@ -97,7 +97,7 @@ fn a_query_that_loses_records_is_refused_by_the_first_balance() {
 fn a_query_that_loses_usage_on_its_way_to_a_line_is_refused_by_the_second_balance() {
     let sample = Sample::new();
     sample.replace(
-        "queries/41_metered_usage.sql",
+        "queries/34_priced_usage.sql",
         "    where not exists (",
         "    where guided_usage.landing_sequence % 7 <> 3 and not exists (",
     );

@@ -7,6 +7,7 @@
 )]
 
 mod aws_bill;
+mod bike_share;
 mod cli;
 mod delta;
 mod fault_store;
@@ -16,5 +17,7 @@ mod laws;
 mod mistakes;
 mod queries;
 mod rating;
+mod real_data;
 mod sample;
+mod taxi;
 mod tidy;

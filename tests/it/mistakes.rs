@@ -256,7 +256,7 @@ fn a_reference_line_that_does_not_fit() {
     hint: schemas/currency.sql has currency, decimals, rounding
     error: `unit_amount` 0.2x9 is not a number
       --> data/price.csv:3
-    hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, billing_timing, proration, valid_from, valid_to
+    hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, record_maximum, billing_timing, proration, valid_from, valid_to
     error: 2 mistakes in the project
     "#);
 }
@@ -519,6 +519,6 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 24 tables are up to date ([seconds])
+    nothing to do: all 28 tables are up to date ([seconds])
     "#);
 }

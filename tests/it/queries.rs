@@ -7,7 +7,8 @@ use crate::sample::{meterhouse, project, repository};
 
 /// The shipped project and the examples.
 fn projects() -> Vec<PathBuf> {
-    vec![repository(), repository().join("examples/aws_bill")]
+    let examples = ["aws_bill", "bike_share", "taxi"].map(|name| repository().join("examples").join(name));
+    std::iter::once(repository()).chain(examples).collect()
 }
 
 /// The names that the header gives under `key`, over as many lines as it takes.

@@ -149,7 +149,9 @@ fn no_tabs() {
 
 #[test]
 fn queries_are_narrow() {
-    none(&each_line(&files(&["queries", "examples/aws_bill/queries"], &["sql"]), |line| too_long(line, 90)));
+    let folders =
+        ["queries", "examples/aws_bill/queries", "examples/bike_share/queries", "examples/taxi/queries"];
+    none(&each_line(&files(&folders, &["sql"]), |line| too_long(line, 90)));
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn no_paths_of_one_machine() {
 #[test]
 fn every_column_has_a_comment() {
     let mut errors = Vec::new();
-    for (path, text) in files(&["schemas", "examples/aws_bill/schemas"], &["sql"]) {
+    for (path, text) in files(&["schemas", "examples/aws_bill/schemas", "examples/taxi/schemas"], &["sql"]) {
         let name = Path::new(&path).file_stem().unwrap().to_str().unwrap();
         let schema = TableSchema::parse(name, &path, &text).unwrap();
         for column in schema.columns.iter().filter(|column| column.comment.is_empty()) {
