@@ -167,6 +167,11 @@ impl Project {
 
     /// The tables (never views) that a query reads, through views too.
     pub fn tables_behind(&self, query: &Query) -> BTreeSet<String> {
+    /// A path as the user knows it: relative to the project where it is in there.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+
         let mut tables = BTreeSet::new();
         for name in query.reads.keys() {
             match self.queries.get(name) {
@@ -204,7 +209,7 @@ impl Query {
     /// Parses one query file; `name` is what it makes.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
         let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|error| {
-            let (what, place) = schema::parser_error(&error.to_string(), file);
+            let (what, place) = schema::parser_error(&error.to_string(), file, text);
             vec![Mistake { place, what, hint: "a query file is one SELECT statement".into() }]
         })?;
         let [Statement::Query(query)] = statements.as_slice() else {

@@ -259,7 +259,7 @@ impl<'a> Run<'a> {
                 what: format!(
                     "the reference table `{}` has no file: {}: {error}",
                     schema.name,
-                    path.display()
+                    self.project.shown(&path)
                 ),
                 place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
                 hint: format!(
@@ -290,7 +290,7 @@ impl<'a> Run<'a> {
             let files = writer.finish().await?;
             let hint = format!(
                 "what was published before is unchanged; keep one of the lines in {}",
-                path.display()
+                self.project.shown(&path)
             );
             check_key(self.context, schema, &files, &hint).await?;
             self.keep(schema, before, files, fingerprint, "snapshot", started).await?;

@@ -307,7 +307,7 @@ fn a_reference_key_that_is_there_twice() {
     | EUR      | 2    |
     +----------+------+
       --> schemas/currency.sql
-    hint: what was published before is unchanged; keep one of the lines in ./data/currency.csv
+    hint: what was published before is unchanged; keep one of the lines in data/currency.csv
     "#);
 }
 
@@ -319,7 +319,7 @@ fn a_missing_reference_file() {
     exit 1
     ----- stdout
     ----- stderr
-    error: the reference table `currency` has no file: ./data/currency.csv: No such file or directory (os error 2)
+    error: the reference table `currency` has no file: data/currency.csv: No such file or directory (os error 2)
       --> schemas/currency.sql
     hint: write a CSV with the header currency,decimals,rounding, or name one under [reference] in meterhouse.toml
     "#);
