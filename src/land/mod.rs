@@ -355,8 +355,7 @@ pub fn file_schema(query: &Query) -> SchemaRef {
 
 /// The zone of times without an offset.
 pub fn project_zone(project: &Project) -> Result<TimeZone> {
-    TimeZone::get(&project.settings.time_zone)
-        .map_err(|error| Error::usage(format!("time_zone in {}: {error}", config::FILE), "use an IANA name"))
+    TimeZone::get(&project.settings.time_zone).map_err(|error| Error::usage(error.to_string(), ""))
 }
 
 fn spool() -> Result<tempfile::NamedTempFile> {
@@ -532,7 +531,7 @@ pub fn read_reference(project: &Project, schema: &TableSchema, path: &FilePath) 
     let zone = project_zone(project)?;
     let shape = record_shape(schema)?;
     let chunks = reader::read(Input::File(path.to_path_buf()), None, &shape, &zone, 0, CHUNK_ROWS)?;
-    let file = path.strip_prefix(&project.root).unwrap_or(path).display().to_string();
+    let file = project.shown(path);
     let mut batches = Vec::new();
     let mut mistakes = Vec::new();
     for chunk in chunks {
