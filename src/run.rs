@@ -188,12 +188,17 @@ pub async fn run(
     Ok(Report { landed, steps: run.steps, skipped, published: Some(entry.run), parked, checks })
 }
 
-/// `usage.ndjson: 1000 received, 2 rejected`.
+/// `usage.ndjson: 1000 received, 2 rejected`, and a line for each thing wrong with the file as a whole.
 pub fn describe_landed(landed: &Landed) -> String {
     if landed.before {
         return format!("{}: landed before, as landing {}", landed.file, landed.landing_id);
     }
-    format!("{}: {} received, {} rejected", landed.file, landed.received, landed.rejected)
+    let (file, received, rejected) = (&landed.file, landed.received, landed.rejected);
+    let mut text = format!("{file}: {received} received, {rejected} rejected");
+    for warning in &landed.warnings {
+        text.push_str(&format!("\n{file}: {warning}"));
+    }
+    text
 }
 
 struct Run<'a> {

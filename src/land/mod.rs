@@ -31,7 +31,7 @@ pub use format::Format;
 use crate::config;
 use crate::cycle::TimeZone;
 use crate::data_file::TableWriter;
-use crate::error::{Error, Result, While};
+use crate::error::{Error, Result, While, nearest};
 use crate::functions::hash_of_bigint;
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
@@ -61,6 +61,8 @@ pub struct Landed {
     pub before: bool,
 }
 
+    /// What is wrong with the file as a whole, and with each of its records for that.
+    pub warnings: Vec<String>,
 /// The number that a content is landed under.
 #[derive(Debug, Serialize, Deserialize)]
 struct Reservation {
@@ -100,12 +102,21 @@ pub async fn land(
     let landing = &project.schemas["landing"];
     let (_, landed_files) = warehouse.delta_files(&landing.name).await?;
     if landed_files.iter().any(|landed| landed.path.starts_with(&format!("{stem}."))) {
-        return Ok(Landed { file: name, landing_id, received: 0, rejected: 0, before: true });
+        return Ok(Landed {
+            file: name,
+            landing_id,
+            received: 0,
+            rejected: 0,
+            before: true,
+            warnings: Vec::new(),
+        });
     }
 
     let record = &project.schemas[USAGE_RECORD];
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
     let mut rejected =
+    // A landing query names the file's columns itself.
+    let warnings = if with.is_none() { missing_columns(&path, &record_shape(record)?)? } else { Vec::new() };
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
     let mut totals = Totals::default();
     let mut chunks = chunks(project, context, &path, with, landing_id * SEQUENCES).await?;
@@ -143,7 +154,25 @@ pub async fn land(
             warehouse.commit(&project.schemas[table], &stem, 1, &files, &[]).await?;
         }
     }
-    Ok(Landed { file: name, landing_id, received, rejected: rejections, before: false })
+    Ok(Landed { file: name, landing_id, received, rejected: rejections, before: false, warnings })
+}
+
+/// The required columns that a file has no field for: said once, because each of its records is rejected for it.
+fn missing_columns(path: &FilePath, shape: &RecordShape) -> Result<Vec<String>> {
+    let fields = reader::field_names(Input::File(path.to_path_buf()))?;
+    if fields.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unused = || fields.iter().map(String::as_str).filter(|field| shape.column_of(field).is_none());
+    let warning = |column: &str| {
+        let meant = match nearest(column, unused()) {
+            Some(field) => format!("; is `{field}` meant?"),
+            None => String::new(),
+        };
+        let fields = fields.join(", ");
+        format!("no column for `{column}`, so each record is rejected (its columns are {fields}{meant})")
+    };
+    Ok(shape.missing(&fields).into_iter().map(warning).collect())
 }
 
 /// Lands the new files of every inbox; a file is looked at again only when its size or time changed.

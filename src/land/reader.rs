@@ -95,6 +95,19 @@ pub fn read_raw(
     }
 }
 
+/// The names that all records of a file share: the header of CSV, the columns of Parquet. JSON has none, because there
+/// each record names its fields itself.
+///
+/// # Errors
+/// As [`read`].
+pub fn field_names(input: Input) -> Result<Vec<String>> {
+    match open(input, None)? {
+        Opened::Text(Format::Csv, source, damage) => Ok(Delimited::new(source, damage)?.header),
+        Opened::Text(..) => Ok(Vec::new()),
+        Opened::Parquet(file, name) => Ok(Rows::open(file, name, 1, None)?.names()),
+    }
+}
+
 /// Chunks until there is none; an error is the last.
 fn chunks<T: 'static>(
     mut next: impl FnMut() -> Result<Option<T>> + Send + 'static,
