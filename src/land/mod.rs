@@ -10,6 +10,7 @@ mod format;
 mod json;
 mod reader;
 mod record;
+mod reference;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use format::Format;
+pub use reference::read_reference;
 
 use crate::config;
 use crate::cycle::TimeZone;
@@ -59,10 +61,10 @@ pub struct Landed {
     pub rejected: u64,
     /// Whether the same content had landed before.
     pub before: bool,
-}
-
     /// What is wrong with the file as a whole, and with each of its records for that.
     pub warnings: Vec<String>,
+}
+
 /// The number that a content is landed under.
 #[derive(Debug, Serialize, Deserialize)]
 struct Reservation {
@@ -113,10 +115,10 @@ pub async fn land(
     }
 
     let record = &project.schemas[USAGE_RECORD];
-    let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
-    let mut rejected =
     // A landing query names the file's columns itself.
     let warnings = if with.is_none() { missing_columns(&path, &record_shape(record)?)? } else { Vec::new() };
+    let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
+    let mut rejected =
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
     let mut totals = Totals::default();
     let mut chunks = chunks(project, context, &path, with, landing_id * SEQUENCES).await?;
@@ -553,26 +555,6 @@ impl Totals {
 
 fn overflow() -> Error {
     Error::data("the quantities of one file sum to more than 38 digits", "look at the largest ones")
-}
-
-/// The rows of a reference file, checked against the contract; every bad line is reported at once.
-pub fn read_reference(project: &Project, schema: &TableSchema, path: &FilePath) -> Result<Vec<RecordBatch>> {
-    let zone = project_zone(project)?;
-    let shape = record_shape(schema)?;
-    let chunks = reader::read(Input::File(path.to_path_buf()), None, &shape, &zone, 0, CHUNK_ROWS)?;
-    let file = project.shown(path);
-    let mut batches = Vec::new();
-    let mut mistakes = Vec::new();
-    for chunk in chunks {
-        let chunk = chunk?;
-        mistakes.extend(chunk.rejected.iter().map(|row| crate::error::Mistake {
-            place: crate::error::Place { file: file.clone(), line: row.line, column: 0 },
-            what: row.reason.clone(),
-            hint: format!("{} has {}", schema.file, schema.column_list()),
-        }));
-        batches.push(chunk.records);
-    }
-    if mistakes.is_empty() { Ok(batches) } else { Err(Error::Project(mistakes)) }
 }
 
 /// The names of the landings whose files a pinned set of `landing` files acknowledges.

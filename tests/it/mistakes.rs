@@ -361,12 +361,49 @@ fn a_reference_line_that_does_not_fit() {
     ----- stdout
     ----- stderr
     error: has 2 fields, the header has 3
-      --> data/currency.csv:2
+     --> data/currency.csv:2:6
+      |
+    2 | EUR,2
+      |      ^
     hint: schemas/currency.sql has currency, decimals, rounding
     error: `unit_amount` 0.2x9 is not a number
-      --> data/price.csv:3
+     --> data/price.csv:3:35
+      |
+    3 | driven_km-2026,driven_km,per_unit,0.2x9,,arrears,none,2026-01-01,2026-10-15
+      |                                   ^^^^^
     hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, billing_timing, proration, valid_from, valid_to
     error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn a_header_that_does_not_fit_its_table() {
+    let sample = Sample::empty();
+    sample.replace("data/price.csv", "unit_amount,", "unit_amuont,");
+    sample.replace("data/currency.csv", "currency,decimals,rounding", "currency,colour,rounding");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `colour` is no column of `currency`
+     --> data/currency.csv:1:10
+      |
+    1 | currency,colour,rounding
+      |          ^^^^^^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: the header has no `decimals`
+     --> data/currency.csv:1:25
+      |
+    1 | currency,colour,rounding
+      |                         ^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: `unit_amuont` is no column of `price`
+     --> data/price.csv:1:34
+      |
+    1 | price_id,product_id,charge_model,unit_amuont,flat_amount,billing_timing,proration,valid_from,valid_to
+      |                                  ^^^^^^^^^^^
+    hint: did you mean `unit_amount`?
+    error: 3 mistakes in the project
     "#);
 }
 
@@ -379,7 +416,10 @@ fn a_null_in_a_reference_line() {
     ----- stdout
     ----- stderr
     error: `rounding` is missing
-      --> data/currency.csv:2
+     --> data/currency.csv:2:7
+      |
+    2 | EUR,2,
+      |       ^
     hint: schemas/currency.sql has currency, decimals, rounding
     "#);
 }
