@@ -19,17 +19,7 @@ fn an_unknown_table() {
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
-    assert_snapshot!(said(&sample, &["run"], ""), @r#"
-    exit 1
-    ----- stdout
-    ----- stderr
-    error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
-       |
-    13 |     from usage_recrod
-       |          ^^^^^^^^^^^^
-    hint: did you mean `usage_record`?
-    "#);
+    assert_eq!(said(&sample, &["run"], ""), said(&sample, &["check"], ""));
 }
 
 #[test]
@@ -591,46 +581,7 @@ fn all_mistakes_in_one_report() {
     hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
     error: 6 mistakes in the project
     "#);
-    assert_snapshot!(said(&sample, &["sql", "select 1"], ""), @r#"
-    exit 1
-    ----- stdout
-    ----- stderr
-    error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
-       |
-    13 |     from usage_recrod
-       |          ^^^^^^^^^^^^
-    hint: did you mean `usage_record`?
-    error: there is no table or query `nowhere`
-     --> queries/97_view.sql:1:23
-      |
-    1 | select nowhere.x from nowhere
-      |                       ^^^^^^^
-    error: `now()` gives another result at another time
-     --> queries/99_extra.sql:2:5
-      |
-    2 |     now() as made_at,
-      |     ^^^
-    hint: a run is a function of its inputs; billing_cycle may read $as_of
-    error: column 'nope' not found in 'price'
-     --> queries/99_extra.sql:3:5
-      |
-    3 |     price.nope
-      |     ^^^^^
-    error: `select *` hides which columns a table has
-     --> queries/checks/nothing.sql:1:8
-      |
-    1 | select * from price
-      |        ^
-    hint: write the columns out
-    error: column `unit_amount` has type DOUBLE
-     --> schemas/extra.sql:3:5
-      |
-    3 |     unit_amount double
-      |     ^^^^^^^^^^^
-    hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
-    error: 6 mistakes in the project
-    "#);
+    assert_eq!(said(&sample, &["sql", "select 1"], ""), said(&sample, &["check"], ""));
 }
 
 #[test]
