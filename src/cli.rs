@@ -11,7 +11,7 @@ use datafusion::execution::context::SQLOptions;
 use futures::future::BoxFuture;
 
 use crate::cycle::parse_instant;
-use crate::error::{Error, Mistake, Result, While};
+use crate::error::{Error, Mistake, Result, While, did_you_mean};
 use crate::output::{self, Format};
 use crate::project::{Project, Query};
 use crate::schema::sql_type;
@@ -265,7 +265,7 @@ async fn all_mistakes(project: &Project, mut mistakes: Vec<Mistake>) -> Error {
 /// Queries by the number in their file's name.
 fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query> {
     let mut queries: Vec<&Query> = queries.values().collect();
-    queries.sort_by(|a, b| a.file.cmp(&b.file));
+    queries.sort_by_key(|query| Path::new(&query.file).file_name());
     queries
 }
 
@@ -355,11 +355,9 @@ async fn describe(
             })
             .collect(),
         None => {
-            let known = || project.schemas.keys().chain(project.queries.keys());
             if !project.queries.contains_key(table) {
-                let nearest =
-                    known().max_by(|a, b| strsim::jaro(table, a).total_cmp(&strsim::jaro(table, b)));
-                let hint = nearest.map(|nearest| format!("did you mean `{nearest}`?")).unwrap_or_default();
+                let known = project.schemas.keys().chain(project.queries.keys());
+                let hint = did_you_mean(table, known.map(String::as_str));
                 return Err(Error::usage(format!("there is no table or view `{table}`"), hint));
             }
             lint::check(project, planning).await?;

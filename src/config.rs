@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
 
-use crate::error::{Error, Mistake, Place, Result, While};
+use crate::error::{Error, Mistake, Place, Result, While, did_you_mean, nearest};
 
 /// The name of the settings file.
 pub const FILE: &str = "meterhouse.toml";
@@ -38,6 +40,9 @@ pub struct Settings {
     /// What a run may use of the machine.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// Where `meterhouse.toml` gives each value, by dotted key; what comes from elsewhere has no place.
+    #[serde(skip)]
+    places: BTreeMap<String, Place>,
 }
 
 /// Where the tables are.
@@ -96,8 +101,13 @@ fn four_gib() -> usize {
 }
 
 impl Settings {
-    /// Reads the settings of the project in `root`, under `overrides` of the form `key.key=value`.
-    pub fn read(root: &Path, overrides: &[String]) -> Result<Self> {
+    /// Reads the settings of the project in `root`, under `overrides` of the form `key.key=value`, and the mistakes in
+    /// the file. What is wrong is left out, so that its default stands in and the rest of the project can be read.
+    ///
+    /// # Errors
+    /// No file, a file that is not TOML, a mistake that may have meant `extends` (without it nothing else makes sense),
+    /// or an override that is no setting.
+    pub fn read(root: &Path, overrides: &[String]) -> Result<(Self, Vec<Mistake>)> {
         let path = root.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| {
             Error::usage(
@@ -106,20 +116,25 @@ impl Settings {
             )
         })?;
         // The text alone comes first: only there do mistakes have a line and a column.
-        let mistake = |error: toml::de::Error| {
-            let place = match error.span() {
-                Some(span) => place_at(&text, span.start),
-                None => Place { file: FILE.into(), line: 0, column: 0 },
-            };
-            let what = error.message().lines().next().unwrap_or_default().to_string();
-            Error::Project(vec![Mistake { hint: suggestion(&what), place, what }])
-        };
-        toml::from_str::<Self>(&text).map_err(mistake)?;
-        let mut table: toml::Table = toml::from_str(&text).map_err(mistake)?;
+        let mut written =
+            DeTable::parse(&text).map_err(|error| Error::Project(vec![mistake(&error, &text)]))?;
+        let mut places = BTreeMap::new();
+        note_places(written.get_ref(), "", &text, &mut places);
+        let mut mistakes = Vec::new();
+        while let Err(error) = Self::deserialize(Deserializer::from(written.clone())) {
+            mistakes.push(mistake(&error, &text));
+            let key = error.span().and_then(|span| take_out(written.get_mut(), span.start));
+            if key.is_none_or(|key| nearest(&key, ["extends"]).is_some()) {
+                return Err(Error::Project(mistakes));
+            }
+        }
+        let mut table = toml::Table::deserialize(Deserializer::from(written))
+            .map_err(|error| Error::Project(vec![mistake(&error, &text)]))?;
         for key in FROM_ENVIRONMENT {
             let variable = format!("METERHOUSE_{}", key.replace('.', "_").to_uppercase());
             if let Ok(value) = std::env::var(&variable) {
                 set(&mut table, key, &value, &variable)?;
+                places.remove(key);
             }
         }
         for setting in overrides {
@@ -130,13 +145,61 @@ impl Settings {
                 )
             })?;
             set(&mut table, key.trim(), value.trim(), "--set")?;
+            places.remove(key.trim());
         }
-        table.try_into().map_err(|error: toml::de::Error| {
+        let settings: Self = table.try_into().map_err(|error: toml::de::Error| {
             let what = error.message().lines().next().unwrap_or_default().to_string();
             let hint = suggestion(&what);
             Error::usage(format!("in --set or METERHOUSE_*: {what}"), hint)
-        })
+        })?;
+        Ok((Self { places, ..settings }, mistakes))
     }
+
+    /// What is wrong with the value of a dotted key, at its place where the file says it.
+    pub fn wrong(&self, key: &str, what: String, hint: &str) -> Error {
+        match self.places.get(key) {
+            Some(place) => Error::Project(vec![Mistake { place: place.clone(), what, hint: hint.into() }]),
+            None => Error::usage(format!("in --set or METERHOUSE_*: {what}"), hint),
+        }
+    }
+}
+
+/// What is wrong with the text, and where.
+fn mistake(error: &toml::de::Error, text: &str) -> Mistake {
+    let place = match error.span() {
+        Some(span) => place_at(text, span.start),
+        None => Place { file: FILE.into(), line: 0, column: 0 },
+    };
+    let what = error.message().lines().next().unwrap_or_default().to_string();
+    Mistake { hint: suggestion(&what), place, what }
+}
+
+/// Notes where the value of each dotted key stands.
+fn note_places(table: &DeTable<'_>, before: &str, text: &str, places: &mut BTreeMap<String, Place>) {
+    for (key, value) in table {
+        let key = format!("{before}{}", key.get_ref());
+        if let DeValue::Table(inner) = value.get_ref() {
+            note_places(inner, &format!("{key}."), text, places);
+        }
+        places.insert(key, place_at(text, value.span().start));
+    }
+}
+
+/// Takes out the innermost entry that stands at a byte offset, and tells its dotted key.
+fn take_out(table: &mut DeTable<'_>, offset: usize) -> Option<String> {
+    for (key, value) in table.iter_mut() {
+        if let DeValue::Table(inner) = value.get_mut()
+            && let Some(below) = take_out(inner, offset)
+        {
+            return Some(format!("{}.{below}", key.get_ref()));
+        }
+    }
+    let stands_there = |(key, value): &(&Spanned<_>, &Spanned<_>)| {
+        key.span().contains(&offset) || value.span().contains(&offset)
+    };
+    let key = table.iter().find(stands_there).map(|(key, _)| key.clone())?;
+    table.remove(&key);
+    Some(key.into_inner().into())
 }
 
 /// Puts `value` under the dotted `key`; a number or a boolean is taken as such.
@@ -166,8 +229,7 @@ fn suggestion(message: &str) -> String {
     let Some(given) = quoted.next().filter(|_| message.starts_with("unknown field")) else {
         return String::new();
     };
-    let nearest = quoted.max_by(|a, b| strsim::jaro(given, a).total_cmp(&strsim::jaro(given, b)));
-    nearest.map_or_else(String::new, |name| format!("did you mean `{name}`?"))
+    did_you_mean(given, quoted)
 }
 
 /// The place of a byte offset in the settings file.
@@ -223,16 +285,38 @@ mod tests {
     fn an_unknown_key_names_its_place_and_the_nearest_key() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), "time_zone = \"UTC\"\n[warehose]\nurl = \"w\"\n").unwrap();
-        let Error::Project(mistakes) = Settings::read(folder.path(), &[]).unwrap_err() else { panic!() };
+        let (settings, mistakes) = Settings::read(folder.path(), &[]).unwrap();
         assert_eq!(mistakes[0].place.to_string(), "meterhouse.toml:2:2");
         assert_eq!(mistakes[0].hint, "did you mean `warehouse`?");
+        assert_eq!(settings.warehouse.url, "warehouse");
+    }
+
+    #[test]
+    fn all_mistakes_are_told_and_the_rest_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "colour = 1\n[engine]\nthreads = \"two\"\nmemory_mb = 7\n[inbox.a]\n[inbox.b]\nfiles = []\nwit = \"x\"\n";
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        let (settings, mut mistakes) = Settings::read(folder.path(), &[]).unwrap();
+        mistakes.sort();
+        let found: Vec<_> =
+            mistakes.iter().map(|mistake| (mistake.place.line, mistake.hint.as_str())).collect();
+        assert_eq!(found, [(1, ""), (3, ""), (5, ""), (8, "did you mean `with`?")]);
+        assert_eq!((settings.engine.threads, settings.engine.memory_mb), (0, 7));
+        assert_eq!(settings.inbox.keys().collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn what_may_have_meant_extends_stops_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "extend = \"..\"\n").unwrap();
+        assert!(matches!(Settings::read(folder.path(), &[]), Err(Error::Project(_))));
     }
 
     #[test]
     fn set_wins_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), "[engine]\nthreads = 1\n").unwrap();
-        let settings = Settings::read(folder.path(), &["engine.threads=2".into()]).unwrap();
+        let (settings, _) = Settings::read(folder.path(), &["engine.threads=2".into()]).unwrap();
         assert_eq!(settings.engine.threads, 2);
     }
 }

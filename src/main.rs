@@ -84,7 +84,10 @@ fn draw(mistake: &Mistake, project: &std::path::Path, renderer: &Renderer) -> St
     };
     let start: usize =
         line.char_indices().nth(mistake.place.column as usize - 1).map_or(line.len(), |(byte, _)| byte);
-    let length = line[start..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(line.len() - start);
+    // A name in SQL and settings; in data the whole field.
+    let is_data = mistake.place.file.ends_with(".csv");
+    let ends = |c: char| if is_data { ",;\t|\"".contains(c) } else { !c.is_alphanumeric() && c != '_' };
+    let length = line[start..].find(ends).unwrap_or(line.len() - start);
     let snippet = Snippet::source(line)
         .line_start(mistake.place.line as usize)
         .path(mistake.place.file.as_str())

@@ -16,7 +16,8 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use crate::config::{self, Settings};
-use crate::error::{Error, Mistake, Place, Result, While};
+use crate::cycle::TimeZone;
+use crate::error::{Error, Mistake, Place, Result, While, did_you_mean};
 use crate::schema::{self, TableSchema};
 
 /// The table that landing writes.
@@ -73,19 +74,31 @@ pub struct Project {
 impl Project {
     /// Reads the project in `root` under `--set` overrides: what could be read of it, and the mistakes in the rest.
     pub fn read(root: &Path, overrides: &[String]) -> Result<(Self, Vec<Mistake>)> {
-        let settings = Settings::read(root, overrides)?;
-        let mut folders = vec![root.to_path_buf()];
+        let (mut settings, mut mistakes) = Settings::read(root, overrides)?;
+        // Each folder with what stands before a file's name to make a path relative to this project.
+        let mut folders = vec![(root.to_path_buf(), String::new())];
         if let Some(base) = &settings.extends {
-            let base = config::path(root, base)?;
+            let shown = config::expand(base)?;
+            let base = root.join(&shown);
             if !base.join(config::FILE).exists() {
-                return Err(Error::usage(
-                    format!("`extends` names {}, which has no {}", base.display(), config::FILE),
+                // Whatever else is wrong follows from this.
+                return Err(settings.wrong(
+                    "extends",
+                    format!("`extends` names {shown}, which has no {}", config::FILE),
                     "give the folder of another project, relative to this one",
                 ));
             }
-            folders.insert(0, base);
+            folders.insert(0, (base, format!("{}/", shown.trim_end_matches('/'))));
         }
-        let mut mistakes = Vec::new();
+        if TimeZone::get(&settings.time_zone).is_err() {
+            let what = format!("unknown time zone `{}`", settings.time_zone);
+            let hint = "use an IANA name such as Europe/Berlin or UTC";
+            match settings.wrong("time_zone", what, hint) {
+                Error::Project(found) => mistakes.extend(found),
+                error => return Err(error),
+            }
+            settings.time_zone = TimeZone::utc().name().into();
+        }
         let mut schemas = BTreeMap::new();
         for (name, (file, text)) in sql_files(&folders, "schemas", &mut mistakes)? {
             match TableSchema::parse(&name, &file, &text) {
@@ -144,11 +157,12 @@ impl Project {
         }
         for (name, inbox) in &settings.inbox {
             if let Some(with) = inbox.with.as_ref().filter(|with| !landing.contains_key(*with)) {
-                mistakes.push(Mistake {
-                    place: Place { file: config::FILE.into(), line: 0, column: 0 },
-                    what: format!("inbox `{name}` lands with `{with}`, which is not there"),
-                    hint: format!("write queries/landing/{with}.sql"),
-                });
+                let what = format!("inbox `{name}` lands with `{with}`, which is not there");
+                let hint = format!("write queries/landing/{with}.sql");
+                match settings.wrong(&format!("inbox.{name}.with"), what, &hint) {
+                    Error::Project(found) => mistakes.extend(found),
+                    error => return Err(error),
+                }
             }
         }
         let order = order(&queries, &mut mistakes);
@@ -156,6 +170,11 @@ impl Project {
         let project =
             Self { root, settings, schemas, queries, checks, reports, status, landing, generate, order };
         Ok((project, mistakes))
+    }
+
+    /// A path as the user knows it: relative to the project where it is in there.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
     /// Whether the table is materialized: it has a contract and a query.
@@ -209,7 +228,7 @@ impl Query {
     /// Parses one query file; `name` is what it makes.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
         let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|error| {
-            let (what, place) = schema::parser_error(&error.to_string(), file);
+            let (what, place) = schema::parser_error(&error.to_string(), file, text);
             vec![Mistake { place, what, hint: "a query file is one SELECT statement".into() }]
         })?;
         let [Statement::Query(query)] = statements.as_slice() else {
@@ -337,12 +356,12 @@ impl Visitor for Reader<'_> {
 
 /// The SQL files of one folder of the projects, later projects first replacing earlier ones by table name.
 fn sql_files(
-    roots: &[PathBuf],
+    roots: &[(PathBuf, String)],
     folder: &str,
     mistakes: &mut Vec<Mistake>,
 ) -> Result<BTreeMap<String, (String, String)>> {
     let mut files = BTreeMap::new();
-    for root in roots {
+    for (root, before) in roots {
         let path = root.join(folder);
         if !path.is_dir() {
             continue;
@@ -353,7 +372,7 @@ fn sql_files(
             let path = entry.during(|| format!("reading {folder}"))?.path();
             let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let Some(stem) = file_name.strip_suffix(".sql") else { continue };
-            let file = format!("{folder}/{file_name}");
+            let file = format!("{before}{folder}/{file_name}");
             let text = std::fs::read_to_string(&path).during(|| format!("reading {}", path.display()))?;
             let name = table_name(stem).to_string();
             if let Some((other, _)) = of_this_project.insert(name.clone(), (file.clone(), text)) {
@@ -383,8 +402,7 @@ fn mentions(file: &str, name: &str) -> bool {
 }
 
 fn unknown_table(name: &str, place: &Place, known: &BTreeSet<&String>) -> Mistake {
-    let nearest = known.iter().max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
-    let hint = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`?"));
+    let hint = did_you_mean(name, known.iter().map(|known| known.as_str()));
     Mistake { place: place.clone(), what: format!("there is no table or query `{name}`"), hint }
 }
 

@@ -188,12 +188,17 @@ pub async fn run(
     Ok(Report { landed, steps: run.steps, skipped, published: Some(entry.run), parked, checks })
 }
 
-/// `usage.ndjson: 1000 received, 2 rejected`.
+/// `usage.ndjson: 1000 received, 2 rejected`, and a line for each thing wrong with the file as a whole.
 pub fn describe_landed(landed: &Landed) -> String {
     if landed.before {
         return format!("{}: landed before, as landing {}", landed.file, landed.landing_id);
     }
-    format!("{}: {} received, {} rejected", landed.file, landed.received, landed.rejected)
+    let (file, received, rejected) = (&landed.file, landed.received, landed.rejected);
+    let mut text = format!("{file}: {received} received, {rejected} rejected");
+    for warning in &landed.warnings {
+        text.push_str(&format!("\n{file}: {warning}"));
+    }
+    text
 }
 
 struct Run<'a> {
@@ -296,7 +301,7 @@ impl<'a> Run<'a> {
                 writer.write(batch).await?;
             }
             let files = writer.finish().await?;
-            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            let paths: Vec<String> = paths.iter().map(|path| self.project.shown(path)).collect();
             let hint = format!(
                 "what was published before is unchanged; keep one of the lines in {}",
                 paths.join(" and ")

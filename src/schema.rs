@@ -81,7 +81,7 @@ impl TableSchema {
         let mistake = |place, what: String, hint: &str| vec![Mistake { place, what, hint: hint.into() }];
 
         let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|error| {
-            let (what, place) = parser_error(&error.to_string(), file);
+            let (what, place) = parser_error(&error.to_string(), file, text);
             mistake(place, what, "a schema is one CREATE TABLE statement")
         })?;
         let [Statement::CreateTable(create)] = statements.as_slice() else {
@@ -305,11 +305,19 @@ pub fn accepts(declared: &DataType, given: &DataType) -> bool {
 }
 
 /// Splits `sql parser error: Expected: ..., found: x at Line: 3, Column: 7` into what and where.
-pub fn parser_error(message: &str, file: &str) -> (String, Place) {
+///
+/// The parser gives no place where the text ends too early: that is behind its last word.
+pub fn parser_error(message: &str, file: &str, text: &str) -> (String, Place) {
     let message = message.trim_start_matches("SQL error: ").trim_start_matches("sql parser error: ");
     let (what, place) = match message.rsplit_once(" at Line: ") {
         Some((what, place)) => (what, place),
-        None => return (message.into(), Place { file: file.into(), line: 0, column: 0 }),
+        None => {
+            let written = text.trim_end();
+            let last = written.lines().last().unwrap_or_default();
+            let (line, column) = (written.lines().count().max(1), last.chars().count() + 1);
+            let what = message.replace("found: EOF", "found: end of file");
+            return (what, Place { file: file.into(), line: line as u64, column: column as u64 });
+        }
     };
     let mut numbers = place.split(", Column: ").map(|number| number.trim().parse().unwrap_or(0));
     let (line, column) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
@@ -332,6 +340,15 @@ mod tests {
         assert_eq!(schema.columns[1].comment, "money [currency]");
         assert_eq!(schema.stored().fields().len(), 2);
         assert_eq!(schema.comment, "charge: what is owed.");
+    }
+
+    #[test]
+    fn a_text_that_ends_too_early_is_wrong_at_its_end() {
+        let text = "create table t (\n    amount bigint\n\n";
+        let mistakes = TableSchema::parse("t", "schemas/t.sql", text).unwrap_err();
+        assert_eq!(mistakes[0].place.to_string(), "schemas/t.sql:2:18");
+        let mistakes = TableSchema::parse("t", "schemas/t.sql", "").unwrap_err();
+        assert_eq!(mistakes[0].place.to_string(), "schemas/t.sql:1:1");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Delimited {
     delimiter: u8,
     /// The names in the header, in order.
     pub(super) header: Vec<String>,
+    /// The header as it is written.
+    pub(super) header_text: String,
     columns: Vec<Option<usize>>,
     damage: Damage,
     text: Text,
@@ -45,6 +47,7 @@ impl Delimited {
             lines: Lines::new(source),
             delimiter: b',',
             header: Vec::new(),
+            header_text: String::new(),
             columns: Vec::new(),
             damage,
             text: Text::default(),
@@ -65,11 +68,31 @@ impl Delimited {
                 .parser()
                 .read_byte_record(&mut record)
                 .during(|| format!("reading the header of {name}"))?;
+            table.header_text = raw_text(table.run.trim_ascii_end());
             for field in &record {
                 table.header.push(std::str::from_utf8(field).map_err(|_| unreadable())?.trim().to_owned());
             }
         }
         Ok(table)
+    }
+
+    /// Where in a record's text a field starts, in characters from 1: behind the text where it has no such field, and
+    /// none where it is not on the first line.
+    pub(super) fn start_of(&self, record: &str, field: usize) -> Option<u64> {
+        let mut quotes = Quotes::new(self.delimiter);
+        let mut column = 1;
+        let mut buffer = [0; 4];
+        for character in record.chars() {
+            if quotes.fields > field {
+                return Some(column + u64::from(character == '"'));
+            }
+            if character == '\n' {
+                return None;
+            }
+            quotes.read(character.encode_utf8(&mut buffer).as_bytes());
+            column += 1;
+        }
+        Some(column)
     }
 
     /// Says which column each name of the header stands for.
@@ -333,6 +356,23 @@ mod tests {
                 })
                 .collect();
             assert_eq!(notes(&format!("a,b\n{body}")), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn fields_are_found_in_a_record() {
+        let source = Box::new(Cursor::new(b"a;b;c".to_vec()));
+        let table = Delimited::new(source, Damage::default()).unwrap();
+        for (record, field, start) in [
+            ("1;2;3", 0, Some(1)),
+            ("1;2;3", 2, Some(5)),
+            ("\u{e4};\"x;y\";3", 1, Some(4)),
+            ("\u{e4};\"x;y\";3", 2, Some(9)),
+            ("1;2", 2, Some(4)),
+            ("1;2;", 2, Some(5)),
+            ("1;\"2\n\";3", 2, None),
+        ] {
+            assert_eq!(table.start_of(record, field), start, "{record} {field}");
         }
     }
 

@@ -8,43 +8,46 @@ mod columnar;
 mod delimited;
 mod format;
 mod json;
+mod mapping;
 mod reader;
 mod record;
+mod reference;
+mod registry;
 mod text;
+mod totals;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray};
-use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef};
-use datafusion::datasource::MemTable;
-use datafusion::logical_expr::LogicalPlan;
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 use object_store::path::Path;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use format::Format;
+pub use mapping::{FILE_TABLE, file_columns, file_schema, landing_plan};
+pub use reference::read_reference;
+pub use registry::{acknowledged, acknowledged_files};
 
 use crate::config;
 use crate::cycle::TimeZone;
 use crate::data_file::TableWriter;
-use crate::error::{Error, Result, While};
-use crate::functions::hash_of_bigint;
+use crate::error::{Error, Result, While, nearest};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
-use crate::warehouse::{DataFile, Warehouse};
+use crate::warehouse::Warehouse;
 use format::Input;
+use mapping::map;
 use record::{LandedChunk, LandingColumn, LandingDefault, RecordShape, Rejected};
+use registry::reserve;
+use totals::Totals;
 
 /// Records of one landing are numbered from `landing id x this`.
 pub const SEQUENCES: i64 = 1_000_000_000;
 /// Records read, checked and written at a time.
 const CHUNK_ROWS: usize = 65_536;
-/// The table that a landing query selects from.
-pub const FILE_TABLE: &str = "file";
 
 /// What became of one file.
 #[derive(Debug, Clone)]
@@ -59,12 +62,8 @@ pub struct Landed {
     pub rejected: u64,
     /// Whether the same content had landed before.
     pub before: bool,
-}
-
-/// The number that a content is landed under.
-#[derive(Debug, Serialize, Deserialize)]
-struct Reservation {
-    landing_id: i64,
+    /// What is wrong with the file as a whole, and with each of its records for that.
+    pub warnings: Vec<String>,
 }
 
 /// The shape of records by the contract of a table; landing's own columns are filled by it.
@@ -100,10 +99,19 @@ pub async fn land(
     let landing = &project.schemas["landing"];
     let (_, landed_files) = warehouse.delta_files(&landing.name).await?;
     if landed_files.iter().any(|landed| landed.path.starts_with(&format!("{stem}."))) {
-        return Ok(Landed { file: name, landing_id, received: 0, rejected: 0, before: true });
+        return Ok(Landed {
+            file: name,
+            landing_id,
+            received: 0,
+            rejected: 0,
+            before: true,
+            warnings: Vec::new(),
+        });
     }
 
     let record = &project.schemas[USAGE_RECORD];
+    // A landing query names the file's columns itself.
+    let warnings = if with.is_none() { missing_columns(&path, &record_shape(record)?)? } else { Vec::new() };
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
     let mut rejected =
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
@@ -143,7 +151,25 @@ pub async fn land(
             warehouse.commit(&project.schemas[table], &stem, 1, &files, &[]).await?;
         }
     }
-    Ok(Landed { file: name, landing_id, received, rejected: rejections, before: false })
+    Ok(Landed { file: name, landing_id, received, rejected: rejections, before: false, warnings })
+}
+
+/// The required columns that a file has no field for: said once, because each of its records is rejected for it.
+fn missing_columns(path: &FilePath, shape: &RecordShape) -> Result<Vec<String>> {
+    let fields = reader::field_names(Input::File(path.to_path_buf()))?;
+    if fields.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unused = || fields.iter().map(String::as_str).filter(|field| shape.column_of(field).is_none());
+    let warning = |column: &str| {
+        let meant = match nearest(column, unused()) {
+            Some(field) => format!("; is `{field}` meant?"),
+            None => String::new(),
+        };
+        let fields = fields.join(", ");
+        format!("no column for `{column}`, so each record is rejected (its columns are {fields}{meant})")
+    };
+    Ok(shape.missing(&fields).into_iter().map(warning).collect())
 }
 
 /// Lands the new files of every inbox; a file is looked at again only when its size or time changed.
@@ -197,30 +223,6 @@ fn inbox_files(root: &FilePath, patterns: &[String]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The landing id of a content: the one it was given before, or the next free number.
-async fn reserve(warehouse: &Warehouse, content: &str) -> Result<i64> {
-    let by_content = Path::from(format!("registry/content/{content}.json"));
-    let existing = |bytes: Vec<u8>| -> Result<i64> {
-        let reservation: Reservation =
-            serde_json::from_slice(&bytes).during(|| format!("reading {by_content}"))?;
-        Ok(reservation.landing_id)
-    };
-    if let Some(bytes) = warehouse.read(&by_content).await? {
-        return existing(bytes);
-    }
-    let numbers = warehouse.list("registry/landing").await?;
-    let mut landing_id = numbers.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
-    while !warehouse.create(&Path::from(format!("registry/landing/{landing_id:010}")), Vec::new()).await? {
-        landing_id += 1;
-    }
-    let bytes = serde_json::to_vec(&Reservation { landing_id }).during(|| "reserving a landing".into())?;
-    if warehouse.create(&by_content, bytes).await? {
-        return Ok(landing_id);
-    }
-    // Somebody else lands the same content at this moment; both go on under the first number.
-    existing(warehouse.read(&by_content).await?.unwrap_or_default())
-}
-
 /// Reads and checks a file on a thread of its own, a few chunks ahead of who writes them.
 async fn chunks(
     project: &Project,
@@ -267,96 +269,9 @@ async fn chunks(
     Ok(receiver)
 }
 
-/// Maps a chunk of a foreign file by the query and checks the result as usage records.
-async fn map(
-    context: &SessionContext,
-    query: &Query,
-    raw: reader::RawChunk,
-    shape: &RecordShape,
-    zone: &TimeZone,
-    base: &mut i64,
-) -> Result<LandedChunk> {
-    let working = || format!("mapping a file with {}", query.file);
-    let rows = raw.records.num_rows();
-    let schema = raw.records.schema();
-    let plan = landing_plan(context, query, schema.clone(), vec![raw.records.clone()]).await?;
-    let batches = datafusion::prelude::DataFrame::new(context.state(), plan)
-        .collect()
-        .await
-        .map_err(|error| crate::plan::execution_error(&error, &query.file))?;
-    let first = batches.first().map(RecordBatch::schema).unwrap_or(schema);
-    let mapped = arrow::compute::concat_batches(&first, &batches).during(working)?;
-    if mapped.num_rows() != rows {
-        let what = format!("{} yields {} rows for {rows} records", query.file, mapped.num_rows());
-        return Err(Error::data(what, "a landing query maps one record each; leave out in usage_filtered"));
-    }
-    let mut chunk = columnar::records_from_batch(&mapped, &raw.lines, raw.raw.as_ref(), shape, zone, *base)?;
-    // Records that could not be taken apart come after those that could: each has a number, the order says no more.
-    chunk.received += raw.rejected.len() as u64;
-    chunk.rejected.extend(raw.rejected);
-    *base += chunk.received as i64;
-    Ok(chunk)
-}
-
-/// Plans a landing query over the file's columns; anything but one row for each record is refused.
-pub async fn landing_plan(
-    context: &SessionContext,
-    query: &Query,
-    schema: SchemaRef,
-    rows: Vec<RecordBatch>,
-) -> Result<LogicalPlan> {
-    let mistake = |error: datafusion::error::DataFusionError| {
-        Error::Project(vec![crate::plan::planning_mistake(&error, &query.file)])
-    };
-    let table = MemTable::try_new(schema, vec![rows]).map_err(mistake)?;
-    // Each chunk is planned in a session state of its own, so that landings side by side do not see each other's file.
-    let own = SessionContext::new_with_state(context.state());
-    let catalog = Arc::new(datafusion::catalog::MemoryCatalogProvider::new());
-    use datafusion::catalog::CatalogProvider;
-    catalog
-        .register_schema("public", Arc::new(datafusion::catalog::MemorySchemaProvider::new()))
-        .map_err(mistake)?;
-    own.register_catalog("datafusion", catalog);
-    own.register_table(FILE_TABLE, Arc::new(table)).map_err(mistake)?;
-    let plan = own.state().create_logical_plan(&query.text).await.map_err(mistake)?;
-    let mut refused = None;
-    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-    plan.apply(|node| {
-        if !matches!(
-            node,
-            LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::TableScan(_)
-        ) {
-            refused = Some(node.display().to_string());
-            return Ok(TreeNodeRecursion::Stop);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })
-    .map_err(mistake)?;
-    match refused {
-        None => Ok(plan),
-        Some(node) => Err(Error::Project(vec![crate::error::Mistake {
-            place: crate::error::Place { file: query.file.clone(), line: 0, column: 0 },
-            what: format!("a landing query maps each record by itself, and this has {node}"),
-            hint: "select expressions from `file` and nothing else; leave usage out in usage_filtered".into(),
-        }])),
-    }
-}
-
-/// The columns of the file that a landing query may mean: every name in it.
-pub fn file_columns(query: &Query) -> Vec<String> {
-    query.names.iter().filter(|name| *name != FILE_TABLE).cloned().collect()
-}
-
-/// The file's columns as text, for planning without a file.
-pub fn file_schema(query: &Query) -> SchemaRef {
-    let fields = file_columns(query).into_iter().map(|name| Field::new(name, DataType::Utf8View, true));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
 /// The zone of times without an offset.
 pub fn project_zone(project: &Project) -> Result<TimeZone> {
-    TimeZone::get(&project.settings.time_zone)
-        .map_err(|error| Error::usage(format!("time_zone in {}: {error}", config::FILE), "use an IANA name"))
+    TimeZone::get(&project.settings.time_zone).map_err(|error| Error::usage(error.to_string(), ""))
 }
 
 fn spool() -> Result<tempfile::NamedTempFile> {
@@ -420,149 +335,4 @@ fn rejected_batch(rejected: &[Rejected], sequences: Vec<i64>, file: &str) -> Res
         ("raw_text", text(rejected.iter().map(|row| Some(row.raw.as_str())).collect()), false),
     ])
     .during(|| "writing rejections".into())
-}
-
-/// What a landing received, by usage type and unit, counted before anything is written.
-#[derive(Default)]
-struct Totals {
-    by_type: BTreeMap<(String, String), Total>,
-}
-
-#[derive(Default)]
-struct Total {
-    records: i64,
-    quantity: i128,
-    id_hash: i128,
-}
-
-impl Totals {
-    fn add_records(&mut self, records: &RecordBatch) -> Result<()> {
-        let text = |name: &str| records.column_by_name(name).and_then(|column| column.as_string_view_opt());
-        let (Some(types), Some(units)) = (text("usage_type"), text("unit")) else {
-            return Err(Error::data(
-                "`usage_record` needs the columns usage_type and unit (varchar)",
-                "take them from the sample's schema",
-            ));
-        };
-        let quantities = records
-            .column_by_name("quantity")
-            .and_then(|column| column.as_primitive_opt::<Decimal128Type>())
-            .ok_or_else(|| Error::data("`usage_record` needs quantity decimal(38, 12)", ""))?;
-        let sequences = records
-            .column_by_name("landing_sequence")
-            .and_then(|column| column.as_primitive_opt::<Int64Type>())
-            .ok_or_else(|| Error::data("`usage_record` needs landing_sequence bigint", ""))?;
-        let mut key: (&str, &str) = ("", "");
-        let mut total = Total::default();
-        let value = |column: &StringViewArray, row: usize| -> bool { column.is_valid(row) };
-        for row in 0..records.num_rows() {
-            let now = (types.value(row), if value(units, row) { units.value(row) } else { "" });
-            if now != key {
-                self.add(key, std::mem::take(&mut total))?;
-                key = now;
-            }
-            total.records += 1;
-            total.id_hash += i128::from(hash_of_bigint(sequences.value(row)));
-            if quantities.is_valid(row) {
-                total.quantity = total.quantity.checked_add(quantities.value(row)).ok_or_else(overflow)?;
-            }
-        }
-        self.add(key, total)
-    }
-
-    fn add_rejected(&mut self, rejected: &[Rejected], sequences: &[i64]) -> Result<()> {
-        for (row, sequence) in rejected.iter().zip(sequences) {
-            let total = Total { records: 1, quantity: 0, id_hash: i128::from(hash_of_bigint(*sequence)) };
-            self.add((row.usage_type.as_deref().unwrap_or_default(), ""), total)?;
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, (usage_type, unit): (&str, &str), more: Total) -> Result<()> {
-        if more.records > 0 {
-            let total = self.by_type.entry((usage_type.into(), unit.into())).or_default();
-            total.records += more.records;
-            total.quantity = total.quantity.checked_add(more.quantity).ok_or_else(overflow)?;
-            total.id_hash = total.id_hash.checked_add(more.id_hash).ok_or_else(overflow)?;
-        }
-        Ok(())
-    }
-
-    /// The rows of `landing`; a file without records has one, so that it is known to have landed.
-    fn batch(
-        mut self,
-        schema: &TableSchema,
-        landing_id: i64,
-        file: &str,
-        content: &str,
-    ) -> Result<RecordBatch> {
-        if self.by_type.is_empty() {
-            self.by_type.insert(Default::default(), Total::default());
-        }
-        let rows = self.by_type.len();
-        let decimal = |values: Vec<i128>, scale: i8| -> Result<Arc<dyn Array>> {
-            let array = arrow::array::Decimal128Array::from(values).with_precision_and_scale(38, scale);
-            Ok(Arc::new(array.during(|| format!("writing {}", schema.name))?))
-        };
-        let text = |values: Vec<&str>| -> Arc<dyn Array> { Arc::new(StringArray::from(values)) };
-        let totals: Vec<&Total> = self.by_type.values().collect();
-        RecordBatch::try_from_iter([
-            ("landing_id", Arc::new(Int64Array::from(vec![landing_id; rows])) as Arc<dyn Array>),
-            ("usage_type", text(self.by_type.keys().map(|(usage_type, _)| usage_type.as_str()).collect())),
-            ("unit", text(self.by_type.keys().map(|(_, unit)| unit.as_str()).collect())),
-            ("file_name", text(vec![file; rows])),
-            ("content_hash", text(vec![content; rows])),
-            (
-                "record_count",
-                Arc::new(Int64Array::from_iter_values(totals.iter().map(|total| total.records))),
-            ),
-            ("record_quantity", decimal(totals.iter().map(|total| total.quantity).collect(), 12)?),
-            ("id_hash", decimal(totals.iter().map(|total| total.id_hash).collect(), 0)?),
-        ])
-        .during(|| format!("writing {}", schema.name))
-    }
-}
-
-fn overflow() -> Error {
-    Error::data("the quantities of one file sum to more than 38 digits", "look at the largest ones")
-}
-
-/// The rows of a reference file, checked against the contract; every bad line is reported at once.
-pub fn read_reference(project: &Project, schema: &TableSchema, path: &FilePath) -> Result<Vec<RecordBatch>> {
-    let zone = project_zone(project)?;
-    let shape = record_shape(schema)?;
-    let chunks = reader::read(Input::File(path.to_path_buf()), None, &shape, &zone, 0, CHUNK_ROWS)?;
-    let file = path.strip_prefix(&project.root).unwrap_or(path).display().to_string();
-    let mut batches = Vec::new();
-    let mut mistakes = Vec::new();
-    for chunk in chunks {
-        let chunk = chunk?;
-        mistakes.extend(chunk.rejected.iter().map(|row| crate::error::Mistake {
-            place: crate::error::Place { file: file.clone(), line: row.line, column: 0 },
-            what: row.reason.clone(),
-            hint: format!("{} has {}", schema.file, schema.column_list()),
-        }));
-        batches.push(chunk.records);
-    }
-    if mistakes.is_empty() { Ok(batches) } else { Err(Error::Project(mistakes)) }
-}
-
-/// The names of the landings whose files a pinned set of `landing` files acknowledges.
-pub fn acknowledged(files: &[DataFile]) -> BTreeSet<String> {
-    files.iter().map(|file| landing_of(&file.path).to_string()).collect()
-}
-
-/// `landing-7` of `usage_date=2026-10-01/landing-7-0.parquet`.
-fn landing_of(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let name = name.strip_suffix(".parquet").unwrap_or(name);
-    match name.match_indices('-').nth(1) {
-        Some((end, _)) => &name[..end],
-        None => name,
-    }
-}
-
-/// The files of a landed table that a pinned set of landings acknowledges.
-pub fn acknowledged_files(files: Vec<DataFile>, landings: &BTreeSet<String>) -> Vec<DataFile> {
-    files.into_iter().filter(|file| landings.contains(landing_of(&file.path))).collect()
 }

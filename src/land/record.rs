@@ -32,6 +32,8 @@ pub struct Rejected {
     pub raw: String,
     /// All that is wrong with it, joined by `; `.
     pub reason: String,
+    /// The first column, by its number, that a reason is against; none where the record could not be taken apart.
+    pub column: Option<usize>,
     /// Its usage type, where that could be read.
     pub usage_type: Option<String>,
     /// Its transaction id, where that could be read.
@@ -90,6 +92,8 @@ pub(super) struct RecordWriter {
     copies: Vec<(usize, usize)>,
     rest: Rest,
     reasons: String,
+    // The first column with a reason.
+    blamed: Option<usize>,
     received: u64,
     rejected: Vec<Rejected>,
 }
@@ -126,6 +130,7 @@ impl RecordWriter {
             copies,
             rest: Rest::new(),
             reasons: String::new(),
+            blamed: None,
             received: 0,
             rejected: Vec::new(),
         })
@@ -165,6 +170,7 @@ impl RecordWriter {
     }
 
     fn object(&mut self, column: usize, reason: &str) {
+        self.blamed.get_or_insert(column);
         let name = &self.shape.columns[column].name;
         add_reason(&mut self.reasons, &[&["`", name, "` ", reason].concat()]);
     }
@@ -271,10 +277,10 @@ impl RecordWriter {
         }
     }
 
-    fn reject(&mut self, line: u64, raw: String, reason: String) {
+    fn reject(&mut self, line: u64, raw: String, reason: String, column: Option<usize>) {
         let usage_type = self.text(self.shape.usage_type);
         let transaction_id = self.text(self.shape.transaction_id);
-        self.rejected.push(Rejected { line, raw, reason, usage_type, transaction_id });
+        self.rejected.push(Rejected { line, raw, reason, column, usage_type, transaction_id });
     }
 }
 
@@ -283,6 +289,7 @@ impl Sink for RecordWriter {
         self.slots.fill(Slot::Absent);
         self.texts.truncate(self.default_texts);
         self.reasons.clear();
+        self.blamed = None;
         self.rest.begin();
     }
 
@@ -312,14 +319,14 @@ impl Sink for RecordWriter {
             }
         } else {
             let reason = self.reasons.clone();
-            self.reject(line, raw(), reason);
+            self.reject(line, raw(), reason, self.blamed);
         }
     }
 
     fn abandon(&mut self, line: u64, raw: String, reason: String) {
         self.received += 1;
         self.next_sequence += 1;
-        self.reject(line, raw, reason);
+        self.reject(line, raw, reason, None);
     }
 }
 

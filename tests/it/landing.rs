@@ -168,6 +168,31 @@ fn a_bad_record_is_kept_with_its_reason() {
 }
 
 #[test]
+fn a_column_that_a_whole_file_lacks_is_said_once() {
+    let sample = Sample::empty();
+    sample.write(
+        "usage.csv",
+        "transactoinID,usageStart,usageType\n1,2018-12-01,CarRentUsage\n2,2018-12-02,CarRentUsage\n",
+    );
+    assert_snapshot!(said(&sample, &["land", "usage.csv"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    usage.csv: 2 received, 2 rejected
+    usage.csv: no column for `transaction_id`, so each record is rejected (its columns are transactoinID, usageStart, usageType; is `transactoinID` meant?)
+    next: meterhouse run
+    "#);
+    assert_snapshot!(said(&sample, &["sql", "select usage_rejected.line_number, usage_rejected.reject_reason, usage_rejected.raw_text from usage_rejected order by usage_rejected.landing_sequence"], ""), @r#"
+    exit 0
+    ----- stdout
+    line_number,reject_reason,raw_text
+    2,`transaction_id` is missing,"1,2018-12-01,CarRentUsage"
+    3,`transaction_id` is missing,"2,2018-12-02,CarRentUsage"
+    ----- stderr
+    "#);
+}
+
+#[test]
 fn one_unreadable_file_keeps_no_other_out() {
     let sample = Sample::empty();
     sample.write("usage.ndjson", RECORD);

@@ -19,17 +19,7 @@ fn an_unknown_table() {
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
-    assert_snapshot!(said(&sample, &["run"], ""), @r#"
-    exit 1
-    ----- stdout
-    ----- stderr
-    error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
-       |
-    13 |     from usage_recrod
-       |          ^^^^^^^^^^^^
-    hint: did you mean `usage_record`?
-    "#);
+    assert_eq!(said(&sample, &["run"], ""), said(&sample, &["check"], ""));
 }
 
 #[test]
@@ -192,6 +182,49 @@ fn text_that_is_no_query() {
 }
 
 #[test]
+fn text_that_ends_too_early() {
+    let sample = Sample::empty();
+    sample.write("queries/99_extra.sql", "select\n    price.price_id\nfrom\n\n");
+    sample.write("schemas/extra.sql", "create table extra (\n    a integer");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: Expected: identifier, found: end of file
+     --> queries/99_extra.sql:3:5
+      |
+    3 | from
+      |     ^
+    hint: a query file is one SELECT statement
+    error: Expected: ',' or ')' after column definition, found: end of file
+     --> schemas/extra.sql:2:14
+      |
+    2 |     a integer
+      |              ^
+    hint: a schema is one CREATE TABLE statement
+    error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn in_a_project_that_another_extends() {
+    let sample = Sample::empty();
+    sample.replace("queries/10_usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    sample.write("of_one_tenant/meterhouse.toml", "extends = \"..\"\n");
+    assert_snapshot!(said(&sample, &["--project", "of_one_tenant", "check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is no table or query `usage_recrod`
+      --> ../queries/10_usage_duplicate.sql:13:10
+       |
+    13 |     from usage_recrod
+       |          ^^^^^^^^^^^^
+    hint: did you mean `usage_record`?
+    "#);
+}
+
+#[test]
 fn an_unknown_setting() {
     let sample = Sample::empty();
     sample.replace("meterhouse.toml", "time_zone", "timezone");
@@ -209,15 +242,81 @@ fn an_unknown_setting() {
 }
 
 #[test]
+fn settings_and_queries_in_one_report() {
+    let sample = Sample::empty();
+    sample.replace("meterhouse.toml", "time_zone", "timezone");
+    sample.replace("meterhouse.toml", "url =", "uri =");
+    sample.replace("meterhouse.toml", "files = [", "with = \"nothing\"\nfiles = [");
+    sample.replace("queries/10_usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `engine`
+     --> meterhouse.toml:4:1
+      |
+    4 | timezone = "Europe/Berlin"
+      | ^^^^^^^^
+    hint: did you mean `time_zone`?
+    error: unknown field `uri`, expected `url`
+     --> meterhouse.toml:8:1
+      |
+    8 | uri = "warehouse"
+      | ^^^
+    error: inbox `sample` lands with `nothing`, which is not there
+      --> meterhouse.toml:12:8
+       |
+    12 | with = "nothing"
+       |        ^
+    hint: write queries/landing/nothing.sql
+    error: there is no table or query `usage_recrod`
+      --> queries/10_usage_duplicate.sql:13:10
+       |
+    13 |     from usage_recrod
+       |          ^^^^^^^^^^^^
+    hint: did you mean `usage_record`?
+    error: 4 mistakes in the project
+    "#);
+}
+
+#[test]
+fn an_extended_project_that_is_not_there() {
+    let sample = Sample::empty();
+    sample.replace("meterhouse.toml", "time_zone", "extends = \"../elsewhere\"\ntime_zone");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `extends` names ../elsewhere, which has no meterhouse.toml
+     --> meterhouse.toml:4:11
+      |
+    4 | extends = "../elsewhere"
+      |           ^
+    hint: give the folder of another project, relative to this one
+    "#);
+}
+
+#[test]
 fn an_unknown_time_zone() {
     let sample = Sample::empty();
-    sample.replace("meterhouse.toml", "Europe/Berlin", "Europe/Brelin");
-    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    assert_snapshot!(said(&sample, &["check", "--set", "time_zone=Mars"], ""), @r#"
     exit 2
     ----- stdout
     ----- stderr
-    error: time_zone in meterhouse.toml: unknown time zone `Europe/Brelin`; use an IANA name such as Europe/Berlin or UTC
-    hint: use an IANA name
+    error: in --set or METERHOUSE_*: unknown time zone `Mars`
+    hint: use an IANA name such as Europe/Berlin or UTC
+    "#);
+    sample.replace("meterhouse.toml", "Europe/Berlin", "Europe/Brelin");
+    assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: unknown time zone `Europe/Brelin`
+     --> meterhouse.toml:4:13
+      |
+    4 | time_zone = "Europe/Brelin"
+      |             ^
+    hint: use an IANA name such as Europe/Berlin or UTC
     "#);
 }
 
@@ -252,12 +351,49 @@ fn a_reference_line_that_does_not_fit() {
     ----- stdout
     ----- stderr
     error: has 2 fields, the header has 3
-      --> data/currency.csv:2
+     --> data/currency.csv:2:6
+      |
+    2 | EUR,2
+      |      ^
     hint: schemas/currency.sql has currency, decimals, rounding
     error: `unit_amount` 0.2x9 is not a number
-      --> data/price.csv:3
+     --> data/price.csv:3:35
+      |
+    3 | driven_km-2026,driven_km,per_unit,0.2x9,,arrears,none,2026-01-01,2026-10-15
+      |                                   ^^^^^
     hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, record_maximum, billing_timing, proration, valid_from, valid_to
     error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn a_header_that_does_not_fit_its_table() {
+    let sample = Sample::empty();
+    sample.replace("data/price.csv", "unit_amount,", "unit_amuont,");
+    sample.replace("data/currency.csv", "currency,decimals,rounding", "currency,colour,rounding");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `colour` is no column of `currency`
+     --> data/currency.csv:1:10
+      |
+    1 | currency,colour,rounding
+      |          ^^^^^^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: the header has no `decimals`
+     --> data/currency.csv:1:25
+      |
+    1 | currency,colour,rounding
+      |                         ^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: `unit_amuont` is no column of `price`
+     --> data/price.csv:1:34
+      |
+    1 | price_id,product_id,charge_model,unit_amuont,flat_amount,billing_timing,proration,valid_from,valid_to
+      |                                  ^^^^^^^^^^^
+    hint: did you mean `unit_amount`?
+    error: 3 mistakes in the project
     "#);
 }
 
@@ -270,7 +406,10 @@ fn a_null_in_a_reference_line() {
     ----- stdout
     ----- stderr
     error: `rounding` is missing
-      --> data/currency.csv:2
+     --> data/currency.csv:2:7
+      |
+    2 | EUR,2,
+      |       ^
     hint: schemas/currency.sql has currency, decimals, rounding
     "#);
 }
@@ -417,7 +556,6 @@ fn all_mistakes_in_one_report() {
       |
     1 | select nowhere.x from nowhere
       |                       ^^^^^^^
-    hint: did you mean `invoice_line`?
     error: `now()` gives another result at another time
      --> queries/99_extra.sql:2:5
       |
@@ -443,47 +581,7 @@ fn all_mistakes_in_one_report() {
     hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
     error: 6 mistakes in the project
     "#);
-    assert_snapshot!(said(&sample, &["sql", "select 1"], ""), @r#"
-    exit 1
-    ----- stdout
-    ----- stderr
-    error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
-       |
-    13 |     from usage_recrod
-       |          ^^^^^^^^^^^^
-    hint: did you mean `usage_record`?
-    error: there is no table or query `nowhere`
-     --> queries/97_view.sql:1:23
-      |
-    1 | select nowhere.x from nowhere
-      |                       ^^^^^^^
-    hint: did you mean `invoice_line`?
-    error: `now()` gives another result at another time
-     --> queries/99_extra.sql:2:5
-      |
-    2 |     now() as made_at,
-      |     ^^^
-    hint: a run is a function of its inputs; billing_cycle may read $as_of
-    error: column 'nope' not found in 'price'
-     --> queries/99_extra.sql:3:5
-      |
-    3 |     price.nope
-      |     ^^^^^
-    error: `select *` hides which columns a table has
-     --> queries/checks/nothing.sql:1:8
-      |
-    1 | select * from price
-      |        ^
-    hint: write the columns out
-    error: column `unit_amount` has type DOUBLE
-     --> schemas/extra.sql:3:5
-      |
-    3 |     unit_amount double
-      |     ^^^^^^^^^^^
-    hint: a floating-point number cannot hold money or quantities exactly; use decimal(38, 12)
-    error: 6 mistakes in the project
-    "#);
+    assert_eq!(said(&sample, &["sql", "select 1"], ""), said(&sample, &["check"], ""));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchReader};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -41,6 +41,11 @@ impl Rows {
             builder.with_projection(mask).build()
         })?;
         Ok(Self { reader, name, read: 0 })
+    }
+
+    /// The names of the top-level columns.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.reader.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
 
     /// The next rows; none at the end.

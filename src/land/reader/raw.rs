@@ -116,7 +116,14 @@ impl Sink for RawWriter {
 
     fn abandon(&mut self, line: u64, raw: String, reason: String) {
         self.received += 1;
-        self.rejected.push(Rejected { line, raw, reason, usage_type: None, transaction_id: None });
+        self.rejected.push(Rejected {
+            line,
+            raw,
+            reason,
+            column: None,
+            usage_type: None,
+            transaction_id: None,
+        });
     }
 }
 

@@ -174,6 +174,18 @@ impl RecordShape {
         let index = *self.by_name.get(&normal_name(field))?;
         matches!(self.columns[index].origin, Origin::Field { .. } | Origin::Rest).then_some(index)
     }
+
+    /// The required columns that no field of these names feeds, so that each record is rejected.
+    pub fn missing<'a>(&'a self, fields: &[String]) -> Vec<&'a str> {
+        let fed: Vec<_> = fields.iter().filter_map(|field| self.column_of(field)).collect();
+        let columns = self.columns.iter().enumerate();
+        columns
+            .filter(|(index, column)| {
+                column.required && column.origin == Origin::Field { or: None } && !fed.contains(index)
+            })
+            .map(|(_, column)| column.name.as_str())
+            .collect()
+    }
 }
 
 /// A name as it is compared: `transactionID`, `transaction_id` and `Transaction-Id` are one.
