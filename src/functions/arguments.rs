@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringViewArray};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+
+use crate::schema::instant;
 
 /// Decimals of money and quantities.
 pub(super) const MONEY_PRECISION: u8 = 38;
@@ -15,17 +17,12 @@ pub(super) const MONEY_SCALE: i8 = 12;
 /// The type of money and quantities: `decimal(38, 12)`.
 pub(super) const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
 
-/// The type of an instant: microseconds, UTC.
-pub(super) fn instant_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
-}
-
 /// What an argument has to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// Any text type; read as `Utf8View`.
     Text,
-    /// Any timestamp, one without zone being UTC; read as [`instant_type`].
+    /// Any timestamp, one without zone being UTC; read as [`instant`].
     Instant,
     /// A date; read as `Date32`.
     Date,
@@ -46,7 +43,7 @@ impl Kind {
         match (self, found) {
             (kind, DataType::Dictionary(_, value)) => kind.coerced(value),
             (Self::Text, DataType::Utf8 | DataType::LargeUtf8 | Utf8View | Null) => Some(Utf8View),
-            (Self::Instant, Timestamp(..) | Null) => Some(instant_type()),
+            (Self::Instant, Timestamp(..) | Null) => Some(instant()),
             (Self::Date, Date32 | Date64 | Null) => Some(Date32),
             (Self::WholeNumber, found) if found.is_integer() || *found == Null => Some(Int32),
             (Self::Decimal, Decimal32(precision, scale) | Decimal64(precision, scale)) => {

@@ -10,8 +10,9 @@ use arrow::datatypes::{DataType, Date32Type, Field, Fields, TimestampMicrosecond
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, coerce, failed, instant_type};
+use super::arguments::{Arguments, Kind, coerce, failed};
 use crate::cycle::{Cycle, CycleCalendar, LocalDate, TimeError, ZoneLookup, billing_period};
+use crate::schema::instant;
 
 const NAME: &str = "billing_cycles";
 
@@ -47,10 +48,10 @@ impl BillingCycles {
 fn cycle_fields() -> Fields {
     Fields::from(vec![
         Field::new("cycle_number", DataType::Int64, false),
-        Field::new("cycle_start", instant_type(), false),
-        Field::new("cycle_end", instant_type(), false),
-        Field::new("full_start", instant_type(), false),
-        Field::new("full_end", instant_type(), false),
+        Field::new("cycle_start", instant(), false),
+        Field::new("cycle_end", instant(), false),
+        Field::new("full_start", instant(), false),
+        Field::new("full_end", instant(), false),
         Field::new("billing_period", DataType::Utf8View, false),
     ])
 }
