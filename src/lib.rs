@@ -4,8 +4,8 @@
 //! `run` (one run: pin, refresh, check, publish), `lint` (every mistake of a project at once), `refresh` (how one table
 //! is brought up to date), `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
 //! with it), `data_file` and `table` (a table's files, written and read), `project` (what a project says), `warehouse`
-//! (object store, Delta logs, session), `functions` (what SQL cannot say), `schema` (a table's contract), `cycle`,
-//! `decimal`, `config`, `error`.
+//! (Delta logs, session), `location` (a directory or bucket and its store), `functions`
+//! (what SQL cannot say), `schema` (a table's contract), `cycle`, `decimal`, `config`, `error`.
 
 pub mod cli;
 pub mod config;
@@ -17,6 +17,7 @@ pub mod functions;
 pub mod generate;
 pub mod land;
 pub mod lint;
+pub mod location;
 pub mod output;
 pub mod plan;
 pub mod project;
