@@ -4,7 +4,7 @@
 //! `run` (one run: pin, refresh, check, publish), `lint` (every mistake of a project at once), `refresh` (how one table
 //! is brought up to date), `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
 //! with it), `data_file` and `table` (a table's files, written and read), `project` (what a project says), `warehouse`
-//! (Delta logs, session), `location` (a directory or bucket and its store), `functions`
+//! (Delta logs, session), `small_files` (kept in memory), `location` (a directory or bucket and its store), `functions`
 //! (what SQL cannot say), `schema` (a table's contract), `cycle`, `decimal`, `config`, `error`.
 
 pub mod cli;
@@ -25,5 +25,6 @@ pub mod publish;
 pub mod refresh;
 pub mod run;
 pub mod schema;
+pub mod small_files;
 pub mod table;
 pub mod warehouse;

@@ -29,6 +29,7 @@ use crate::error::{Error, Result, While};
 use crate::functions;
 use crate::location::Location;
 use crate::schema::TableSchema;
+use crate::small_files::SmallFiles;
 
 /// One data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -354,7 +355,11 @@ pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<Ses
     let context = SessionContext::new_with_config_rt(session, runtime);
     functions::register(&context);
     if let Some(warehouse) = warehouse {
-        context.register_object_store(store_url().as_ref(), warehouse.store.clone());
+        let store: Arc<dyn ObjectStore> = match warehouse.url.scheme() {
+            "file" => warehouse.store.clone(),
+            _ => Arc::new(SmallFiles::over(warehouse.store.clone())),
+        };
+        context.register_object_store(store_url().as_ref(), store);
     }
     Ok(context)
 }
