@@ -52,7 +52,7 @@ enum Command {
     Check,
     /// Takes usage files into the warehouse.
     Land {
-        /// NDJSON, JSON, CSV (also gzip or zstd) or Parquet; - is standard input.
+        /// NDJSON, JSON, CSV (also gzip or zstd) or Parquet, also s3://bucket/usage/*; - is standard input.
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Maps files of foreign shape by queries/landing/NAME.sql.
@@ -155,7 +155,7 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
         say("next: meterhouse run");
         return Ok(());
     }
-    let warehouse = Warehouse::open(&cli.project, &project.settings)?;
+    let warehouse = Warehouse::open(&cli.project, &project.settings).await?;
     let context = session(&project.settings, Some(&warehouse))?;
     match cli.command {
         Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
@@ -163,11 +163,20 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             let with = with.map(|name| landing_query(&project, &name)).transpose()?;
             warehouse.probe().await?;
             let mut failed = None;
+            // One unreadable file does not keep the others out; the first error is the command's.
             for file in &files {
-                // One unreadable file does not keep the others out; the first error is the command's.
-                match land::land(&project, &warehouse, &context, file, with).await {
-                    Ok(landed) => say(&run::describe_landed(&landed)),
-                    Err(error) => failed = failed.or(Some(error)),
+                let sources = match land::Source::named(file).await {
+                    Ok(sources) => sources,
+                    Err(error) => {
+                        failed = failed.or(Some(error));
+                        continue;
+                    }
+                };
+                for source in &sources {
+                    match land::land(&project, &warehouse, &context, source, with).await {
+                        Ok(landed) => say(&run::describe_landed(&landed)),
+                        Err(error) => failed = failed.or(Some(error)),
+                    }
                 }
             }
             failed.map_or(Ok(()), Err)?;

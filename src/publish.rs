@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,8 @@ const FOLDER: &str = "ledger";
 const REPLAYED: &str = "ledger_replayed";
 /// The name under which runs commit to Delta logs.
 const APPLICATION: &str = "meterhouse-run";
+/// Delta logs that are written at a time.
+const COMMITS: usize = 8;
 
 /// One published run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,15 +86,8 @@ async fn read(warehouse: &Warehouse, name: &str) -> Result<Entry> {
 pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Result<()> {
     let path = Path::from(format!("{FOLDER}/{:010}.json", entry.run));
     let bytes = serde_json::to_vec_pretty(entry).during(|| "writing the ledger".into())?;
-    match warehouse.create(&path, bytes.clone()).await {
-        Ok(true) => {}
-        // A create that returned an error may have happened all the same; what is there decides.
-        outcome => {
-            if warehouse.read(&path).await? != Some(bytes) {
-                outcome?;
-                return Err(Error::Busy { what: format!("another run published as {} first", entry.run) });
-            }
-        }
+    if warehouse.settle(&path, bytes.clone()).await? != bytes {
+        return Err(Error::Busy { what: format!("another run published as {} first", entry.run) });
     }
     replay(warehouse, project, entry).await
 }
@@ -112,14 +109,18 @@ async fn replay(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Resu
         1 => BTreeMap::new(),
         run => read(warehouse, &format!("{:010}.json", run - 1)).await?.tables,
     };
+    // Each table has a log of its own, and a store far away takes its time for each.
+    let mut commits: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
     for (table, now) in entry.tables.iter().filter(|(_, table)| table.changed_in == entry.run) {
         // A table that left the project since has no contract to write by; its files stay as they are.
         let Some(schema) = project.schemas.get(table) else { continue };
         let old = before.get(table).map(|table| table.files.as_slice()).unwrap_or_default();
         let added: Vec<_> = now.files.iter().filter(|file| !old.contains(file)).cloned().collect();
         let removed: Vec<_> = old.iter().filter(|file| !now.files.contains(file)).cloned().collect();
-        warehouse.commit(schema, APPLICATION, entry.run, &added, &removed).await?;
+        let commit = async move { warehouse.commit(schema, APPLICATION, entry.run, &added, &removed).await };
+        commits.push(commit.boxed());
     }
-    warehouse.create(&mark, b"done".to_vec()).await?;
+    futures::stream::iter(commits).buffer_unordered(COMMITS).try_collect::<()>().await?;
+    warehouse.settle(&mark, b"done".to_vec()).await?;
     Ok(())
 }

@@ -144,9 +144,7 @@ pub async fn run(
     notice: Notice<'_>,
 ) -> Result<Report> {
     let head = publish::recover(warehouse, project).await?;
-    if head.is_none() {
-        warehouse.probe().await?;
-    }
+    warehouse.probe().await?;
     let landed =
         land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;

@@ -16,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::schema::TableSchema;
+use crate::small_files::SMALL;
 use crate::warehouse::{DataFile, store_url};
 
 /// The files of one version of a table; columns are matched by name, and one that a file lacks is null.
@@ -73,7 +74,8 @@ impl TableProvider for FileTable {
         }
         let partitions: Vec<_> = self.partitions.iter().cloned().map(Arc::new).collect();
         let columns = ScanSchema::builder(self.stored.clone()).with_table_partition_cols(partitions).build();
-        let source = ParquetSource::new(columns);
+        // One read brings the whole of a small file, instead of its last bytes, then its footer, then its columns.
+        let source = ParquetSource::new(columns).with_metadata_size_hint(SMALL as usize);
         let groups = state.config().target_partitions().min(self.files.len());
         let mut file_groups = vec![Vec::new(); groups];
         for (number, file) in self.files.iter().enumerate() {

@@ -18,7 +18,6 @@ use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -28,7 +27,9 @@ use url::Url;
 use crate::config::{self, Settings};
 use crate::error::{Error, Result, While};
 use crate::functions;
+use crate::location::Location;
 use crate::schema::TableSchema;
+use crate::small_files::SmallFiles;
 
 /// One data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ const SMALL_SIDE_BYTES: usize = 512 << 20;
 /// The same where only the number of rows is known.
 const SMALL_SIDE_ROWS: usize = 4 << 20;
 
+/// How often a create is tried that neither happened nor met another.
+const SETTLING: usize = 3;
+
 /// The object store that holds the tables, the ledger and the registers.
 #[derive(Debug, Clone)]
 pub struct Warehouse {
@@ -61,23 +65,15 @@ pub struct Warehouse {
 }
 
 impl Warehouse {
-    /// Opens the warehouse that the settings name; a local directory is made.
-    pub fn open(root: &FilePath, settings: &Settings) -> Result<Self> {
+    /// Opens the warehouse that the settings name; a local directory is made, a store is asked whether it is there.
+    pub async fn open(root: &FilePath, settings: &Settings) -> Result<Self> {
         let text = config::expand(&settings.warehouse.url)?;
-        let opening = || format!("opening the warehouse {text}");
-        if text.contains("://") {
-            let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).during(opening)?;
-            let environment = std::env::vars().map(|(key, value)| (key.to_lowercase(), value));
-            let (store, _) = object_store::parse_url_opts(&url, environment).during(opening)?;
-            return Self::over(Arc::from(store), url);
-        }
-        let directory = root.join(&text);
-        std::fs::create_dir_all(&directory).during(opening)?;
-        let directory = directory.canonicalize().during(opening)?;
-        let url = Url::from_directory_path(&directory).map_err(|()| {
-            Error::usage(format!("{} is no directory for a warehouse", directory.display()), "")
+        let location = Location::open(root, &text).map_err(|error| match error {
+            Error::Usage { what, hint } => settings.wrong("warehouse.url", what, &hint),
+            other => other,
         })?;
-        Self::over(Arc::new(LocalFileSystem::new()), url)
+        location.reach().await?;
+        Self::over(location.store.clone(), location.url()?)
     }
 
     /// The warehouse at a URL, in a store that holds the whole bucket or file system.
@@ -95,24 +91,55 @@ impl Warehouse {
     /// Refuses a store that lets a second conditional create win: such a store loses acknowledged commits.
     pub async fn probe(&self) -> Result<()> {
         let path = Path::from("registry/probe");
-        let _ = self.create(&path, b"probe".to_vec()).await?;
-        if self.create(&path, b"probe".to_vec()).await? {
-            return Err(Error::usage(
-                "the warehouse's object store does not honour conditional puts (If-None-Match)",
-                "use a store that does: S3, GCS, Azure, SeaweedFS 4.48, or a local directory",
-            ));
+        // A create that is refused says already that the store honours it.
+        for _ in 0..2 {
+            match self.create_object(&path, b"probe".to_vec()).await {
+                Ok(()) => {}
+                Err(object_store::Error::AlreadyExists { .. }) => return Ok(()),
+                Err(object_store::Error::NotImplemented { .. }) => break,
+                Err(error) => return Err(error).during(|| format!("creating {path} in the warehouse")),
+            }
         }
-        Ok(())
+        Err(Error::usage(
+            "the warehouse's object store does not honour conditional puts (If-None-Match)",
+            "use a store that does: S3, GCS, Azure, SeaweedFS 4.48, or a local directory",
+        ))
     }
 
-    /// Creates an object unless it is there already; `false` where it was.
+    /// Creates an object unless it is there already; `false` where it was. An error leaves open whether it is there
+    /// now, and `false` who made it: where that counts, [`Self::settle`].
     pub async fn create(&self, path: &Path, bytes: Vec<u8>) -> Result<bool> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(path, PutPayload::from(bytes), options).await {
-            Ok(_) => Ok(true),
+        match self.create_object(path, bytes).await {
+            Ok(()) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(error).during(|| format!("creating {path} in the warehouse")),
         }
+    }
+
+    /// Creates an object unless it is there already, and returns what is there then: `bytes`, or what somebody else
+    /// was first with.
+    ///
+    /// A create that returned an error may have happened all the same, and one that was refused may have met its own
+    /// first try; so whatever a store says but success, what it holds decides.
+    pub async fn settle(&self, path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let mut outcome = Ok(false);
+        for _ in 0..SETTLING {
+            outcome = self.create(path, bytes.clone()).await;
+            if let Ok(true) = outcome {
+                return Ok(bytes);
+            }
+            if let Some(found) = self.read(path).await? {
+                return Ok(found);
+            }
+            // Neither made nor there: S3 refuses a create also for another that was under way and then failed.
+        }
+        outcome?;
+        Err(Error::Busy { what: format!("{path} in the warehouse could not be made") })
+    }
+
+    async fn create_object(&self, path: &Path, bytes: Vec<u8>) -> object_store::Result<()> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(path, PutPayload::from(bytes), options).await.map(|_| ())
     }
 
     /// The bytes of an object, or `None` where there is none.
@@ -328,7 +355,11 @@ pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<Ses
     let context = SessionContext::new_with_config_rt(session, runtime);
     functions::register(&context);
     if let Some(warehouse) = warehouse {
-        context.register_object_store(store_url().as_ref(), warehouse.store.clone());
+        let store: Arc<dyn ObjectStore> = match warehouse.url.scheme() {
+            "file" => warehouse.store.clone(),
+            _ => Arc::new(SmallFiles::over(warehouse.store.clone())),
+        };
+        context.register_object_store(store_url().as_ref(), store);
     }
     Ok(context)
 }

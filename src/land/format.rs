@@ -14,6 +14,8 @@ use crate::error::{Error, Result, While};
 pub enum Input {
     /// A local file; Parquet needs one.
     File(PathBuf),
+    /// A local copy of what comes from elsewhere, with the name that messages use; the name's extension counts.
+    Copy(PathBuf, String),
     // Only tests stream so far: standard input is kept in a file, and usage over HTTP is still to come.
     #[allow(dead_code)]
     /// Anything else, with the name that messages use, such as `-` for standard input; the name's extension counts.
@@ -74,8 +76,8 @@ const HEAD: u64 = 64 << 10;
 /// Opens a file, undoes its compression and tells its format where it is not given.
 pub(super) fn open(input: Input, format: Option<Format>) -> Result<Opened> {
     let (name, mut raw): (String, Box<dyn Read + Send>) = match input {
-        Input::File(path) => {
-            let name = path.display().to_string();
+        Input::File(path) => return open(Input::Copy(path.clone(), path.display().to_string()), format),
+        Input::Copy(path, name) => {
             let mut file = File::open(&path).during(|| format!("opening {name}"))?;
             let head = read_head(&mut file, 4).during(|| format!("reading {name}"))?;
             if head == b"PAR1" || format == Some(Format::Parquet) {

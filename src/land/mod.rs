@@ -13,11 +13,10 @@ mod reader;
 mod record;
 mod reference;
 mod registry;
+mod source;
 mod text;
 mod totals;
 
-use std::io::{Read, Seek, Write};
-use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
@@ -30,18 +29,18 @@ pub use format::Format;
 pub use mapping::{FILE_TABLE, file_columns, file_schema, landing_plan};
 pub use reference::read_reference;
 pub use registry::{acknowledged, acknowledged_files};
+pub use source::Source;
 
-use crate::config;
 use crate::cycle::TimeZone;
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While, nearest};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
 use crate::warehouse::Warehouse;
-use format::Input;
 use mapping::map;
 use record::{LandedChunk, LandingColumn, LandingDefault, RecordShape, Rejected};
 use registry::reserve;
+use source::Readable;
 use totals::Totals;
 
 /// Records of one landing are numbered from `landing id x this`.
@@ -80,20 +79,17 @@ pub fn record_shape(schema: &TableSchema) -> Result<RecordShape> {
     RecordShape::new(columns.collect())
 }
 
-/// Lands one file, or standard input where it is `-`; `with` maps a foreign shape.
+/// Lands one file; `with` maps a foreign shape.
 pub async fn land(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
-    file: &FilePath,
+    file: &Source,
     with: Option<&Query>,
 ) -> Result<Landed> {
-    let name = file.display().to_string();
-    // Standard input is kept in a file, because its content has to be known before it is landed.
-    let spooled = if name == "-" { Some(spool()?) } else { None };
-    let path = spooled.as_ref().map_or_else(|| file.to_path_buf(), |spooled| spooled.path().to_path_buf());
-    let content = content_hash(&path)?;
-    let landing_id = reserve(warehouse, &content).await?;
+    let file = file.fetch().await?;
+    let name = file.name.clone();
+    let landing_id = reserve(warehouse, &file.content).await?;
     let stem = format!("landing-{landing_id}");
 
     let landing = &project.schemas["landing"];
@@ -111,12 +107,12 @@ pub async fn land(
 
     let record = &project.schemas[USAGE_RECORD];
     // A landing query names the file's columns itself.
-    let warnings = if with.is_none() { missing_columns(&path, &record_shape(record)?)? } else { Vec::new() };
+    let warnings = if with.is_none() { missing_columns(&file, &record_shape(record)?)? } else { Vec::new() };
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
     let mut rejected =
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
     let mut totals = Totals::default();
-    let mut chunks = chunks(project, context, &path, with, landing_id * SEQUENCES).await?;
+    let mut chunks = chunks(project, context, &file, with, landing_id * SEQUENCES).await?;
     let mut received = 0_u64;
     let mut rejections = 0_u64;
     while let Some(chunk) = chunks.recv().await {
@@ -142,7 +138,7 @@ pub async fn land(
         return Err(Error::data(what, "nothing of this file is acknowledged; please report this"));
     }
     let mut counted = TableWriter::new(context, warehouse, landing, stem.clone())?;
-    counted.write(&totals.batch(landing, landing_id, &name, &content)?).await?;
+    counted.write(&totals.batch(landing, landing_id, &name, &file.content)?).await?;
     let counted_files = counted.finish().await?.files;
     for (table, files) in
         [("usage_rejected", rejected_files), (USAGE_RECORD, record_files), ("landing", counted_files)]
@@ -155,8 +151,8 @@ pub async fn land(
 }
 
 /// The required columns that a file has no field for: said once, because each of its records is rejected for it.
-fn missing_columns(path: &FilePath, shape: &RecordShape) -> Result<Vec<String>> {
-    let fields = reader::field_names(Input::File(path.to_path_buf()))?;
+fn missing_columns(file: &Readable, shape: &RecordShape) -> Result<Vec<String>> {
+    let fields = reader::field_names(file.input())?;
     if fields.is_empty() {
         return Ok(Vec::new());
     }
@@ -183,12 +179,8 @@ pub async fn land_inboxes(
     let mut seen = None;
     for inbox in project.settings.inbox.values() {
         let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
-        for file in inbox_files(&project.root, &inbox.files)? {
-            let meta = std::fs::metadata(&file).during(|| format!("reading {}", file.display()))?;
-            let modified =
-                meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-            let mark = format!("{}|{}|{:?}", file.display(), meta.len(), modified);
-            let mark = hex(&Sha256::digest(mark.as_bytes()));
+        for file in Source::of_inbox(&project.root, &inbox.files).await? {
+            let mark = hex(&Sha256::digest(file.version.as_bytes()));
             if seen.is_none() {
                 seen = Some(warehouse.list("registry/seen").await?);
             }
@@ -204,37 +196,18 @@ pub async fn land_inboxes(
     Ok(landed)
 }
 
-/// The files that folders and globs name, in order of path.
-fn inbox_files(root: &FilePath, patterns: &[String]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for pattern in patterns {
-        let path = config::path(root, pattern)?;
-        let pattern = if path.is_dir() { path.join("**/*") } else { path };
-        let text = pattern.to_string_lossy();
-        for file in glob::glob(&text).during(|| format!("reading the inbox {text}"))? {
-            let file = file.during(|| format!("reading the inbox {text}"))?;
-            if file.is_file() {
-                files.push(file);
-            }
-        }
-    }
-    files.sort();
-    files.dedup();
-    Ok(files)
-}
-
 /// Reads and checks a file on a thread of its own, a few chunks ahead of who writes them.
 async fn chunks(
     project: &Project,
     context: &SessionContext,
-    path: &FilePath,
+    file: &Readable,
     with: Option<&Query>,
     base: i64,
 ) -> Result<tokio::sync::mpsc::Receiver<Result<LandedChunk>>> {
     let zone = project_zone(project)?;
     let shape = record_shape(&project.schemas[USAGE_RECORD])?;
     let (sender, receiver) = tokio::sync::mpsc::channel(2);
-    let input = Input::File(path.to_path_buf());
+    let input = file.input();
     match with {
         None => {
             let read = reader::read(input, None, &shape, &zone, base, CHUNK_ROWS)?;
@@ -272,30 +245,6 @@ async fn chunks(
 /// The zone of times without an offset.
 pub fn project_zone(project: &Project) -> Result<TimeZone> {
     TimeZone::get(&project.settings.time_zone).map_err(|error| Error::usage(error.to_string(), ""))
-}
-
-fn spool() -> Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::NamedTempFile::new().during(|| "keeping standard input".into())?;
-    std::io::copy(&mut std::io::stdin().lock(), &mut file).during(|| "reading standard input".into())?;
-    file.flush().during(|| "keeping standard input".into())?;
-    file.rewind().during(|| "keeping standard input".into())?;
-    Ok(file)
-}
-
-fn content_hash(path: &FilePath) -> Result<String> {
-    let reading = || format!("reading {}", path.display());
-    let mut file = std::fs::File::open(path).map_err(|error| {
-        Error::usage(format!("{}: {error}", path.display()), "give a file, or - for standard input")
-    })?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer).during(reading)?;
-        if read == 0 {
-            return Ok(hex(&hash.finalize()));
-        }
-        hash.update(&buffer[..read]);
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -31,11 +31,8 @@ pub(super) async fn reserve(warehouse: &Warehouse, content: &str) -> Result<i64>
         landing_id += 1;
     }
     let bytes = serde_json::to_vec(&Reservation { landing_id }).during(|| "reserving a landing".into())?;
-    if warehouse.create(&by_content, bytes).await? {
-        return Ok(landing_id);
-    }
-    // Somebody else lands the same content at this moment; both go on under the first number.
-    existing(warehouse.read(&by_content).await?.unwrap_or_default())
+    // Where somebody else lands the same content at this moment, both go on under the first number.
+    existing(warehouse.settle(&by_content, bytes).await?)
 }
 
 /// The names of the landings whose files a pinned set of `landing` files acknowledges.

@@ -61,6 +61,11 @@ impl Bill {
         Some(bill)
     }
 
+    /// Where its data is.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Where its tables are.
     pub fn warehouse(&self) -> &Path {
         self.warehouse.path()

@@ -1,4 +1,4 @@
-//! An object store that dies: after so many writes nothing works any more, as if the process had been killed.
+//! Object stores that fail: one that dies after so many writes, as if the process had been killed, and others that lie.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
@@ -20,6 +20,8 @@ pub enum Death {
     Before,
     /// It did, and nobody was told.
     After,
+    /// It did, an error was told instead, and the store lives on.
+    Lie,
 }
 
 /// Lets `writes` writes happen and then dies.
@@ -30,12 +32,19 @@ pub struct FaultStore {
     death: Death,
     seen: AtomicUsize,
     published: AtomicUsize,
+    is_forgetful: bool,
 }
 
 impl FaultStore {
     /// A store that dies at the write numbered `writes`, from 0.
     pub fn new(inner: Arc<dyn ObjectStore>, writes: usize, death: Death) -> Self {
-        Self { inner, writes, death, seen: AtomicUsize::new(0), published: AtomicUsize::new(usize::MAX) }
+        let (seen, published) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        Self { inner, writes, death, seen, published, is_forgetful: false }
+    }
+
+    /// A store that lives, and creates what is there already, as if nobody had asked for a condition.
+    pub fn forgetful(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { is_forgetful: true, ..Self::new(inner, usize::MAX, Death::Before) }
     }
 
     /// How many writes were asked for.
@@ -53,13 +62,15 @@ impl FaultStore {
         let number = self.seen.fetch_add(1, Ordering::SeqCst);
         match (number.cmp(&self.writes), self.death) {
             (std::cmp::Ordering::Less, _) => Ok(false),
-            (std::cmp::Ordering::Equal, Death::After) => Ok(true),
+            (std::cmp::Ordering::Greater, Death::Lie) => Ok(false),
+            (std::cmp::Ordering::Equal, Death::After | Death::Lie) => Ok(true),
             _ => Err(killed()),
         }
     }
 
     fn alive(&self) -> Result<()> {
-        if self.seen() > self.writes { Err(killed()) } else { Ok(()) }
+        let is_alive = self.seen() <= self.writes || self.death == Death::Lie;
+        if is_alive { Ok(()) } else { Err(killed()) }
     }
 }
 
@@ -75,7 +86,10 @@ impl fmt::Display for FaultStore {
 
 #[async_trait]
 impl ObjectStore for FaultStore {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+        if self.is_forgetful {
+            options.mode = PutMode::Overwrite;
+        }
         if path.as_ref().contains("/ledger/") {
             self.published.fetch_min(self.seen(), Ordering::SeqCst);
         }

@@ -18,6 +18,8 @@ mod mistakes;
 mod queries;
 mod rating;
 mod real_data;
+mod s3;
 mod sample;
+mod seaweed;
 mod taxi;
 mod tidy;

@@ -1,0 +1,205 @@
+//! Where usage comes from: files on the disk, standard input, objects in a bucket.
+//!
+//! What does not stand on the disk is copied there first, piece by piece, because its content has to be known before
+//! it is landed and Parquet is read from its end. So memory does not depend on how large a file is; the room for a copy
+//! is that of TMPDIR.
+
+use std::io::{Read, Write};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::format::Input;
+use crate::config;
+use crate::error::{Error, Result, While};
+use crate::location::{Location, is_url};
+
+/// What begins a part of a pattern that is not to be taken as written.
+const WILD: [char; 3] = ['*', '?', '['];
+/// How a pattern meets a key: as a glob meets a path.
+const LIKE_PATHS: glob::MatchOptions = glob::MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+
+/// One file of usage, wherever it is.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The file as messages name it.
+    pub name: String,
+    /// Another one where the content may have changed.
+    pub(super) version: String,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    StandardInput,
+    Disk(PathBuf),
+    Object(Arc<dyn ObjectStore>, Path),
+}
+
+/// A file as it can be read: on the disk, its content known.
+pub(super) struct Readable {
+    pub(super) name: String,
+    path: PathBuf,
+    /// The SHA-256 of its bytes.
+    pub(super) content: String,
+    /// Goes when this does.
+    copy: Option<NamedTempFile>,
+}
+
+impl Readable {
+    pub(super) fn input(&self) -> Input {
+        match self.copy {
+            Some(_) => Input::Copy(self.path.clone(), self.name.clone()),
+            None => Input::File(self.path.clone()),
+        }
+    }
+}
+
+impl Source {
+    /// The files that one argument of a command names: a path, `-` for standard input, or a URL, also with `*`.
+    ///
+    /// # Errors
+    /// A URL that names nothing, or whose store refuses. A path is only looked at when it lands.
+    pub async fn named(text: &FilePath) -> Result<Vec<Self>> {
+        let name = text.display().to_string();
+        if is_url(&name) {
+            let found = objects(&name).await?;
+            if found.is_empty() {
+                return Err(Error::usage(format!("{name}: there is no such object"), "a folder ends with /"));
+            }
+            return Ok(found);
+        }
+        let place = if name == "-" { Place::StandardInput } else { Place::Disk(text.to_path_buf()) };
+        Ok(vec![Self { name, version: String::new(), place }])
+    }
+
+    /// The files that the folders, globs and URLs of an inbox name, in order of path.
+    pub(super) async fn of_inbox(root: &FilePath, patterns: &[String]) -> Result<Vec<Self>> {
+        let mut files = Vec::new();
+        for pattern in patterns {
+            let text = config::expand(pattern)?;
+            if is_url(&text) {
+                files.extend(objects(&text).await?);
+                continue;
+            }
+            let path = root.join(text);
+            let pattern = if path.is_dir() { path.join("**/*") } else { path };
+            let text = pattern.to_string_lossy();
+            for file in glob::glob(&text).during(|| format!("reading the inbox {text}"))? {
+                let file = file.during(|| format!("reading the inbox {text}"))?;
+                if file.is_file() {
+                    files.push(Self::on_disk(file)?);
+                }
+            }
+        }
+        files.sort_by(|one, other| FilePath::new(&one.name).cmp(FilePath::new(&other.name)));
+        files.dedup_by(|one, other| one.name == other.name);
+        Ok(files)
+    }
+
+    fn on_disk(path: PathBuf) -> Result<Self> {
+        let name = path.display().to_string();
+        let meta = std::fs::metadata(&path).during(|| format!("reading {name}"))?;
+        let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(Self { version: format!("{name}|{}|{modified:?}", meta.len()), name, place: Place::Disk(path) })
+    }
+
+    fn in_bucket(location: &Location, object: ObjectMeta) -> Self {
+        let place = location.at(object.location);
+        let name = place.to_string();
+        let version = format!("{name}|{}|{:?}|{}", object.size, object.e_tag, object.last_modified);
+        Self { name, version, place: Place::Object(place.store, place.path) }
+    }
+
+    /// Copies it to the disk where it is not there, and reads its content once.
+    pub(super) async fn fetch(&self) -> Result<Readable> {
+        let name = self.name.clone();
+        match &self.place {
+            Place::Disk(path) => {
+                let mut file = std::fs::File::open(path).map_err(|error| {
+                    Error::usage(format!("{name}: {error}"), "give a file, or - for standard input")
+                })?;
+                let content = pour(&mut file, &mut std::io::sink(), &name)?;
+                Ok(Readable { name, path: path.clone(), content, copy: None })
+            }
+            Place::StandardInput => {
+                let mut copy = NamedTempFile::new().during(|| "keeping standard input".into())?;
+                let content = pour(&mut std::io::stdin().lock(), &mut copy, "standard input")?;
+                Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
+            }
+            Place::Object(store, path) => {
+                let reading = || format!("reading {name}");
+                let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
+                let mut hash = Sha256::new();
+                let object = store.get(path).await.during(reading)?;
+                let (size, mut read) = (object.meta.size, 0_u64);
+                let mut pieces = object.into_stream();
+                while let Some(piece) = pieces.next().await {
+                    let piece = piece.during(reading)?;
+                    read += piece.len() as u64;
+                    hash.update(&piece);
+                    copy.write_all(&piece).during(|| format!("keeping {name}"))?;
+                }
+                if read != size {
+                    let what = format!("{name} has {size} bytes, and {read} of them came");
+                    return Err(Error::data(what, "nothing of it is acknowledged; land it again"));
+                }
+                copy.flush().during(|| format!("keeping {name}"))?;
+                let content = super::hex(&hash.finalize());
+                Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
+            }
+        }
+    }
+}
+
+/// The objects that a URL names: one, those below a folder, or those a pattern meets.
+async fn objects(text: &str) -> Result<Vec<Source>> {
+    let scheme = text.find("://").map_or(0, |at| at + 3);
+    let key = text[scheme..].find('/').map_or(text.len(), |at| scheme + at + 1);
+    // What stands before the first wild part is where to look.
+    let wild = text[key..].find(WILD).map(|at| text[..key + at].rfind('/').map_or(key, |slash| slash + 1));
+    let folder = Location::open(FilePath::new(""), &text[..wild.unwrap_or(text.len())])?;
+    let pattern = wild.map(|_| glob::Pattern::new(&text[key..])).transpose();
+    let pattern = pattern.during(|| format!("reading the pattern {text}"))?;
+    folder.reach().await?;
+    let all: Vec<ObjectMeta> =
+        folder.store.list(Some(&folder.path)).try_collect().await.map_err(|error| folder.refused(error))?;
+    let is_meant = |object: &ObjectMeta| {
+        pattern.as_ref().is_none_or(|pattern| pattern.matches_with(object.location.as_ref(), LIKE_PATHS))
+    };
+    let mut found: Vec<Source> =
+        all.into_iter().filter(is_meant).map(|object| Source::in_bucket(&folder, object)).collect();
+    if found.is_empty() && wild.is_none() && !text.ends_with('/') && !folder.path.is_root() {
+        match folder.store.head(&folder.path).await {
+            Ok(object) => found.push(Source::in_bucket(&folder, object)),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(folder.refused(error)),
+        }
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+/// Reads to the end, writes what is read, and returns its SHA-256.
+fn pour(from: &mut impl Read, to: &mut impl Write, name: &str) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = from.read(&mut buffer).during(|| format!("reading {name}"))?;
+        if read == 0 {
+            to.flush().during(|| format!("keeping {name}"))?;
+            return Ok(super::hex(&hash.finalize()));
+        }
+        hash.update(&buffer[..read]);
+        to.write_all(&buffer[..read]).during(|| format!("keeping {name}"))?;
+    }
+}
