@@ -13,14 +13,11 @@ use sha2::{Digest, Sha256};
 
 use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
-use crate::plan::execution_error;
+use crate::plan::{BILLING_PERIOD, execution_error};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::TableSchema;
 use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
-
-/// The partition column of tables that hold one row for each cycle.
-pub const BILLING_PERIOD: &str = "billing_period";
 
 /// A hash of texts, in hexadecimal.
 pub fn fingerprint<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {

@@ -17,7 +17,7 @@ use crate::config;
 use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
 use crate::land::{self, Landed, acknowledged, acknowledged_files};
-use crate::plan::plan;
+use crate::plan::{CUSTOMER, plan};
 use crate::project::{LANDED, Project, Query};
 use crate::publish::{self, Entry, TableEntry};
 use crate::refresh::{check_key, fingerprint, is_limited, rebuild};
@@ -25,8 +25,6 @@ use crate::schema::TableSchema;
 use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
-/// The column by which a check says whose lines are held back.
-const CUSTOMER: &str = "customer_id";
 /// Rows of a failed check that a message shows.
 const ROWS_SHOWN: usize = 10;
 

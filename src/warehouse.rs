@@ -58,21 +58,8 @@ pub struct Warehouse {
 impl Warehouse {
     /// Opens the warehouse that the settings name; a local directory is made.
     pub fn open(root: &FilePath, settings: &Settings) -> Result<Self> {
-        let text = config::expand(&settings.warehouse.url)?;
-        let opening = || format!("opening the warehouse {text}");
-        if text.contains("://") {
-            let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).during(opening)?;
-            let environment = std::env::vars().map(|(key, value)| (key.to_lowercase(), value));
-            let (store, _) = object_store::parse_url_opts(&url, environment).during(opening)?;
-            return Self::over(Arc::from(store), url);
-        }
-        let directory = root.join(&text);
-        std::fs::create_dir_all(&directory).during(opening)?;
-        let directory = directory.canonicalize().during(opening)?;
-        let url = Url::from_directory_path(&directory).map_err(|()| {
-            Error::usage(format!("{} is no directory for a warehouse", directory.display()), "")
-        })?;
-        Self::over(Arc::new(LocalFileSystem::new()), url)
+        let (store, url) = open_store(root, &config::expand(&settings.warehouse.url)?)?;
+        Self::over(store, url)
     }
 
     /// The warehouse at a URL, in a store that holds the whole bucket or file system.
@@ -239,6 +226,24 @@ impl Warehouse {
             .await
             .map(|_| ())
     }
+}
+
+/// The store that holds a whole bucket or file system, and the URL in there of what `text` names: a directory, which is
+/// made, or an `s3://`, `gs://` or `az://` URL.
+pub fn open_store(root: &FilePath, text: &str) -> Result<(Arc<dyn ObjectStore>, Url)> {
+    let opening = || format!("opening {text}");
+    if text.contains("://") {
+        let url = Url::parse(&format!("{}/", text.trim_end_matches('/'))).during(opening)?;
+        let environment = std::env::vars().map(|(key, value)| (key.to_lowercase(), value));
+        let (store, _) = object_store::parse_url_opts(&url, environment).during(opening)?;
+        return Ok((Arc::from(store), url));
+    }
+    let directory = root.join(text);
+    std::fs::create_dir_all(&directory).during(opening)?;
+    let directory = directory.canonicalize().during(opening)?;
+    let url = Url::from_directory_path(&directory)
+        .map_err(|()| Error::usage(format!("{} is no directory", directory.display()), ""))?;
+    Ok((Arc::new(LocalFileSystem::new()), url))
 }
 
 /// The columns of a table as Delta knows them. NOT NULL is checked before writing and not declared to Delta, so that
