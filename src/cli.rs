@@ -235,20 +235,16 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
         Command::Export { period, to, one_file } => {
             check_period(&period)?;
             let to = to.unwrap_or_else(|| cli.project.join("export").display().to_string());
-            let Some(head) = run::open(&project, &warehouse, &context, as_of).await? else {
-                return Err(Error::usage("nothing was published yet", "meterhouse run"));
-            };
             let format = cli.format.unwrap_or(Format::Csv);
-            let parked = head.parked.iter().map(|(customer, _)| customer.clone()).collect();
-            let request = export::Request { period, as_of, one_file, format, parked };
-            let mut target = export::Target::open(&to)?;
+            let request = export::Request { period, as_of, to, one_file, format };
             let counter = Counter::new(quiet, "customers exported");
             let progress = |count| counter.show(count);
-            let report = export::export(&project, &context, &mut target, &request, &progress).await?;
+            let warn = |text: &str| eprintln!("{text}");
+            let report = export::export(&project, &warehouse, &context, &request, &warn, &progress).await?;
             counter.clear();
             say(&format!("{} customers, {} files", report.customers, report.files));
-            say(&format!("manifest: {}/{}", to.trim_end_matches('/'), report.manifest));
-            held_back(&head.parked)?;
+            say(&format!("manifest: {}/{}", request.to.trim_end_matches('/'), report.manifest));
+            held_back(&report.parked)?;
             if format != Format::Html {
                 say(&format!("next: meterhouse export --period {} --format html", request.period));
             }

@@ -16,18 +16,31 @@ mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion::prelude::SessionContext;
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::{SessionContext, col, lit};
 
 use self::encode::{Encoder, Form};
 pub use self::file_name::folder_name;
-use self::manifest::{FileEntry, Manifest, Totals};
+use self::manifest::{About, FileEntry, Manifest, Totals};
 use self::page::Pages;
 use self::sorted::Sorted;
-use self::target::FileWriter;
-pub use self::target::Target;
-use crate::error::{Error, Result};
+use self::target::{FileWriter, Target};
+use crate::cycle::{TimeZone, parse_instant};
+use crate::error::{Error, Result, While};
 use crate::output::Format;
+use crate::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::project::{Project, Query};
+use crate::publish::Entry;
+use crate::run::{self, Notice};
+use crate::warehouse::Warehouse;
+
+/// The query of `status` that says which state a billing period is in, its column, and the state that is a draft.
+const PERIOD_STATUS: &str = "period";
+const STATE: &str = "state";
+const OPEN: &str = "open";
 
 /// What is exported.
 #[derive(Debug, Clone)]
@@ -36,12 +49,12 @@ pub struct Request {
     pub period: String,
     /// The instant that `$as_of` stands for, in microseconds since the epoch.
     pub as_of: i64,
+    /// A directory, or an `s3://`, `gs://` or `az://` URL.
+    pub to: String,
     /// One file for the period instead of one for each customer.
     pub one_file: bool,
     /// CSV, JSON, NDJSON, Parquet or HTML.
     pub format: Format,
-    /// The customers who are left out.
-    pub parked: BTreeSet<String>,
 }
 
 /// What was exported.
@@ -53,6 +66,8 @@ pub struct Report {
     pub files: u64,
     /// Where the manifest is, below the target.
     pub manifest: String,
+    /// The customers who were left out, with the check that holds them back.
+    pub parked: Vec<(String, String)>,
 }
 
 /// How the export writes: rows in a form, or pages.
@@ -61,37 +76,58 @@ enum Way<'a> {
     Pages(Box<Pages>),
 }
 
-/// Exports one billing period. After each customer `progress` hears how many there were.
+/// Exports one billing period as the last run published it. After each customer `progress` hears how many there were;
+/// `notice` hears what the reader of the files has to know.
 ///
 /// # Errors
-/// A format that is no file, a query that does not plan or run, a target that cannot be written.
+/// A project that is another than the one published, a period that has nothing to export, a format that is no file, a
+/// query that does not plan or run, a target that cannot be written. Before any of these but the last, nothing is removed.
 pub async fn export(
     project: &Project,
+    warehouse: &Warehouse,
     context: &SessionContext,
-    target: &mut Target,
     request: &Request,
+    notice: Notice<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report> {
     let (extension, mut way) = way(project, request)?;
+    let Some(head) = run::open(project, warehouse, context, request.as_of).await? else {
+        return Err(Error::usage("nothing was published yet", "meterhouse run"));
+    };
+    up_to_date(project, warehouse, &head, &request.period, notice).await?;
+    let states = period_states(project, context, &head, &request.period).await?;
     let mut queries: Vec<&Query> = project.export.values().collect();
-    if matches!(way, Way::Pages(_)) {
+    if let Way::Pages(pages) = &way {
         queries.extend(project.page.values());
+        queries.retain(|query| pages.shows(&query.name));
     }
     if queries.is_empty() {
         return Err(Error::usage("the project has no queries/export/", "write one query for each file"));
     }
     let mut inputs = Vec::new();
-    for query in queries {
+    for query in &queries {
         inputs.push(Sorted::start(context, query, &request.period, request.as_of).await?);
     }
+    if next_customer(&mut inputs).await?.is_none() {
+        let what = format!("there is nothing to export for {}", request.period);
+        return Err(Error::data(what, "`meterhouse status` shows the billing periods that have lines"));
+    }
+    if states.contains(OPEN) {
+        notice(&format!("warning: {0} is still open: what is exported is a draft", request.period));
+    }
+    let mut target = Target::open(&request.to)?;
     let name = format!("{}/manifest-{extension}.json", request.period);
-    target.clear(&name).await?;
-    let parked: Vec<String> = request.parked.iter().cloned().collect();
-    let manifest = Manifest::begin(target, &name, &request.period, extension, &parked).await?;
-    let mut work = Work { target, manifest, period: &request.period };
+    let mut contents: BTreeSet<&str> = queries.iter().map(|query| query.name.as_str()).collect();
+    contents.extend(matches!(way, Way::Pages(_)).then_some(page::TEMPLATE));
+    target.clear(&request.period, &name, extension, &contents).await?;
+    let parked: BTreeSet<String> = head.parked.iter().map(|(customer, _)| customer.clone()).collect();
+    let about =
+        About { billing_period: &request.period, format: extension, states: &states, parked: &parked };
+    let manifest = Manifest::begin(&target, &name, &about).await?;
+    let mut work = Work { target: &mut target, manifest, period: &request.period };
     let mut customers = 0;
     while let Some(customer) = next_customer(&mut inputs).await? {
-        if request.parked.contains(&customer) {
+        if parked.contains(&customer) {
             skip(&mut inputs, &customer).await?;
             continue;
         }
@@ -111,7 +147,56 @@ pub async fn export(
         }
     }
     let files = work.manifest.finish(work.target).await?;
-    Ok(Report { customers, files, manifest: name })
+    Ok(Report { customers, files, manifest: name, parked: head.parked })
+}
+
+/// Refuses to export what the project no longer says: prices and rules that were changed and not run.
+async fn up_to_date(
+    project: &Project,
+    warehouse: &Warehouse,
+    head: &Entry,
+    period: &str,
+    notice: Notice<'_>,
+) -> Result<()> {
+    if let Some(other) = head.period.as_ref().filter(|other| *other != period) {
+        let what = format!("{period} may be out of date: run {} was for {other} only", head.run);
+        return Err(Error::data(
+            what,
+            format!("meterhouse run --period {period}, or for all: meterhouse run"),
+        ));
+    }
+    let news = run::news(project, warehouse, head).await?;
+    if let Some(changed) = news.changed {
+        let what = format!("{period} is out of date: {changed} changed after run {}", head.run);
+        return Err(Error::data(what, "meterhouse run, then export"));
+    }
+    if news.has_landed {
+        notice(&format!("warning: usage landed after run {}, and is not in this export", head.run));
+    }
+    Ok(())
+}
+
+/// The states of the period as `status` shows them, at the as-of of the run.
+async fn period_states(
+    project: &Project,
+    context: &SessionContext,
+    head: &Entry,
+    period: &str,
+) -> Result<BTreeSet<String>> {
+    let Some(query) = project.status.get(PERIOD_STATUS) else { return Ok(BTreeSet::new()) };
+    let failed = |error: DataFusionError| execution_error(&error, &query.name);
+    let as_of =
+        parse_instant(&head.as_of, &TimeZone::utc()).during(|| "reading the as-of of the run".into())?;
+    let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let frame = frame.filter(col(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
+    let rows = frame.collect().await.map_err(failed)?;
+    let mut states = BTreeSet::new();
+    for batch in &rows {
+        let Some(column) = batch.column_by_name(STATE) else { continue };
+        let column = cast(column, &DataType::Utf8).during(|| "reading the state of the period".into())?;
+        states.extend(column.as_string::<i32>().iter().flatten().map(String::from));
+    }
+    Ok(states)
 }
 
 fn way<'a>(project: &Project, request: &Request) -> Result<(&'static str, Way<'a>)> {

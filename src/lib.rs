@@ -1,9 +1,9 @@
 //! meterhouse: usage records in, invoice-ready lines out, every commercial rule in SQL.
 //!
 //! A module uses only modules that stand behind it in this list: `cli` (what may be typed), `export` (files for the
-//! invoicing system), `output` (rows as text),
-//! `run` (one run: pin, refresh, check, publish), `lint` (every mistake of a project at once), `refresh` (how one table
-//! is brought up to date), `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
+//! invoicing system), `output` (rows as text), `run` (one run: pin, refresh, check, publish), `fingerprint` (whether a
+//! table is up to date), `lint` (every mistake of a project at once), `refresh` (how one table is brought up to date),
+//! `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
 //! with it), `data_file` and `table` (a table's files, written and read), `project` (what a project says), `warehouse`
 //! (object store, Delta logs, session), `functions` (what SQL cannot say), `schema` (a table's contract), `cycle`,
 //! `decimal`, `config`, `error`.
@@ -15,6 +15,7 @@ pub mod data_file;
 pub mod decimal;
 pub mod error;
 pub mod export;
+pub mod fingerprint;
 pub mod functions;
 pub mod generate;
 pub mod land;

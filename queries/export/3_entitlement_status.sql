@@ -1,12 +1,13 @@
 -- entitlement_status: how far the quotas of a customer are used.
 --
--- grain:  quota_id, owner_id, cycle_start
+-- grain:  quota_id, quota_scope, owner_id, cycle_start
 -- reads:  entitlement_status
 
 select
     entitlement_status.customer_id,
     entitlement_status.billing_period,
     entitlement_status.quota_id,
+    entitlement_status.quota_scope,
     entitlement_status.owner_id,
     entitlement_status.cycle_start,
     entitlement_status.cycle_end,

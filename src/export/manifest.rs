@@ -1,7 +1,7 @@
 //! What an export consists of: each file with its hash, rows and totals, written last, so that it says the export is
 //! complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -126,6 +126,19 @@ struct Content {
     totals: Totals,
 }
 
+/// What an export is about.
+#[derive(Debug, Serialize)]
+pub struct About<'a> {
+    /// The month.
+    pub billing_period: &'a str,
+    /// What the files end in.
+    pub format: &'a str,
+    /// The states of the period, see `status`: what is open is a draft.
+    pub states: &'a BTreeSet<String>,
+    /// The customers who are left out because a check holds them back.
+    pub parked: &'a BTreeSet<String>,
+}
+
 /// The manifest as it is written, a line for each file.
 pub struct Manifest {
     out: FileWriter,
@@ -143,18 +156,11 @@ fn json<T: Serialize>(value: &T) -> Result<String> {
 
 impl Manifest {
     /// Begins the manifest at `path`; it stands there when it is finished, not before.
-    pub async fn begin(
-        target: &Target,
-        path: &str,
-        period: &str,
-        format: &str,
-        parked: &[String],
-    ) -> Result<Self> {
+    pub async fn begin(target: &Target, path: &str, about: &About<'_>) -> Result<Self> {
         let mut out = target.file(path)?;
-        let (period, format, parked) = (json(&period)?, json(&format)?, json(&parked)?);
-        let head = format!(
-            "{{\n\"schema_version\":1,\n\"billing_period\":{period},\n\"format\":{format},\n\"parked\":{parked},\n\"files\":["
-        );
+        let about = json(about)?;
+        // The document goes on behind what it is about, a line for each file.
+        let head = format!("{{\n\"schema_version\":1,\n\"export\":{about},\n\"files\":[");
         out.write(head.into_bytes()).await?;
         Ok(Self { out, contents: BTreeMap::new(), files: 0 })
     }

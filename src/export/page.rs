@@ -1,10 +1,10 @@
 //! One page for each customer and billing period, from the template `queries/export/html/statement.html`.
 //!
-//! The template sees `customer_id`, `billing_period`, the rows of each query under its name, and in `left_out` how many
+//! The template sees `customer_id`, `billing_period`, the rows of each query that it mentions, and in `left_out` how many
 //! more there are of a query with very many. Decimals are exact texts; `| places(2)` gives them two places at least,
 //! `| grouped` puts blanks between thousands, `rows | items_by("currency", "decimals")` finds one column by another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Value};
@@ -28,6 +28,8 @@ const ROWS_SHOWN: usize = 5000;
 pub struct Pages {
     environment: Environment<'static>,
     file: String,
+    /// What the template reads.
+    names: BTreeSet<String>,
 }
 
 /// A page.
@@ -63,7 +65,14 @@ impl Pages {
         environment.add_filter("places", places);
         environment.add_filter("items_by", items_by);
         environment.add_template_owned(TEMPLATE, text).map_err(|error| mistake(&error, &file))?;
-        Ok(Self { environment, file })
+        let template = environment.get_template(TEMPLATE).map_err(|error| mistake(&error, &file))?;
+        let names = template.undeclared_variables(false).into_iter().collect();
+        Ok(Self { environment, file, names })
+    }
+
+    /// Whether the template mentions a query.
+    pub fn shows(&self, query: &str) -> bool {
+        self.names.contains(query)
     }
 
     /// The page of a customer, whose rows it takes from the inputs.

@@ -1,8 +1,10 @@
 //! Where an export goes: a folder or a bucket, written in pieces, several files at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -56,9 +58,44 @@ impl Target {
         Ok(())
     }
 
-    /// Removes what an earlier export of the manifest's name wrote, and the manifest: no file of a customer who is left
-    /// out now may stay behind.
-    pub async fn clear(&self, manifest: &str) -> Result<()> {
+    /// Removes what an earlier export of the period wrote in this form, whether it came to its end or not: no file of
+    /// a customer who is left out now may stay behind.
+    ///
+    /// That is what its manifest lists, and whatever bears the name of one of these contents.
+    pub async fn clear(
+        &self,
+        period: &str,
+        manifest: &str,
+        extension: &str,
+        contents: &BTreeSet<&str>,
+    ) -> Result<()> {
+        self.remove_listed(manifest).await?;
+        let names: BTreeSet<String> = contents.iter().map(|name| format!("{name}.{extension}")).collect();
+        let working = || format!("removing what was exported for {period}");
+        let folder = Path::parse(period).during(working)?;
+        let mut found = self.store.list(Some(&folder));
+        let mut removing = FuturesUnordered::new();
+        while let Some(object) = found.next().await {
+            let path = object.during(working)?.location;
+            let is_ours = path.filename().is_some_and(|name| names.contains(name))
+                && path.parts().count() <= folder.parts().count() + 2;
+            if is_ours {
+                removing.push(async move { self.remove(path.as_ref()).await });
+            }
+            if removing.len() >= AT_ONCE
+                && let Some(removed) = removing.next().await
+            {
+                removed?;
+            }
+        }
+        while let Some(removed) = removing.next().await {
+            removed?;
+        }
+        Ok(())
+    }
+
+    /// Removes the files that a manifest lists, then the manifest.
+    async fn remove_listed(&self, manifest: &str) -> Result<()> {
         let working = || format!("removing what {manifest} lists");
         let location = Path::parse(manifest).during(working)?;
         let mut bytes = match self.store.get(&location).await {

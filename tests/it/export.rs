@@ -319,7 +319,7 @@ fn parked_customers_are_left_out() {
     let files = exported(&sample);
     assert!(files.keys().any(|file| file.contains("/ALPEN/")));
     assert!(!files.keys().any(|file| file.contains("/KANJI/")), "not even what was exported before");
-    assert_eq!(manifest(&sample, "csv")["parked"], serde_json::json!(["KANJI"]));
+    assert_eq!(manifest(&sample, "csv")["export"]["parked"], serde_json::json!(["KANJI"]));
     assert_eq!(sample.fails(&["export", "--period", "2026-10", "--format", "html"]).0, 1);
     assert!(!sample.path().join("export/2026-10/KANJI").join("statement.html").exists());
 }
@@ -369,4 +369,89 @@ fn an_export_names_customer_and_period() {
     insta::assert_snapshot!(said(&sample, &["check"], ""), @"");
     sample.write("queries/export/4_bad.sql", "-- bad: no such column\nselect price.nope from price\n");
     assert_eq!(sample.fails(&["check"]).0, 1);
+}
+
+#[test]
+fn what_was_changed_and_not_run_is_not_exported() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let export = ["export", "--period", "2026-10"];
+    sample.ok(&export);
+    let before = exported(&sample);
+    sample.replace("data/price.csv", ",0.31,", ",0.32,");
+    insta::assert_snapshot!(said(&sample, &export, ""), @"");
+    assert!(before == exported(&sample), "nothing was removed");
+    sample.ok(&["run", "--period", "2026-10"]);
+    sample.ok(&export);
+    assert!(before != exported(&sample));
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-09"], ""), @"");
+    sample.ok(&["run"]);
+    sample.ok(&["export", "--period", "2026-09"]);
+    let charge = sample.read("queries/60_charge.sql");
+    sample.write("queries/60_charge.sql", &format!("-- looked at again\n{charge}"));
+    insta::assert_snapshot!(said(&sample, &export, ""), @"");
+    sample.write("queries/60_charge.sql", &charge);
+
+    // Usage that lands later is told of, and stops nobody.
+    sample.write(
+        "late.ndjson",
+        "{\"transactionID\":\"late\",\"usageType\":\"CarRentUsage\",\"usageStart\":\"2026-10-05T08:00:00Z\",\
+         \"contractId\":\"CON123\",\"distance\":3}\n",
+    );
+    let exported_before = (sample.ok(&export), exported(&sample)).1;
+    sample.ok(&["land", sample.path().join("late.ndjson").to_str().unwrap()]);
+    insta::assert_snapshot!(said(&sample, &export, ""), @"");
+    assert!(exported_before == exported(&sample));
+    sample.replace("data/price.csv", ",0.32,", ",0.33,");
+    assert_eq!(sample.fails(&export).0, 1);
+}
+
+#[test]
+fn an_open_period_is_a_draft() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-11"], ""), @"");
+    let manifest: Value = serde_json::from_str(&sample.read("export/2026-11/manifest-csv.json")).unwrap();
+    assert_eq!(manifest["export"]["states"], serde_json::json!(["open"]));
+}
+
+#[test]
+fn what_a_killed_export_left_is_removed() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    for file in
+        ["GONE/invoice_line.csv", "usage_statement.csv", "ALPEN/invoice_line.parquet", "ALPEN/note.txt"]
+    {
+        sample.write(&format!("export/2026-10/{file}"), "x");
+    }
+    sample.ok(&["export", "--period", "2026-10"]);
+    let files = exported(&sample);
+    assert!(!files.contains_key("2026-10/GONE/invoice_line.csv"));
+    assert!(!files.contains_key("2026-10/usage_statement.csv"));
+    assert!(files.contains_key("2026-10/ALPEN/invoice_line.parquet"), "another form is another export");
+    assert!(files.contains_key("2026-10/ALPEN/note.txt"), "only what an export writes is removed");
+}
+
+#[test]
+fn a_page_adds_up_many_records_by_day() {
+    let sample = odd_customers(&["few", "many"]);
+    let usage: String = (0..150)
+        .map(|number| {
+            format!(
+                "{{\"transactionID\":\"M{number}\",\"usageType\":\"call\",\"usageStart\":\"2026-10-{:02}T08:00:00Z\",\
+                 \"contractId\":\"odd-1\",\"quantity\":2}}\n",
+                10 + number % 3
+            )
+        })
+        .collect();
+    sample.write("data/usage/many.ndjson", &usage);
+    sample.ok(&["run"]);
+    sample.ok(&["export", "--period", "2026-10", "--format", "html"]);
+    let few = sample.read("export/2026-10/few/statement.html");
+    assert!(few.contains("<td>+0</td>") && !few.contains("added up by day"));
+    let many = sample.read("export/2026-10/many/statement.html");
+    assert!(many.contains("added up by day") && !many.contains("<td>M1"));
+    for text in ["<td class=\"number\">50</td>", "<td class=\"number\">100</td>", "50.00 EUR", "148.50 EUR"] {
+        assert!(many.contains(text), "{text}");
+    }
 }

@@ -1,6 +1,6 @@
 -- quota_bar: each quota with the part of it that is used, as a bar shows it.
 --
--- grain:  quota_id, owner_id, cycle_start
+-- grain:  quota_id, quota_scope, owner_id, cycle_start
 -- reads:  entitlement_status, contract, contract_item
 
 with quota_user as (
@@ -21,6 +21,7 @@ select
     entitlement_status.customer_id,
     entitlement_status.billing_period,
     entitlement_status.quota_id,
+    entitlement_status.quota_scope,
     entitlement_status.owner_id,
     entitlement_status.cycle_start,
     local_date(entitlement_status.cycle_start, quota_user.time_zone)
