@@ -1,5 +1,4 @@
--- shown_usage: the usage behind each line as its customer sees it; it sums to
--- the line exactly.
+-- shown_usage: the usage behind each line, as its customer sees it.
 --
 -- grain:  line_id, landing_sequence, part_number
 -- reads:  usage_statement, invoice_line, contract, contract_item

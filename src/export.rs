@@ -2,9 +2,9 @@
 //!
 //! Owns how rows become files, and what the files are called. What is exported is written in `queries/export/`: each
 //! query yields `customer_id` first and a `billing_period`, and its file bears its name. An HTML page is made of the
-//! rows of these and of `queries/export/html/`. What always holds: the same rows give the same bytes; no more is held in
-//! memory than a batch for each query, or the page of one customer; what an earlier export of the period wrote in the
-//! same format is gone.
+//! rows of these and of `queries/export/html/`. What always holds: the same rows give the same bytes; no more is held
+//! in memory than a batch for each query, or the page of one customer; what an earlier export of the period wrote in
+//! the same format is gone.
 
 mod cells;
 mod encode;
@@ -80,8 +80,9 @@ enum Way<'a> {
 /// `notice` hears what the reader of the files has to know.
 ///
 /// # Errors
-/// A project that is another than the one published, a period that has nothing to export, a format that is no file, a
-/// query that does not plan or run, a target that cannot be written. Before any of these but the last, nothing is removed.
+/// A project that is another than the one published, a period that has nothing to export, a format that is no file,
+/// a query that does not plan or run, a target that cannot be written. Nothing is removed before the queries have
+/// begun to yield rows.
 pub async fn export(
     project: &Project,
     warehouse: &Warehouse,

@@ -1,18 +1,22 @@
 //! One page for each customer and billing period, from the template `queries/export/html/statement.html`.
 //!
-//! The template sees `customer_id`, `billing_period`, the rows of each query that it mentions, and in `left_out` how many
-//! more there are of a query with very many. Decimals are exact texts; `| places(2)` gives them two places at least,
-//! `| grouped` puts blanks between thousands, `rows | items_by("currency", "decimals")` finds one column by another.
+//! The template sees `customer_id`, `billing_period`, the rows of each query that it mentions, and in `left_out` how
+//! many more there are of a query with very many. Decimals are exact texts; `| places(2)` gives them two places at
+//! least, `| short` rounds a quantity to what can be read, `| grouped` puts blanks between thousands,
+//! `rows | items_by("currency", "decimals")` finds one column by another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow::datatypes::{Decimal128Type, DecimalType};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Value};
 
 use super::cells::{Cell, Cells};
 use super::sorted::Sorted;
 use crate::config;
+use crate::decimal::parse_decimal;
 use crate::error::{Error, Mistake, Place, Result, While};
+use crate::output::short_decimal;
 use crate::project::Project;
 
 /// The template, and what its pages are called.
@@ -21,6 +25,9 @@ pub const TEMPLATE: &str = "statement";
 const FOLDER: &str = "queries/export/html";
 /// The template of projects that have none.
 const DEFAULT: &str = include_str!("../../queries/export/html/statement.html");
+/// The digits of a decimal, and those behind its point.
+const DECIMAL_PRECISION: u8 = 38;
+const SCALE: i8 = 12;
 /// Rows of a query that a page shows: more would be no page, and are in the files of the other formats.
 const ROWS_SHOWN: usize = 5000;
 
@@ -63,6 +70,7 @@ impl Pages {
         environment.set_syntax(syntax.map_err(|error| mistake(&error, &file))?);
         environment.add_filter("grouped", grouped);
         environment.add_filter("places", places);
+        environment.add_filter("short", short);
         environment.add_filter("items_by", items_by);
         environment.add_template_owned(TEMPLATE, text).map_err(|error| mistake(&error, &file))?;
         let template = environment.get_template(TEMPLATE).map_err(|error| mistake(&error, &file))?;
@@ -130,6 +138,20 @@ fn places(number: &str, places: Option<usize>) -> String {
     }
 }
 
+/// `38103.29` of `38103.290322580645`: three places, or as many as it takes to have three digits. What is no number of
+/// twelve places stays.
+fn short(number: &str) -> String {
+    let Ok(value) = parse_decimal(number, DECIMAL_PRECISION, SCALE) else { return number.into() };
+    for places in 3..SCALE {
+        let unit = 10_i128.pow(u32::from((SCALE - places).unsigned_abs()));
+        let rounded = (value + value.signum() * (unit / 2)) / unit;
+        if rounded.abs() >= 100 || rounded.checked_mul(unit) == Some(value) {
+            return short_decimal(&Decimal128Type::format_decimal(rounded, DECIMAL_PRECISION, places));
+        }
+    }
+    number.into()
+}
+
 /// For each row, what stands in one column under what stands in another.
 fn items_by(rows: Vec<Value>, key: &str, item: &str) -> std::result::Result<Value, minijinja::Error> {
     let mut items = BTreeMap::new();
@@ -162,7 +184,26 @@ fn mistake(error: &minijinja::Error, file: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, places};
+    use super::{grouped, places, short};
+
+    #[test]
+    fn a_quantity_can_be_read() {
+        for (number, shown) in [
+            ("38103.290322580645", "38103.29"),
+            ("-0.0005", "-0.0005"),
+            ("1857.25", "1857.25"),
+            ("0.000001234567", "0.00000123"),
+            ("0.000000000001", "0.000000000001"),
+            ("2.9996", "3"),
+            ("8", "8"),
+            ("0", "0"),
+            ("99999999999999999999999999", "99999999999999999999999999"),
+            ("99999999999999999999999999.999999999999", "100000000000000000000000000"),
+            ("a", "a"),
+        ] {
+            assert_eq!(short(number), shown);
+        }
+    }
 
     #[test]
     fn a_number_has_places_enough() {

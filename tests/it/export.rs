@@ -73,16 +73,70 @@ fn rows_of(name: &str, bytes: &[u8], file: &str) -> Vec<BTreeMap<String, String>
 #[test]
 fn what_an_export_says() {
     let sample = Sample::new();
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10"], ""), @"");
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: nothing was published yet
+    hint: meterhouse run
+    "#);
     sample.ok(&["run"]);
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10"], ""), @"");
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2030-01"], ""), @"");
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10", "--format", "table"], ""), @"");
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    3 customers, 8 files
+    manifest: ./export/2026-10/manifest-csv.json
+    next: meterhouse export --period 2026-10 --format html
+    "#);
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2030-01"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is nothing to export for 2030-01
+    hint: `meterhouse status` shows the billing periods that have lines
+    "#);
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10", "--format", "table"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: an export is made of files, not of tables on a screen
+    hint: --format csv, json, ndjson, parquet or html
+    "#);
     insta::assert_snapshot!(
-        said(&sample, &["export", "--period", "2026-10", "--format", "html", "--one-file"], ""), @"");
-    insta::assert_snapshot!(sample.read("export/2026-10/ALPEN/invoice_line.csv"), @"");
-    insta::assert_snapshot!(sample.read("export/2026-10/ALPEN/entitlement_status.csv"), @"");
-    insta::assert_snapshot!(sample.read("export/2026-10/manifest-csv.json"), @"");
+        said(&sample, &["export", "--period", "2026-10", "--format", "html", "--one-file"], ""), @r#"
+    exit 2
+    ----- stdout
+    ----- stderr
+    error: a page belongs to one customer
+    hint: leave out --one-file
+    "#);
+    let lines = rows(sample.read("export/2026-10/ALPEN/invoice_line.csv").as_bytes());
+    let km = |column: &str| lines[5][column].as_str();
+    for (column, value) in [
+        ("line_id", "CON124-km/2026-09-30T22:00/driven_km-autumn"),
+        ("service_from", "2026-10-01"),
+        ("service_to", "2026-10-31"),
+        ("line_type", "overage"),
+        ("purchase_order", "PO-4712"),
+        ("product_code", "FLEET-KM"),
+        ("tax_category", "VAT-STANDARD"),
+        ("gl_account", "4400"),
+        ("quantity", "1857.25"),
+        ("included_quantity", "730"),
+        ("billable_quantity", "1127.25"),
+        ("amount", "349.45"),
+        ("currency", "EUR"),
+    ] {
+        assert_eq!(km(column), value, "{column}");
+    }
+    assert_eq!(lines[2]["gl_account"], "4405", "an item's own account");
+    let quotas = rows(sample.read("export/2026-10/ALPEN/entitlement_status.csv").as_bytes());
+    assert_eq!((quotas.len(), quotas[0]["overage_quantity"].as_str()), (1, "1127.25"));
+    assert_eq!(
+        manifest(&sample, "csv")["export"],
+        serde_json::json!({"billing_period": "2026-10", "format": "csv", "states": ["due"], "parked": []})
+    );
 }
 
 #[test]
@@ -315,7 +369,16 @@ fn parked_customers_are_left_out() {
     );
     sample.replace("data/price.csv", ",0.31,", ",0.32,");
     sample.ok(&["run"]);
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10"], ""), @"");
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-10"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    2 customers, 6 files
+    manifest: ./export/2026-10/manifest-csv.json
+    error: 1 customer is parked and not exported
+      KANJI, by check `suspicious`
+    hint: mend what the checks show, run, and export again; the others are exported
+    "#);
     let files = exported(&sample);
     assert!(files.keys().any(|file| file.contains("/ALPEN/")));
     assert!(!files.keys().any(|file| file.contains("/KANJI/")), "not even what was exported before");
@@ -352,21 +415,29 @@ fn a_page_holds_the_totals_and_loads_nothing() {
 fn a_page_takes_names_for_text() {
     let sample = odd_customers(&["<script>alert(1)</script>", "a/b"]);
     sample.ok(&["export", "--period", "2026-10", "--format", "html"]);
-    let pages = exported(&sample);
-    let pages: Vec<_> = pages.iter().filter(|(name, _)| name.ends_with(".html")).collect();
-    assert_eq!(pages.len(), 2);
-    for (_, page) in pages {
-        let page = String::from_utf8(page.clone()).unwrap();
-        assert!(!page.contains("<script") && !page.contains("<b>Calls"));
-        assert!(page.contains("&lt;b&gt;Calls"));
-    }
+    let files = exported(&sample);
+    let pages = files.iter().filter(|(name, _)| name.ends_with(".html"));
+    let pages: Vec<String> = pages.map(|(_, page)| String::from_utf8(page.clone()).unwrap()).collect();
+    assert_eq!(pages.iter().filter(|page| page.contains("&lt;b&gt;Calls")).count(), 2);
+    assert!(!pages.iter().any(|page| page.contains("<script") || page.contains("<b>Calls")));
 }
 
 #[test]
 fn an_export_names_customer_and_period() {
     let sample = Sample::empty();
     sample.write("queries/export/4_bad.sql", "-- bad: no customer\nselect price.price_id from price\n");
-    insta::assert_snapshot!(said(&sample, &["check"], ""), @"");
+    insta::assert_snapshot!(said(&sample, &["check"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: an export has a column `billing_period`
+      --> queries/export/4_bad.sql
+    hint: rows are exported by customer and billing period
+    error: the first column of an export is `customer_id`
+      --> queries/export/4_bad.sql
+    hint: rows are exported by customer and billing period
+    error: 2 mistakes in the project
+    "#);
     sample.write("queries/export/4_bad.sql", "-- bad: no such column\nselect price.nope from price\n");
     assert_eq!(sample.fails(&["check"]).0, 1);
 }
@@ -379,17 +450,35 @@ fn what_was_changed_and_not_run_is_not_exported() {
     sample.ok(&export);
     let before = exported(&sample);
     sample.replace("data/price.csv", ",0.31,", ",0.32,");
-    insta::assert_snapshot!(said(&sample, &export, ""), @"");
+    insta::assert_snapshot!(said(&sample, &export, ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: 2026-10 is out of date: the data of `price` changed after run 1
+    hint: meterhouse run, then export
+    "#);
     assert!(before == exported(&sample), "nothing was removed");
     sample.ok(&["run", "--period", "2026-10"]);
     sample.ok(&export);
     assert!(before != exported(&sample));
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-09"], ""), @"");
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-09"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: 2026-09 may be out of date: run 2 was for 2026-10 only
+    hint: meterhouse run --period 2026-09, or for all: meterhouse run
+    "#);
     sample.ok(&["run"]);
     sample.ok(&["export", "--period", "2026-09"]);
     let charge = sample.read("queries/60_charge.sql");
     sample.write("queries/60_charge.sql", &format!("-- looked at again\n{charge}"));
-    insta::assert_snapshot!(said(&sample, &export, ""), @"");
+    insta::assert_snapshot!(said(&sample, &export, ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: 2026-10 is out of date: the query of `charge` changed after run 3
+    hint: meterhouse run, then export
+    "#);
     sample.write("queries/60_charge.sql", &charge);
 
     // Usage that lands later is told of, and stops nobody.
@@ -400,7 +489,15 @@ fn what_was_changed_and_not_run_is_not_exported() {
     );
     let exported_before = (sample.ok(&export), exported(&sample)).1;
     sample.ok(&["land", sample.path().join("late.ndjson").to_str().unwrap()]);
-    insta::assert_snapshot!(said(&sample, &export, ""), @"");
+    insta::assert_snapshot!(said(&sample, &export, ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    warning: usage landed after run 3, and is not in this export
+    3 customers, 8 files
+    manifest: ./export/2026-10/manifest-csv.json
+    next: meterhouse export --period 2026-10 --format html
+    "#);
     assert!(exported_before == exported(&sample));
     sample.replace("data/price.csv", ",0.32,", ",0.33,");
     assert_eq!(sample.fails(&export).0, 1);
@@ -410,7 +507,15 @@ fn what_was_changed_and_not_run_is_not_exported() {
 fn an_open_period_is_a_draft() {
     let sample = Sample::new();
     sample.ok(&["run"]);
-    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-11"], ""), @"");
+    insta::assert_snapshot!(said(&sample, &["export", "--period", "2026-11"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    warning: 2026-11 is still open: what is exported is a draft
+    3 customers, 8 files
+    manifest: ./export/2026-11/manifest-csv.json
+    next: meterhouse export --period 2026-11 --format html
+    "#);
     let manifest: Value = serde_json::from_str(&sample.read("export/2026-11/manifest-csv.json")).unwrap();
     assert_eq!(manifest["export"]["states"], serde_json::json!(["open"]));
 }
