@@ -4,13 +4,15 @@
 -- reads:  invoice_line, priced_usage, usage_record
 -- rule:   a line's amount is spread over its usage, in order of time, by
 --         quantity, or by what each record costs by itself; a line without
---         usage is one row
+--         usage is one row; the period is in each key, so that one period's
+--         statement is made without the others
 -- money:  each share is the rounded total so far less the one before, so that
 --         the shares sum to the line
 
 with weighted as (
     select
         invoice_line.line_id,
+        invoice_line.billing_period,
         priced_usage.landing_sequence,
         priced_usage.part_number,
         priced_usage.usage_start,
@@ -27,6 +29,7 @@ with weighted as (
 running as (
     select
         weighted.line_id,
+        weighted.billing_period,
         weighted.landing_sequence,
         weighted.part_number,
         weighted.quantity,
@@ -34,11 +37,12 @@ running as (
         weighted.weight,
         row_number() over in_time_order as row_in_line,
         sum(weighted.weight) over in_time_order as weight_until,
-        sum(weighted.weight) over (partition by weighted.line_id)
-            as line_weight
+        sum(weighted.weight) over (
+            partition by weighted.line_id, weighted.billing_period
+        ) as line_weight
     from weighted
     window in_time_order as (
-        partition by weighted.line_id
+        partition by weighted.line_id, weighted.billing_period
         order by
             weighted.usage_start,
             weighted.landing_sequence,
@@ -50,6 +54,7 @@ running as (
 shared as (
     select
         running.line_id,
+        running.billing_period,
         running.landing_sequence,
         running.part_number,
         running.quantity,
@@ -81,7 +86,8 @@ select
     usage_record.usage_start,
     usage_record.usage_end,
     shared.quantity,
-    cast(shared.amount as decimal(38, 12)) as amount
+    cast(shared.amount as decimal(38, 12)) as amount,
+    shared.billing_period
 from shared
 inner join usage_record
     on shared.landing_sequence = usage_record.landing_sequence
@@ -98,6 +104,7 @@ select
     invoice_line.cycle_start as usage_start,
     invoice_line.cycle_end as usage_end,
     invoice_line.quantity,
-    invoice_line.amount
+    invoice_line.amount,
+    invoice_line.billing_period
 from invoice_line
 where invoice_line.record_count = 0

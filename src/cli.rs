@@ -12,11 +12,11 @@ use futures::future::BoxFuture;
 
 use crate::cycle::parse_instant;
 use crate::error::{Error, Mistake, Result, While, did_you_mean};
-use crate::output::{self, Format};
+use crate::output::{self, Counter, Format};
 use crate::project::{Project, Query};
 use crate::schema::sql_type;
 use crate::warehouse::{Warehouse, session};
-use crate::{generate, land, lint, plan, run};
+use crate::{export, generate, land, lint, plan, run};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -92,6 +92,18 @@ enum Command {
         /// The folder to write to; the default is data/generated of the project.
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
+    },
+    /// Writes lines, statements and quotas of a billing period for the invoicing system, customer by customer.
+    Export {
+        /// The billing period, such as 2026-10.
+        #[arg(long)]
+        period: String,
+        /// A folder or an s3://, gs:// or az:// URL; the default is export of the project.
+        #[arg(long, value_name = "URL")]
+        to: Option<String>,
+        /// One file for the period instead of one for each customer.
+        #[arg(long)]
+        one_file: bool,
     },
     /// Shows a table's columns with their types, units and meaning.
     Describe {
@@ -229,6 +241,24 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             say("next: meterhouse run, when usage, prices or contracts have changed");
             Ok(())
         }
+        Command::Export { period, to, one_file } => {
+            check_period(&period)?;
+            let to = to.unwrap_or_else(|| cli.project.join("export").display().to_string());
+            let format = cli.format.unwrap_or(Format::Csv);
+            let request = export::Request { period, as_of, to, one_file, format };
+            let counter = Counter::new(quiet, "customers exported");
+            let progress = |count| counter.show(count);
+            let warn = |text: &str| eprintln!("{text}");
+            let report = export::export(&project, &warehouse, &context, &request, &warn, &progress).await?;
+            counter.clear();
+            say(&format!("{} customers, {} files", report.customers, report.files));
+            say(&format!("manifest: {}/{}", request.to.trim_end_matches('/'), report.manifest));
+            held_back(&report.parked)?;
+            if format != Format::Html {
+                say(&format!("next: meterhouse export --period {} --format html", request.period));
+            }
+            Ok(())
+        }
         Command::Sql { query, file } => {
             let text = query_text(query, file)?;
             run::open(&project, &warehouse, &context, as_of).await?;
@@ -255,6 +285,26 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             output::write(out, &schema, &rows, format)
         }
     }
+}
+
+/// Nothing where nobody is parked; else whose files are missing, and why.
+fn held_back(parked: &[(String, String)]) -> Result<()> {
+    if parked.is_empty() {
+        return Ok(());
+    }
+    let customers: std::collections::BTreeSet<&str> =
+        parked.iter().map(|(customer, _)| customer.as_str()).collect();
+    let rows = parked.iter().map(|(customer, check)| format!("\n  {customer}, by check `{check}`"));
+    let what = format!(
+        "{} parked and not exported{}",
+        if customers.len() == 1 {
+            "1 customer is".into()
+        } else {
+            format!("{} customers are", customers.len())
+        },
+        rows.collect::<String>()
+    );
+    Err(Error::data(what, "mend what the checks show, run, and export again; the others are exported"))
 }
 
 /// Says, also to who asked for quiet, that a customer's lines are not fit to be invoiced.

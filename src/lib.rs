@@ -3,8 +3,10 @@
 //! A module uses only modules that stand behind it in this list:
 //!
 //! - `cli`: what may be typed
+//! - `export`: files for the invoicing system
 //! - `output`: rows as text
 //! - `run`: one run: pin, refresh, check, publish
+//! - `fingerprint`: whether a table is up to date
 //! - `lint`: every mistake of a project at once
 //! - `refresh`: how one table is brought up to date
 //! - `publish`: the ledger
@@ -26,6 +28,8 @@ pub mod cycle;
 pub mod data_file;
 pub mod decimal;
 pub mod error;
+pub mod export;
+pub mod fingerprint;
 pub mod functions;
 pub mod generate;
 pub mod land;

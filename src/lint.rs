@@ -2,7 +2,7 @@
 //!
 //! Plans every query against the contracts of what it reads, and reports all mistakes at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::datasource::ViewTable;
@@ -10,7 +10,7 @@ use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Mistake, Result};
-use crate::plan::{misfits, plan};
+use crate::plan::{export_misfits, misfits, plan};
 use crate::project::{Project, Query};
 use crate::table::FileTable;
 use crate::{generate, land};
@@ -53,8 +53,8 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     broken.extend(project.queries.keys().filter(is_unordered).map(String::as_str));
     let is_there = |name: &String| project.schemas.contains_key(name) || project.queries.contains_key(name);
     let made = project.order.iter().filter_map(|name| project.queries.get(name));
-    let others = project.checks.values().chain(project.reports.values()).chain(project.status.values());
-    for query in made.chain(others) {
+    let others = [&project.checks, &project.reports, &project.status, &project.export, &project.page];
+    for query in made.chain(others.into_iter().flat_map(BTreeMap::values)) {
         findings.queries += 1;
         mistakes.extend(volatile(query, context));
         if query.reads.keys().any(|name| broken.contains(name.as_str()) || !is_there(name)) {
@@ -74,6 +74,12 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                     mistakes.push(crate::plan::planning_mistake(&error, &query.file));
                     broken.insert(&query.name);
                     continue;
+                }
+                let is_export = |queries: &BTreeMap<String, Query>| {
+                    queries.get(&query.name).is_some_and(|export| export.file == query.file)
+                };
+                if is_export(&project.export) || is_export(&project.page) {
+                    mistakes.extend(export_misfits(frame.logical_plan(), query));
                 }
                 let is_made = project.queries.get(&query.name).is_some_and(|made| made.file == query.file);
                 match project.schemas.get(&query.name).filter(|_| is_made) {

@@ -3,14 +3,18 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parquet::arrow::ArrowWriter;
 
-use crate::error::{Result, While};
+use crate::error::{Error, Result, While};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,6 +29,10 @@ pub enum Format {
     Csv,
     /// A table that can be pasted into a text.
     Markdown,
+    /// Parquet, with types.
+    Parquet,
+    /// A page for each customer; only `export` writes it.
+    Html,
 }
 
 impl Format {
@@ -85,6 +93,17 @@ pub fn write(
             }
             json.finish().during(working)
         }
+        Format::Parquet => {
+            let mut bytes = Vec::new();
+            let mut parquet =
+                ArrowWriter::try_new(&mut bytes, Arc::new(schema.clone()), None).during(working)?;
+            for batch in rows {
+                parquet.write(batch).during(working)?;
+            }
+            parquet.close().during(working)?;
+            out.write_all(&bytes).during(working)
+        }
+        Format::Html => Err(Error::usage("only `export` writes html", "--format table, csv, json, ...")),
         Format::Json => {
             let mut bytes = Vec::new();
             let mut json = arrow::json::ArrayWriter::new(&mut bytes);
@@ -153,12 +172,67 @@ fn texts(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
 }
 
 /// `1500.5` of `1500.500000000000`, `12.30` of `12.300000000000`, `3` of `3.000000000000`.
-fn short_decimal(text: &str) -> String {
+pub fn short_decimal(text: &str) -> String {
     let Some((whole, fraction)) = text.split_once('.') else { return text.into() };
     match fraction.trim_end_matches('0') {
         "" => whole.into(),
         digits => format!("{whole}.{digits:0<2}"),
     }
+}
+
+/// How far a long piece of work is: after 300 ms, on standard error; a line that moves on a terminal, else now and then
+/// a line.
+pub struct Counter {
+    bar: ProgressBar,
+    noun: &'static str,
+    started: Instant,
+    lines: AtomicU64,
+    is_quiet: bool,
+}
+
+/// How long work goes on before a counter shows, and between its plain lines.
+const PATIENCE: Duration = Duration::from_millis(300);
+const BETWEEN_LINES: u64 = 10;
+
+impl Counter {
+    /// A counter of `noun`; a quiet one never shows.
+    pub fn new(is_quiet: bool, noun: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{human_pos} {msg} ({elapsed})") {
+            bar.set_style(style);
+        }
+        Self { bar, noun, started: Instant::now(), lines: AtomicU64::new(0), is_quiet }
+    }
+
+    /// Shows the count, not more often than can be read.
+    pub fn show(&self, count: u64) {
+        let elapsed = self.started.elapsed();
+        if self.is_quiet || elapsed < PATIENCE {
+            return;
+        }
+        if is_terminal() {
+            if self.bar.is_hidden() {
+                self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+            self.bar.set_position(count);
+            self.bar.set_message(self.noun);
+            return;
+        }
+        let line = elapsed.as_secs() / BETWEEN_LINES;
+        if self.lines.swap(line, Ordering::Relaxed) < line {
+            eprintln!("{count} {}", self.noun);
+        }
+    }
+
+    /// Takes the moving line away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Whether a line on standard error may move.
+fn is_terminal() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 #[cfg(test)]

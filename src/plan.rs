@@ -7,7 +7,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::error::{Error, Mistake, Place};
 use crate::project::Query;
-use crate::schema::{TableSchema, accepts, sql_type};
+use crate::schema::{TableSchema, accepts, header, sql_type};
 
 /// Plans a query with `$as_of` bound, in microseconds since the epoch.
 pub async fn plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame, Mistake> {
@@ -74,6 +74,40 @@ pub fn misfits(plan: &LogicalPlan, schema: &TableSchema, query: &Query) -> Vec<M
         }
     }
     mistakes
+}
+
+/// The column by which rows belong to a customer.
+pub const CUSTOMER: &str = "customer_id";
+/// The column by which rows belong to a month.
+pub const BILLING_PERIOD: &str = "billing_period";
+
+/// Where a query's output cannot be exported: its first column is the customer, another the billing period.
+pub fn export_misfits(plan: &LogicalPlan, query: &Query) -> Vec<Mistake> {
+    let names: Vec<&str> = plan.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    let mut mistakes = Vec::new();
+    let mut mistake = |what: &str| {
+        let place = Place { file: query.file.clone(), line: 0, column: 0 };
+        let hint = "rows are exported by customer and billing period".into();
+        mistakes.push(Mistake { place, what: what.into(), hint });
+    };
+    if names.first() != Some(&CUSTOMER) {
+        mistake("the first column of an export is `customer_id`");
+    }
+    if !names.contains(&BILLING_PERIOD) {
+        mistake("an export has a column `billing_period`");
+    }
+    if let Some(column) = totals_by(query).filter(|column| !names.contains(&column.as_str())) {
+        mistake(&format!("totals are by `{column}`, which is no column"));
+    }
+    mistakes
+}
+
+/// The column by whose values the manifest of an export adds up decimals, where the header says `totals: by COLUMN`: a
+/// sum over several currencies says nothing.
+pub fn totals_by(query: &Query) -> Option<String> {
+    let header = header(&query.text);
+    let line = header.iter().find_map(|line| line.trim().strip_prefix("totals:"));
+    line.and_then(|line| line.trim().strip_prefix("by ")).map(|column| column.trim().to_string())
 }
 
 /// An error of a running query: an overflow or a value a function refuses is the data's, the rest the machine's.

@@ -63,6 +63,10 @@ pub struct Project {
     pub reports: BTreeMap<String, Query>,
     /// What `status` shows.
     pub status: BTreeMap<String, Query>,
+    /// What `export` writes for each customer.
+    pub export: BTreeMap<String, Query>,
+    /// What its HTML pages show besides.
+    pub page: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
     pub landing: BTreeMap<String, Query>,
     /// The queries that make a sample.
@@ -124,11 +128,13 @@ impl Project {
         let checks = read_queries("queries/checks")?;
         let reports = read_queries("queries/report")?;
         let status = read_queries("queries/status")?;
+        let export = read_queries("queries/export")?;
+        let page = read_queries("queries/export/html")?;
         let landing = read_queries("queries/landing")?;
         let generate = read_queries("queries/generate")?;
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
-        let others = checks.values().chain(reports.values()).chain(status.values());
+        let others = [&checks, &reports, &status, &export, &page].into_iter().flat_map(BTreeMap::values);
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
                 // A query that did not parse is reported already; whoever reads it is not wrong.
@@ -167,8 +173,9 @@ impl Project {
         }
         let order = order(&queries, &mut mistakes);
         let root = root.to_path_buf();
-        let project =
-            Self { root, settings, schemas, queries, checks, reports, status, landing, generate, order };
+        #[rustfmt::skip]
+        let project = Self { root, settings, schemas, queries, checks, reports, status, export, page,
+            landing, generate, order };
         Ok((project, mistakes))
     }
 

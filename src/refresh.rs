@@ -8,28 +8,14 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_plan::{ExecutionPlanProperties, execute_stream_partitioned};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
 
 use crate::data_file::{TableWriter, Written};
 use crate::error::{Result, While};
-use crate::plan::execution_error;
+use crate::plan::{BILLING_PERIOD, execution_error};
 use crate::primary_key::KeyHashes;
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::TableSchema;
 use crate::warehouse::{DataFile, Warehouse};
-
-/// The partition column of tables that hold one row for each cycle.
-pub const BILLING_PERIOD: &str = "billing_period";
-
-/// A hash of texts, in hexadecimal.
-pub fn fingerprint<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Whether a run of one billing period limits this table: it is kept by period and made from other tables only.
 pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> bool {

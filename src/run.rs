@@ -4,7 +4,6 @@
 //! nothing that it depends on has changed, it does nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,18 +15,17 @@ use datafusion::prelude::SessionContext;
 use crate::config;
 use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
+use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed, acknowledged, acknowledged_files};
-use crate::plan::plan;
+use crate::plan::{CUSTOMER, plan};
 use crate::primary_key::check_key;
 use crate::project::{LANDED, Project, Query};
 use crate::publish::{self, Entry, TableEntry};
-use crate::refresh::{fingerprint, is_limited, rebuild};
+use crate::refresh::{is_limited, rebuild};
 use crate::schema::TableSchema;
 use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
-/// The column by which a check says whose lines are held back.
-const CUSTOMER: &str = "customer_id";
 /// Rows of a failed check that a message shows.
 const ROWS_SHOWN: usize = 10;
 
@@ -101,6 +99,26 @@ pub async fn open(
         }
     }
     Ok(head)
+}
+
+/// What a run would find new.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// What changed in the project.
+    pub changed: Option<String>,
+    /// Whether anything landed.
+    pub has_landed: bool,
+}
+
+/// What is new since this run was published, without doing anything about it.
+pub async fn news(project: &Project, warehouse: &Warehouse, head: &Entry) -> Result<News> {
+    let mut landed = BTreeMap::new();
+    for (table, (version, files)) in pin(warehouse).await? {
+        let is_same = head.inputs.get(&table) == Some(&version);
+        landed.insert(table, is_same.then(|| fingerprint(files.iter().map(|file| file.path.as_str()))));
+    }
+    let has_landed = landed.values().any(Option::is_none);
+    Ok(News { changed: fingerprint::changed_since(project, head, &landed)?, has_landed })
 }
 
 /// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
@@ -259,7 +277,7 @@ impl<'a> Run<'a> {
         let mut mistakes = Vec::new();
         for schema in self.project.reference() {
             let started = Instant::now();
-            let paths = reference_files(self.project, &schema.name)?;
+            let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
             if paths.is_empty() {
                 let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
                 return Err(Error::Data {
@@ -272,12 +290,6 @@ impl<'a> Run<'a> {
                     ),
                 });
             }
-            let mut texts = vec![schema.text.clone()];
-            for path in &paths {
-                let bytes = std::fs::read(path).during(|| format!("reading {}", path.display()))?;
-                texts.push(String::from_utf8_lossy(&bytes).into_owned());
-            }
-            let fingerprint = fingerprint(texts.iter().map(String::as_str));
             let before = self.before(&schema.name);
             if before.fingerprint == fingerprint {
                 register(self.context, schema, before.files.clone())?;
@@ -316,20 +328,12 @@ impl<'a> Run<'a> {
     async fn refresh(&mut self, schema: &TableSchema, query: &Query, notice: Notice<'_>) -> Result<()> {
         let started = Instant::now();
         let period = self.request.period.as_deref().filter(|_| is_limited(self.project, schema, query));
-        let mut depends = vec![self.project.text_behind(query), schema.text.clone()];
-        for table in self.project.tables_behind(query) {
-            let content = match self.landed.get(&table) {
-                Some(landed) => landed.clone(),
-                None => self.tables.get(&table).map(TableEntry::content).unwrap_or_default(),
-            };
-            depends.push(format!("{table} {content}"));
-        }
-        if self.project.reads_as_of(query) {
-            depends.push(self.request.as_of_text.clone());
-        }
-        // Made for one period, a table is not up to date for a run of all.
-        depends.extend(period.map(|period| format!("only {period}")));
-        let fingerprint = fingerprint(depends.iter().map(String::as_str));
+        let content = |table: &str| match self.landed.get(table) {
+            Some(landed) => landed.clone(),
+            None => self.tables.get(table).map(TableEntry::content).unwrap_or_default(),
+        };
+        let as_of = &self.request.as_of_text;
+        let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
             register(self.context, schema, before.files.clone())?;
@@ -494,20 +498,4 @@ fn first_rows(rows: &[RecordBatch]) -> Result<String> {
         shown.push(some);
     }
     Ok(pretty_format_batches(&shown).during(|| "showing a check's rows".into())?.to_string())
-}
-
-/// The CSV files of a reference table: `data/<table>.csv` and those of that name in the folders of `data/`.
-fn reference_files(project: &Project, table: &str) -> Result<Vec<PathBuf>> {
-    let patterns = match project.settings.reference.get(table) {
-        Some(path) => vec![config::path(&project.root, path)?],
-        None => ["data/", "data/*/"].map(|folder| project.root.join(format!("{folder}{table}.csv"))).into(),
-    };
-    let mut files = Vec::new();
-    for pattern in patterns {
-        let found = glob::glob(&pattern.to_string_lossy()).during(|| format!("looking for {table}.csv"))?;
-        for file in found {
-            files.push(file.during(|| format!("looking for {table}.csv"))?);
-        }
-    }
-    Ok(files)
 }

@@ -169,7 +169,7 @@ fn landing_in_slices_with_runs_between_equals_landing_at_once() {
 }
 
 fn publish_hash(text: &str) -> String {
-    meterhouse::refresh::fingerprint([text])
+    meterhouse::fingerprint::fingerprint([text])
 }
 
 // Law 5 comes with closed periods. Law 6: cost follows change.

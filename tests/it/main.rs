@@ -10,6 +10,7 @@ mod aws_bill;
 mod bike_share;
 mod cli;
 mod delta;
+mod export;
 mod fault_store;
 mod generate;
 mod landing;

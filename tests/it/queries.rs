@@ -34,7 +34,8 @@ fn headers_are_true() {
     let mut mistakes = BTreeSet::new();
     for root in projects() {
         let project = project(&root);
-        for query in project.queries.values() {
+        let exports = project.export.values().chain(project.page.values());
+        for query in project.queries.values().chain(exports) {
             let mut wrong = |key: &str, found: BTreeSet<String>| {
                 let said = header(&query.text, key);
                 if said.as_ref() != Some(&found) {
@@ -42,7 +43,8 @@ fn headers_are_true() {
                 }
             };
             wrong("reads:", query.reads.keys().cloned().collect());
-            if let Some(schema) = project.schemas.get(&query.name) {
+            let is_made = project.queries.get(&query.name).is_some_and(|made| made.file == query.file);
+            if let Some(schema) = project.schemas.get(&query.name).filter(|_| is_made) {
                 wrong("grain:", schema.primary_key.iter().cloned().collect());
             } else if header(&query.text, "grain:").is_none() {
                 mistakes.insert(format!("{}: has no grain", query.file));

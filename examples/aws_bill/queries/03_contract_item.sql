@@ -60,6 +60,10 @@ select
     cast(ranked.draw_order as integer) as draw_order,
     'suspend' as unpriced_usage,
     'full' as usage_shown,
+    cast(null as varchar) as purchase_order,
+    cast(null as varchar) as product_code,
+    cast(null as varchar) as tax_category,
+    cast(null as varchar) as gl_account,
     contract.valid_from,
     contract.valid_to
 from ranked

@@ -28,6 +28,10 @@ select
     cast(1 as integer) as draw_order,
     'suspend' as unpriced_usage,
     'full' as usage_shown,
+    cast(null as varchar) as purchase_order,
+    cast(null as varchar) as product_code,
+    cast(null as varchar) as tax_category,
+    cast(null as varchar) as gl_account,
     greatest(contract.valid_from, tariff_item.valid_from) as valid_from,
     contract.valid_to
 from tariff_item

@@ -1,0 +1,184 @@
+-- shown_usage: the usage behind each line, as its customer sees it.
+--
+-- grain:  line_id, landing_sequence, part_number
+-- reads:  usage_statement, invoice_line, contract, contract_item
+-- rule:   where an item shows overage only, usage counts against the quota in
+--         order of time, and what goes beyond is shown and bears the amount
+-- money:  each share is the rounded total so far less the one before
+
+with shown as (
+    select
+        usage_statement.line_id,
+        usage_statement.billing_period,
+        usage_statement.landing_sequence,
+        usage_statement.part_number,
+        usage_statement.usage_start,
+        usage_statement.usage_end,
+        usage_statement.source,
+        usage_statement.transaction_id,
+        usage_statement.usage_type,
+        usage_statement.quantity,
+        usage_statement.amount,
+        invoice_line.customer_id,
+        invoice_line.included_quantity,
+        invoice_line.billable_quantity,
+        invoice_line.amount as line_amount,
+        invoice_line.unit,
+        invoice_line.currency,
+        invoice_line.description,
+        invoice_line.record_count,
+        contract.time_zone,
+        coalesce(contract_item.usage_shown, 'full') = 'overage'
+        and invoice_line.included_quantity <> 0 as is_overage_only
+    from usage_statement
+    inner join invoice_line
+        on usage_statement.line_id = invoice_line.line_id
+        and usage_statement.billing_period = invoice_line.billing_period
+    inner join contract
+        on invoice_line.contract_id = contract.contract_id
+    left join contract_item
+        on invoice_line.contract_item_id = contract_item.contract_item_id
+),
+
+running as (
+    select
+        shown.line_id,
+        shown.billing_period,
+        shown.landing_sequence,
+        shown.part_number,
+        shown.usage_start,
+        shown.usage_end,
+        shown.source,
+        shown.transaction_id,
+        shown.usage_type,
+        shown.quantity,
+        shown.amount,
+        shown.customer_id,
+        shown.billable_quantity,
+        shown.line_amount,
+        shown.unit,
+        shown.currency,
+        shown.description,
+        shown.record_count,
+        shown.time_zone,
+        shown.is_overage_only,
+        greatest(shown.included_quantity, 0) as included_most,
+        least(shown.included_quantity, 0) as included_least,
+        row_number() over in_time_order as row_in_line,
+        sum(shown.quantity) over in_time_order as quantity_until
+    from shown
+    window in_time_order as (
+        partition by shown.line_id, shown.billing_period
+        order by
+            shown.usage_start,
+            shown.landing_sequence,
+            shown.part_number
+        rows between unbounded preceding and current row
+    )
+),
+
+-- beyond the quota, until the row and before it
+beyond as (
+    select
+        running.line_id,
+        running.billing_period,
+        running.landing_sequence,
+        running.part_number,
+        running.usage_start,
+        running.usage_end,
+        running.source,
+        running.transaction_id,
+        running.usage_type,
+        running.quantity,
+        running.amount,
+        running.customer_id,
+        running.billable_quantity,
+        running.line_amount,
+        running.unit,
+        running.currency,
+        running.description,
+        running.record_count,
+        running.time_zone,
+        running.is_overage_only,
+        running.row_in_line,
+        running.quantity_until
+        - greatest(
+            least(running.quantity_until, running.included_most),
+            running.included_least
+        ) as overage_until,
+        running.quantity_until - running.quantity
+        - greatest(
+            least(
+                running.quantity_until - running.quantity,
+                running.included_most
+            ),
+            running.included_least
+        ) as overage_before
+    from running
+),
+
+priced as (
+    select
+        beyond.line_id,
+        beyond.billing_period,
+        beyond.landing_sequence,
+        beyond.part_number,
+        beyond.usage_start,
+        beyond.usage_end,
+        beyond.source,
+        beyond.transaction_id,
+        beyond.usage_type,
+        beyond.customer_id,
+        beyond.unit,
+        beyond.currency,
+        beyond.description,
+        beyond.record_count,
+        beyond.time_zone,
+        beyond.is_overage_only,
+        case
+            when beyond.is_overage_only
+                then beyond.overage_until - beyond.overage_before
+            else beyond.quantity
+        end as quantity,
+        case
+            when not beyond.is_overage_only then beyond.amount
+            when beyond.billable_quantity <> 0
+                then prorate(
+                    beyond.line_amount,
+                    beyond.overage_until,
+                    beyond.billable_quantity
+                )
+                - prorate(
+                    beyond.line_amount,
+                    beyond.overage_before,
+                    beyond.billable_quantity
+                )
+            when beyond.row_in_line = 1 then beyond.line_amount
+            else 0
+        end as amount
+    from beyond
+)
+
+select
+    priced.customer_id,
+    priced.billing_period,
+    priced.line_id,
+    priced.landing_sequence,
+    priced.part_number,
+    priced.usage_start,
+    priced.usage_end,
+    priced.source,
+    priced.transaction_id,
+    local_time(priced.usage_start, priced.time_zone) as local_start,
+    priced.usage_type,
+    priced.description,
+    cast(priced.quantity as decimal(38, 12)) as quantity,
+    priced.unit,
+    cast(priced.amount as decimal(38, 12)) as amount,
+    priced.currency,
+    priced.record_count
+from priced
+where
+    not priced.is_overage_only
+    or priced.quantity <> 0
+    or priced.amount <> 0
