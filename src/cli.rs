@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field, Schema};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use datafusion::common::ScalarValue;
 use datafusion::execution::context::SQLOptions;
 use futures::future::BoxFuture;
@@ -16,14 +16,14 @@ use crate::output::{self, Format};
 use crate::project::{Project, Query};
 use crate::schema::sql_type;
 use crate::warehouse::{Warehouse, session};
-use crate::{generate, land, lint, plan, run};
+use crate::{generate, init, land, lint, plan, run};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
 #[command(
     name = "meterhouse",
     version,
-    before_help = "Examples:\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
+    before_help = "Examples:\n  meterhouse init bill                a project that bills its own sample\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -48,6 +48,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a project that bills its own sample.
+    #[command(
+        before_help = "Examples:\n  meterhouse init bill     into the folder bill\n  meterhouse init          into this one"
+    )]
+    Init {
+        /// The folder to write to; the default is the project's.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Plans all SQL without reading usage; reports all mistakes at once.
     Check,
     /// Takes usage files into the warehouse.
@@ -98,6 +107,14 @@ enum Command {
         /// The table or view.
         table: String,
     },
+    /// Prints what completes commands and flags in a shell.
+    #[command(
+        before_help = "Examples:\n  meterhouse completions bash > ~/.local/share/bash-completion/completions/meterhouse\n  meterhouse completions fish > ~/.config/fish/completions/meterhouse.fish\n  source <(meterhouse completions zsh)"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Cli {
@@ -110,14 +127,23 @@ impl Cli {
 /// Where data goes.
 type Out<'a> = &'a mut (dyn Write + Send);
 
-/// Does what was typed; `now` is the clock, in microseconds since the epoch, and `out` takes the data.
+/// Does what was typed; `now` is the clock, in microseconds since the epoch, `sample` what `init` writes, and `out`
+/// takes the data.
 ///
 /// Boxed, so that all of it is compiled with the library and not once more with each program and test.
-pub fn execute<'a>(cli: Cli, now: i64, out: Out<'a>) -> BoxFuture<'a, Result<()>> {
-    Box::pin(dispatch(cli, now, out))
+pub fn execute<'a>(
+    cli: Cli,
+    now: i64,
+    sample: fn() -> init::Sample,
+    out: Out<'a>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(dispatch(cli, now, sample, out))
 }
 
-async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
+async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>) -> Result<()> {
+    if let Some(outcome) = without_project(&cli, sample, out) {
+        return outcome;
+    }
     let (project, mistakes) = Project::read(&cli.project, &cli.set)?;
     if !mistakes.is_empty() {
         return Err(all_mistakes(&project, mistakes).await);
@@ -158,7 +184,9 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
     let warehouse = Warehouse::open(&cli.project, &project.settings)?;
     let context = session(&project.settings, Some(&warehouse))?;
     match cli.command {
+        // Done above.
         Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
+        Command::Init { .. } | Command::Completions { .. } => Ok(()),
         Command::Land { files, with } => {
             let with = with.map(|name| landing_query(&project, &name)).transpose()?;
             warehouse.probe().await?;
@@ -245,6 +273,27 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, "query"))?;
             output::write(out, &schema, &rows, format)
         }
+    }
+}
+
+/// Does what needs no project around it.
+fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Option<Result<()>> {
+    match &cli.command {
+        Command::Init { folder } => {
+            let folder = folder.as_deref().unwrap_or(&cli.project);
+            Some(init::init(folder, sample()).map(|files| {
+                if !cli.quiet {
+                    eprintln!("{files} files written to {}", folder.display());
+                    eprintln!("next: {}", init::next_command(folder));
+                }
+            }))
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "meterhouse", &mut script);
+            Some(out.write_all(&script).during(|| "writing completions".into()))
+        }
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! meterhouse: usage records in, invoice-ready lines out, every commercial rule in SQL.
 //!
-//! A module uses only modules that stand behind it in this list: `cli` (what may be typed), `output` (rows as text),
+//! A module uses only modules that stand behind it in this list: `cli` (what may be typed), `init` (the sample project), `output` (rows as text),
 //! `run` (one run: pin, refresh, check, publish), `lint` (every mistake of a project at once), `refresh` (how one table
 //! is brought up to date), `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
 //! with it), `data_file` and `table` (a table's files, written and read), `project` (what a project says), `warehouse`
@@ -15,6 +15,7 @@ pub mod decimal;
 pub mod error;
 pub mod functions;
 pub mod generate;
+pub mod init;
 pub mod land;
 pub mod lint;
 pub mod output;

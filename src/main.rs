@@ -5,8 +5,20 @@ use std::process::ExitCode;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use clap::Parser;
+use include_dir::{Dir, include_dir};
 use meterhouse::cli::{Cli, execute, use_colour};
 use meterhouse::error::{Error, Mistake};
+use meterhouse::init::Sample;
+
+/// What `init` writes: the project that this repository is. Embedded here and not in the library, so that an edit of
+/// a query or a price links the program again and builds nothing else. The compiler does not see that a file was
+/// added; `touch src/main.rs` tells it.
+static FOLDERS: [(&str, Dir); 3] = [
+    ("schemas", include_dir!("$CARGO_MANIFEST_DIR/schemas")),
+    ("queries", include_dir!("$CARGO_MANIFEST_DIR/queries")),
+    ("data", include_dir!("$CARGO_MANIFEST_DIR/data")),
+];
+const SETTINGS: &[u8] = include_bytes!("../meterhouse.toml");
 
 /// Planning a deep expression recurses; the default stack would overflow and kill the process.
 const STACK_BYTES: usize = 64 << 20;
@@ -24,6 +36,19 @@ fn main() -> ExitCode {
     }
 }
 
+fn sample() -> Sample {
+    let mut sample: Sample = vec![("meterhouse.toml".into(), SETTINGS)];
+    for (name, folder) in &FOLDERS {
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            folders.extend(folder.dirs());
+            let name = std::path::Path::new(name);
+            sample.extend(folder.files().map(|file| (name.join(file.path()), file.contents())));
+        }
+    }
+    sample
+}
+
 fn run(cli: Cli) -> Result<(), Error> {
     let machine = |source: std::io::Error| Error::Machine { what: "starting".into(), source: source.into() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -37,7 +62,7 @@ fn run(cli: Cli) -> Result<(), Error> {
     let work = runtime.spawn(async move {
         let mut out = std::io::BufWriter::new(std::io::stdout());
         tokio::select! {
-            outcome = execute(cli, now, &mut out) => {
+            outcome = execute(cli, now, sample, &mut out) => {
                 // A closed pipe is the reader's way to say that it has seen enough.
                 let _ = out.flush();
                 outcome

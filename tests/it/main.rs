@@ -12,6 +12,7 @@ mod cli;
 mod delta;
 mod fault_store;
 mod generate;
+mod init;
 mod landing;
 mod laws;
 mod mistakes;
