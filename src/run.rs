@@ -81,18 +81,9 @@ pub async fn open(
     context: &SessionContext,
     as_of: i64,
 ) -> Result<Option<Entry>> {
-    let head = publish::head(warehouse).await?;
-    let landed = pin(warehouse).await?;
+    let (head, mut files) = readable(project, warehouse).await?;
     for schema in project.schemas.values() {
-        let files = match landed.get(&schema.name) {
-            Some((_, files)) => files.clone(),
-            None => head
-                .as_ref()
-                .and_then(|head| head.tables.get(&schema.name))
-                .map(|table| table.files.clone())
-                .unwrap_or_default(),
-        };
-        register(context, schema, files)?;
+        register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
     }
     for name in &project.order {
         if !project.schemas.contains_key(name) {
@@ -100,6 +91,24 @@ pub async fn open(
         }
     }
     Ok(head)
+}
+
+/// The newest published run, and the files of every table as whoever reads now has to see them.
+pub async fn readable(
+    project: &Project,
+    warehouse: &Warehouse,
+) -> Result<(Option<Entry>, BTreeMap<String, Vec<DataFile>>)> {
+    let head = publish::head(warehouse).await?;
+    let landed = pin(warehouse).await?;
+    let of_table = |schema: &TableSchema| match landed.get(&schema.name) {
+        Some((_, files)) => files.clone(),
+        None => {
+            let table = head.as_ref().and_then(|head| head.tables.get(&schema.name));
+            table.map(|table| table.files.clone()).unwrap_or_default()
+        }
+    };
+    let files = project.schemas.values().map(|schema| (schema.name.clone(), of_table(schema))).collect();
+    Ok((head, files))
 }
 
 /// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,

@@ -16,6 +16,7 @@ mod init;
 mod landing;
 mod laws;
 mod mistakes;
+mod prompt;
 mod queries;
 mod rating;
 mod real_data;
