@@ -36,10 +36,10 @@ candidate as (
             usage_record.distance,
             usage_record.attributes
         ) as content_hash
-    from usage_record
-    inner join repeated
-        on row_hash(usage_record.source, usage_record.transaction_id)
-        = repeated.id_hash
+    from repeated -- the few come first: a join keeps its first side in memory
+    inner join usage_record
+        on repeated.id_hash
+        = row_hash(usage_record.source, usage_record.transaction_id)
 ),
 
 arrival as (

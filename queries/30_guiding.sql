@@ -83,6 +83,7 @@ metered as (
             else json_decimal(assigned.attributes, contract_item.price_field)
         end as record_price,
         contract_item.quantity_field,
+        contract_item.unit as item_unit,
         contract_item.block_quantity,
         contract_item.price_field,
         billing_cycle.billing_period,
@@ -151,6 +152,11 @@ select
             then 'no contract item for usage type'
         when metered.quantity is null
             then concat('no number in ', metered.quantity_field)
+        when
+            metered.quantity_field = 'quantity'
+            and metered.block_quantity is null
+            and metered.unit not in ('', metered.item_unit)
+            then concat('unit is not ', metered.item_unit)
         when metered.price_field is not null and metered.record_price is null
             then concat('no number in ', metered.price_field)
     end as suspense_reason

@@ -11,6 +11,7 @@ with item_in_cycle as (
         contract_item.product_id,
         contract_item.unpriced_usage,
         contract_item.quota_id,
+        contract_item.quota_scope,
         case
             when contract_item.quota_id is null then null
             when contract_item.quota_scope = 'customer'
@@ -61,6 +62,7 @@ item_price as (
         item_in_cycle.contract_id,
         item_in_cycle.currency,
         item_in_cycle.quota_id,
+        item_in_cycle.quota_scope,
         item_in_cycle.quota_owner_id,
         item_in_cycle.draw_order,
         item_in_cycle.billing_period
@@ -90,6 +92,7 @@ item_price as (
         item_in_cycle.contract_id,
         item_in_cycle.currency,
         item_in_cycle.quota_id,
+        item_in_cycle.quota_scope,
         item_in_cycle.quota_owner_id,
         item_in_cycle.draw_order,
         item_in_cycle.billing_period
@@ -102,6 +105,8 @@ select
     item_price.cycle_start,
     item_price.price_id,
     item_price.cycle_end,
+    item_price.full_start,
+    item_price.full_end,
     item_price.charge_from,
     item_price.charge_to,
     cast(
@@ -123,6 +128,7 @@ select
     item_price.contract_id,
     item_price.currency,
     item_price.quota_id,
+    item_price.quota_scope,
     item_price.quota_owner_id,
     item_price.draw_order,
     case item_price.billing_timing

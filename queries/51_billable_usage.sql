@@ -20,8 +20,9 @@ with in_draw_order as (
             sum(metered_usage.quantity) over (
                 partition by
                     item_cycle.quota_id,
+                    item_cycle.quota_scope,
                     item_cycle.quota_owner_id,
-                    item_cycle.cycle_start
+                    item_cycle.full_start
                 order by
                     item_cycle.draw_order,
                     item_cycle.charge_from,
@@ -39,8 +40,9 @@ with in_draw_order as (
         and metered_usage.price_id = item_cycle.price_id
     left join entitlement_status
         on item_cycle.quota_id = entitlement_status.quota_id
+        and item_cycle.quota_scope = entitlement_status.quota_scope
         and item_cycle.quota_owner_id = entitlement_status.owner_id
-        and item_cycle.cycle_start = entitlement_status.cycle_start
+        and item_cycle.full_start = entitlement_status.cycle_start
 ),
 
 drawn as (

@@ -1,4 +1,5 @@
--- What a customer signed: currency, calendar, and for how long.
+-- What a customer signed: currency, calendar, and for how long. Times without an
+-- offset are in the contract's own time_zone.
 create table contract (
     contract_id varchar not null comment 'the contract',
     customer_id varchar not null comment 'who pays',

@@ -9,7 +9,7 @@ create table contract_item (
     quantity_field varchar comment 'field of the record that is its quantity; records: each counts one; seconds: its length',
     block_quantity decimal(38, 12) comment 'each record counts in whole blocks of this size, one begun is one [unit of the field]; null: as recorded',
     price_field varchar comment 'field of the record that is its price; null: by the price list',
-    unit varchar comment 'unit of the quantity',
+    unit varchar comment 'unit of the quantity; a record that gives another for its quantity is suspended',
     quota_id varchar comment 'the quota it draws from; null: none',
     quota_scope varchar not null default 'contract' comment 'contract: a quota of its own; customer: pooled over the customer''s contracts',
     draw_order integer not null default 1 comment 'who draws first from a shared quota',

@@ -237,13 +237,13 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             let started = std::time::Instant::now();
             let report = run::run(&project, &warehouse, &context, &request, &say).await?;
             let seconds = started.elapsed().as_secs_f64();
+            for (customer, check) in &report.parked {
+                warn_parked(customer, check);
+            }
             let Some(number) = report.published else {
                 say(&format!("nothing to do: all {} tables are up to date ({seconds:.1} s)", report.skipped));
                 return Ok(());
             };
-            for (customer, check) in &report.parked {
-                say(&format!("parked: customer {customer}, by check `{check}`"));
-            }
             for query in in_reading_order(&project.reports) {
                 show(&context, query, as_of, Format::or_default(cli.format), out).await?;
             }
@@ -265,7 +265,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             };
             say(&format!("last run {}, as of {}", head.run, head.as_of));
             for (customer, check) in &head.parked {
-                say(&format!("parked: customer {customer}, by check `{check}`"));
+                warn_parked(customer, check);
             }
             for query in in_reading_order(&project.status) {
                 show(&context, query, as_of, format, out).await?;
@@ -310,6 +310,14 @@ fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Opt
         }
         _ => None,
     }
+}
+
+/// Says, also to who asked for quiet, that a customer's lines are not fit to be invoiced.
+fn warn_parked(customer: &str, check: &str) {
+    eprintln!(
+        "warning: customer {customer} is parked: do not invoice its lines, check `{check}` did not hold"
+    );
+    eprintln!("hint: queries/checks/{check}.sql says what has to be mended");
 }
 
 /// The mistakes of reading together with those of planning what could be read.

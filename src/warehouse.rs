@@ -45,6 +45,11 @@ pub struct DataFile {
     pub partition: BTreeMap<String, String>,
 }
 
+/// A table up to this size is built into one hash table: contracts, prices, cycles; never usage.
+const SMALL_SIDE_BYTES: usize = 512 << 20;
+/// The same where only the number of rows is known.
+const SMALL_SIDE_ROWS: usize = 4 << 20;
+
 /// The object store that holds the tables, the ledger and the registers.
 #[derive(Debug, Clone)]
 pub struct Warehouse {
@@ -318,6 +323,9 @@ pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<Ses
     options.sql_parser.collect_spans = true;
     options.execution.time_zone = Some("UTC".into());
     options.execution.parquet.schema_force_view_types = true;
+    // Reference data is built into one hash table and usage streams past it, instead of both being cut up by key.
+    options.optimizer.hash_join_single_partition_threshold = SMALL_SIDE_BYTES;
+    options.optimizer.hash_join_single_partition_threshold_rows = SMALL_SIDE_ROWS;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(settings.engine.memory_mb << 20)))
         .build_arc()

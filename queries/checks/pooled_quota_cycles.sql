@@ -2,14 +2,33 @@
 --
 -- With different cycles each would be granted the whole quota.
 
+with pool_cycle as (
+    select distinct
+        item_cycle.customer_id,
+        item_cycle.quota_id,
+        item_cycle.contract_id,
+        item_cycle.full_start,
+        item_cycle.full_end
+    from item_cycle
+    where item_cycle.quota_scope = 'customer' and item_cycle.quota_id is not null
+)
+
 select
-    entitlement_status.customer_id,
-    entitlement_status.quota_id,
-    entitlement_status.cycle_start,
-    later.cycle_start as overlapping_cycle_start
-from entitlement_status
-inner join entitlement_status as later
-    on entitlement_status.quota_id = later.quota_id
-    and entitlement_status.owner_id = later.owner_id
-    and entitlement_status.cycle_start < later.cycle_start
-    and later.cycle_start < entitlement_status.cycle_end
+    pool_cycle.customer_id,
+    pool_cycle.quota_id,
+    pool_cycle.contract_id,
+    pool_cycle.full_start as cycle_start,
+    pool_cycle.full_end as cycle_end,
+    other.contract_id as other_contract_id,
+    other.full_start as other_cycle_start,
+    other.full_end as other_cycle_end
+from pool_cycle
+inner join pool_cycle as other
+    on pool_cycle.customer_id = other.customer_id
+    and pool_cycle.quota_id = other.quota_id
+    and pool_cycle.contract_id < other.contract_id
+    and pool_cycle.full_start < other.full_end
+    and other.full_start < pool_cycle.full_end
+where
+    pool_cycle.full_start <> other.full_start
+    or pool_cycle.full_end <> other.full_end

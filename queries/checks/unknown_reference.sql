@@ -56,3 +56,45 @@ where not exists (
     from contract
     where contract.contract_id = contract_identifier.contract_id
 )
+
+union all
+
+select
+    'contract_item' as table_name,
+    contract_item.contract_item_id as key,
+    concat('a fee without a flat price for ', contract_item.product_id)
+        as mistake
+from contract_item
+where
+    contract_item.usage_type is null
+    and not exists (
+        select 1
+        from price
+        where
+            price.product_id = contract_item.product_id
+            and price.charge_model = 'flat'
+    )
+
+union all
+
+select
+    'price_tier' as table_name,
+    price_tier.price_id as key,
+    'unknown price' as mistake
+from price_tier
+where not exists (
+    select 1 from price where price.price_id = price_tier.price_id
+)
+
+union all
+
+select
+    'minimum_fee' as table_name,
+    minimum_fee.contract_id as key,
+    'unknown contract' as mistake
+from minimum_fee
+where not exists (
+    select 1
+    from contract
+    where contract.contract_id = minimum_fee.contract_id
+)

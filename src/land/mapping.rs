@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::MemTable;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
@@ -31,7 +32,10 @@ pub(super) async fn map(
     let rows = raw.records.num_rows();
     let schema = raw.records.schema();
     let plan = landing_plan(context, query, schema.clone(), vec![raw.records.clone()]).await?;
-    let batches = datafusion::prelude::DataFrame::new(context.state(), plan)
+    // One thread keeps the rows in the order of the file, by which they are told apart from here on.
+    let config = context.copied_config().with_target_partitions(1);
+    let in_order = SessionStateBuilder::new_from_existing(context.state()).with_config(config).build();
+    let batches = datafusion::prelude::DataFrame::new(in_order, plan)
         .collect()
         .await
         .map_err(|error| crate::plan::execution_error(&error, &query.file))?;

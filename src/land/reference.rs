@@ -1,31 +1,43 @@
 //! Reference files: `data/*.csv` as rows of their tables, and every mistake in them at its line and column.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 
 use super::delimited::Delimited;
 use super::format::{Format, Input, Opened, open};
 use super::record::{RecordShape, Rejected};
 use super::{CHUNK_ROWS, project_zone, reader, record_shape};
-use crate::error::{Error, Mistake, Place, Result, did_you_mean, nearest};
+use crate::cycle::TimeZone;
+use crate::error::{Error, Mistake, Place, Result, While, did_you_mean, nearest};
 use crate::project::Project;
 use crate::schema::TableSchema;
 
+/// The column whose zone the other times of its row are in.
+const TIME_ZONE: &str = "time_zone";
+
 /// The rows of a reference file, checked against the contract; every bad line is reported at once.
+///
+/// A time without an offset is in the zone of its row, where the table has a column `time_zone`, else in the project's.
 pub fn read_reference(project: &Project, schema: &TableSchema, path: &Path) -> Result<Vec<RecordBatch>> {
     let zone = project_zone(project)?;
     let shape = record_shape(schema)?;
-    let chunks = reader::read(Input::File(path.to_path_buf()), None, &shape, &zone, 0, CHUNK_ROWS)?;
-    let mut batches = Vec::new();
-    let mut rejected = Vec::new();
-    for chunk in chunks {
-        let chunk = chunk?;
-        rejected.extend(chunk.rejected);
-        batches.push(chunk.records);
+    // Without its header a file may be one that was cut short, and a bill without prices is wrong.
+    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        return Err(Error::Project(vec![Mistake {
+            place: Place { file: project.shown(path), line: 1, column: 0 },
+            what: "the file is empty".into(),
+            hint: format!("a table without rows is its header: {}", schema.column_list().replace(", ", ",")),
+        }]));
     }
+    let (batches, rejected) = read_in(&zone, &shape, path)?;
     if rejected.is_empty() {
-        return Ok(batches);
+        return match schema.column(TIME_ZONE) {
+            Some(_) => in_their_zones(batches, &zone, &shape, path, &project.shown(path)),
+            None => Ok(batches),
+        };
     }
     let table = match open(Input::File(path.to_path_buf()), None)? {
         Opened::Text(Format::Csv, source, damage) => Some(Delimited::new(source, damage)?),
@@ -48,6 +60,60 @@ pub fn read_reference(project: &Project, schema: &TableSchema, path: &Path) -> R
         }));
     }
     Err(Error::Project(mistakes))
+}
+
+/// The rows of a file whose times without an offset are in one zone.
+fn read_in(zone: &TimeZone, shape: &RecordShape, path: &Path) -> Result<(Vec<RecordBatch>, Vec<Rejected>)> {
+    let chunks = reader::read(Input::File(path.to_path_buf()), None, shape, zone, 0, CHUNK_ROWS)?;
+    let mut batches = Vec::new();
+    let mut rejected = Vec::new();
+    for chunk in chunks {
+        let chunk = chunk?;
+        rejected.extend(chunk.rejected);
+        batches.push(chunk.records);
+    }
+    Ok((batches, rejected))
+}
+
+/// The same rows, each read in its own zone: the file is read once for each zone in it, and each time the rows of that
+/// zone are kept.
+fn in_their_zones(
+    batches: Vec<RecordBatch>,
+    project_zone: &TimeZone,
+    shape: &RecordShape,
+    path: &Path,
+    shown: &str,
+) -> Result<Vec<RecordBatch>> {
+    let zones: BTreeSet<String> = batches.iter().flat_map(zones_of).flatten().map(String::from).collect();
+    let mut kept = Vec::new();
+    let mut mistakes = Vec::new();
+    for name in zones {
+        let zone = match TimeZone::get(&name) {
+            Ok(zone) => zone,
+            Err(error) => {
+                mistakes.push(Mistake {
+                    place: Place { file: shown.into(), line: 0, column: 0 },
+                    what: error.to_string(),
+                    hint: "write an IANA name, such as Europe/Berlin".into(),
+                });
+                continue;
+            }
+        };
+        let read = if name == project_zone.name() { None } else { Some(read_in(&zone, shape, path)?.0) };
+        for batch in read.as_ref().unwrap_or(&batches) {
+            let of_zone: BooleanArray =
+                zones_of(batch).map(|zone| Some(zone == Some(name.as_str()))).collect();
+            let rows = filter_record_batch(batch, &of_zone).during(|| format!("reading {shown}"))?;
+            kept.push(rows);
+        }
+    }
+    if mistakes.is_empty() { Ok(kept) } else { Err(Error::Project(mistakes)) }
+}
+
+/// The zone of each row.
+fn zones_of(batch: &RecordBatch) -> impl Iterator<Item = Option<&str>> {
+    let column = batch.column_by_name(TIME_ZONE).and_then(|column| column.as_string_view_opt());
+    column.into_iter().flat_map(|zones| zones.iter())
 }
 
 /// The names in the header that no column has, and the required columns that no name feeds.

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    51 queries plan, 31 tables have contracts
+    54 queries plan, 31 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -67,6 +67,11 @@ fn a_run_and_what_it_says_again() {
      no contract item for usage type  video_call    call        1         3
      no number in distance            CarRentUsage              1         0
 
+    records that came again and said something else; the first counts
+     source  usage_type    records  one_of_them
+    ────────────────────────────────────────────
+     usage   CarRentUsage        1  TR000046
+
     ----- stderr
     data/usage/api_2026.csv: 124 received, 0 rejected
     data/usage/car_rent_2026-09.ndjson: 40 received, 0 rejected
@@ -88,7 +93,7 @@ fn a_run_and_what_it_says_again() {
     rebuild item_line: 23 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 28 tables made, 0 up to date, 10 checks held ([seconds])
+    published as run 1: 28 tables made, 0 up to date, 12 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"

@@ -212,3 +212,28 @@ fn one_unreadable_file_keeps_no_other_out() {
     ----- stderr
     "#);
 }
+
+#[test]
+fn a_mapped_file_keeps_its_order() {
+    let sample = Sample::empty();
+    sample.write(
+        "queries/landing/shop.sql",
+        "-- shop: orders of a shop.\nselect\n    file.id as transaction_id,\n    'api_call' as usage_type,\n    \
+         file.at as usage_start,\n    file.until as usage_end,\n    file.amount as quantity\nfrom file\n",
+    );
+    let mut csv = String::from("id,at,until,amount\n");
+    for number in 0..30_000 {
+        // Every thousandth ends before it starts.
+        let until = if number % 1000 == 999 { "2026-09-30" } else { "2026-10-02" };
+        csv += &format!("{number},2026-10-01T00:00:00Z,{until}T00:00:00Z,{number}\n");
+    }
+    sample.write("orders.csv", &csv);
+    let orders = sample.path().join("orders.csv");
+    sample.ok(&["land", orders.to_str().unwrap(), "--with", "shop", "--set", "engine.threads=4"]);
+    let misplaced = "select count(*) as n from usage_record \
+        where landing_sequence % 1000000000 <> cast(transaction_id as bigint)";
+    assert_eq!(sample.rows(misplaced), ["0"]);
+    let rejected = sample.rows("select line_number, raw_text from usage_rejected order by line_number");
+    assert_eq!(rejected.len(), 30);
+    assert_eq!(rejected[0], "1001,\"999,2026-10-01T00:00:00Z,2026-09-30T00:00:00Z,999\"");
+}

@@ -72,7 +72,7 @@ fn shares_that_agree(trips: &RealData) {
         .lines()
         .skip_while(|line| !line.starts_with("part,trips,"))
         .skip(1)
-        .take_while(|line| !line.starts_with("file_period,"))
+        .take_while(|line| line.split(',').next_back().is_some_and(|percent| percent.parse::<f64>().is_ok()))
         .collect();
     let shares: Vec<(String, String, String)> = printed
         .iter()
