@@ -13,7 +13,7 @@ use crate::output::{self, Format};
 use crate::project::{Project, Query};
 use crate::prompt::Prompt;
 use crate::warehouse::{Warehouse, session};
-use crate::{ask, describe, generate, init, land, lint, plan, run, views};
+use crate::{ask, describe, generate, init, land, lint, plan, reader, run, views};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -47,7 +47,7 @@ pub struct Cli {
 enum Command {
     /// Writes a project that bills its own sample.
     #[command(
-        before_help = "Examples:\n  meterhouse init bill     into the folder bill\n  meterhouse init          into this one"
+        before_help = "Examples:\n  meterhouse init bill     into the folder bill\n  meterhouse init          into this one, which has to be empty"
     )]
     Init {
         /// The folder to write to; the default is the project's.
@@ -257,7 +257,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             Ok(())
         }
         Command::Status => {
-            let head = run::open(&project, &warehouse, &context, as_of).await?;
+            let head = reader::open(&project, &warehouse, &context, as_of).await?;
             let Some(head) = head else {
                 say("nothing was published yet");
                 say("next: meterhouse run");
@@ -274,7 +274,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             Ok(())
         }
         Command::Views { engine: views::Engine::Duckdb, scan } => {
-            let (head, files) = run::readable(&project, &warehouse).await?;
+            let (head, files) = reader::readable(&project, &warehouse).await?;
             let text = views::duckdb(&project, &warehouse, head.as_ref(), &files, scan)?;
             out.write_all(text.as_bytes()).during(|| "writing views".into())
         }
@@ -285,7 +285,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
                 return prompt.run(out).await;
             }
             let text = query_text(query, file)?;
-            run::open(&project, &warehouse, &context, as_of).await?;
+            reader::open(&project, &warehouse, &context, as_of).await?;
             ask::ask(&context, &text, as_of, format, out).await.map(|_| ())
         }
     }

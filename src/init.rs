@@ -1,7 +1,7 @@
 //! `init`: the sample project, written from the program alone.
 //!
-//! The files come from `main.rs`, which embeds the repository's own. Nothing that is there already is overwritten, and
-//! meterhouse.toml is written last, so that an `init` cut short can be typed again.
+//! The files come from `main.rs`, which embeds the repository's own. A folder that holds anything but some of these
+//! very files is refused, and meterhouse.toml is written last, so that an `init` cut short can be typed again.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,9 @@ const IGNORE: &str = ".gitignore";
 const IGNORED: [&str; 2] = ["warehouse/", "export/"];
 
 /// Writes the project's files into a folder, which is made where it is not there, and returns how many.
+///
+/// # Errors
+/// A folder that is not empty, or cannot be written.
 pub fn init(folder: &Path, mut sample: Sample) -> Result<usize> {
     if folder.join(config::FILE).exists() {
         return Err(Error::usage(
@@ -23,14 +26,11 @@ pub fn init(folder: &Path, mut sample: Sample) -> Result<usize> {
             "give init another folder, or run the project that is there",
         ));
     }
-    for (path, content) in &sample {
-        let path = folder.join(path);
-        if path.exists() && std::fs::read(&path).ok().as_deref() != Some(content) {
-            return Err(Error::usage(
-                format!("{} is there already, and is not the sample's", path.display()),
-                "nothing was written; give init another folder",
-            ));
-        }
+    if let Some(found) = foreign(folder, folder, &sample)? {
+        return Err(Error::usage(
+            format!("{} is not empty: {} is there", folder.display(), found.display()),
+            "nothing was written; give init a new folder, such as meterhouse init bill",
+        ));
     }
     sample.sort_by_key(|(path, _)| (path == Path::new(config::FILE), path.clone()));
     ignore(folder)?;
@@ -38,6 +38,37 @@ pub fn init(folder: &Path, mut sample: Sample) -> Result<usize> {
         write(&folder.join(path), content)?;
     }
     Ok(sample.len() + 1)
+}
+
+/// A file below a folder that is not the sample's; what begins with a dot, such as `.git`, is nobody's business.
+fn foreign(root: &Path, folder: &Path, sample: &Sample) -> Result<Option<PathBuf>> {
+    let reading = || format!("reading {}", folder.display());
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).during(reading),
+    };
+    for entry in entries {
+        let entry = entry.during(reading)?;
+        let path = entry.path();
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let is_folder = entry.file_type().during(reading)?.is_dir();
+        // A folder that the sample has not is foreign as a whole: it may be large, and is not looked through.
+        if is_folder && sample.iter().any(|(known, _)| known.starts_with(name)) {
+            if let Some(found) = foreign(root, &path, sample)? {
+                return Ok(Some(found));
+            }
+            continue;
+        }
+        let content = sample.iter().find(|(known, _)| known == name).map(|(_, content)| *content);
+        if is_folder || content.is_none() || std::fs::read(&path).ok().as_deref() != content {
+            return Ok(Some(name.to_path_buf()));
+        }
+    }
+    Ok(None)
 }
 
 /// What to type next to bill the sample.
@@ -87,10 +118,17 @@ mod tests {
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("data/price.csv"), "mine").unwrap();
         let refused = init(folder.path(), sample()).unwrap_err().to_string();
-        assert!(refused.ends_with("data/price.csv is there already, and is not the sample's"), "{refused}");
+        assert!(refused.ends_with(" is not empty: data/price.csv is there"), "{refused}");
         assert!(!folder.path().join("meterhouse.toml").exists());
 
+        // Also what is in nobody's way.
         std::fs::write(folder.path().join("data/price.csv"), "a").unwrap();
+        std::fs::create_dir(folder.path().join("photos")).unwrap();
+        let refused = init(folder.path(), sample()).unwrap_err().to_string();
+        assert!(refused.ends_with(" is not empty: photos is there"), "{refused}");
+        std::fs::remove_dir(folder.path().join("photos")).unwrap();
+
+        // What a cut-short init wrote is gone on from.
         assert_eq!(init(folder.path(), sample()).unwrap(), 3);
         let ignored = std::fs::read_to_string(folder.path().join(IGNORE)).unwrap();
         assert_eq!(ignored, "notes/\nwarehouse/\nexport/\n");

@@ -4,7 +4,7 @@
 //! `prompt` and `completion` (`sql` on a terminal), `report` (an error as text), `views` (SQL for other engines), `ask`
 //! (one query, read-only), `describe` (what tables there are), `output` (rows as text),
 //! `run` (one run: pin, refresh, check, publish), `lint` (every mistake of a project at once), `refresh` (how one table
-//! is brought up to date), `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
+//! is brought up to date), `reader` (the tables as they are now), `publish` (the ledger), `land` (files into usage records), `plan` (a query and what is wrong
 //! with it), `data_file` and `table` (a table's files, written and read), `project` (what a project says), `warehouse`
 //! (object store, Delta logs, session), `functions` (what SQL cannot say), `schema` (a table's contract), `cycle`,
 //! `decimal`, `config`, `error`.
@@ -28,6 +28,7 @@ pub mod plan;
 pub mod project;
 pub mod prompt;
 pub mod publish;
+pub mod reader;
 pub mod refresh;
 pub mod report;
 pub mod run;

@@ -18,7 +18,7 @@ use crate::project::Project;
 use crate::publish::{self, Entry};
 use crate::report::report;
 use crate::warehouse::{Warehouse, session};
-use crate::{ask, describe, run};
+use crate::{ask, describe, reader};
 
 const HELP: &str = r"A statement ends with ; and may have many lines. Tab completes names, arrows and Ctrl-R find old statements.
   \d          the tables and views
@@ -68,6 +68,8 @@ impl Prompt<'_> {
             let _ = editor.load_history(file);
         }
         let mut is_timing = !self.quiet;
+        // From its first use on, Ctrl-C no longer ends the program; so it is used once before there is a line.
+        let _ = futures::poll!(std::pin::pin!(tokio::signal::ctrl_c()));
         loop {
             let read = tokio::task::block_in_place(|| editor.readline("meterhouse> "));
             let text = match read {
@@ -84,22 +86,22 @@ impl Prompt<'_> {
                 // Written at once, so that a prompt that is killed forgets nothing; a full disk stops nobody.
                 let _ = editor.append_history(file);
             }
-            // Whoever leaves a prompt open sees what was published meanwhile.
-            match self.news(head.as_ref()).await {
-                Ok(None) => {}
-                Ok(Some((new_context, new_head))) => {
-                    self.say(&format!("run {} was published", new_head.run));
-                    (context, head) = (new_context, Some(new_head));
-                    editor.set_helper(Some(TypedSql::new(self.names(&context).await)));
-                }
-                Err(error) => report(&error, &self.project.root),
-            }
             let outcome = tokio::select! {
-                outcome = self.answer(&context, text.trim(), &mut is_timing, out) => outcome,
+                // In this order, so that it is listened to before a long statement begins.
+                biased;
                 _ = tokio::signal::ctrl_c() => {
                     eprintln!("stopped");
                     Ok(Next::Read)
                 }
+                outcome = async {
+                    // Whoever leaves a prompt open sees what was published meanwhile.
+                    if let Some((new_context, new_head)) = self.news(head.as_ref()).await? {
+                        self.say(&format!("run {} was published", new_head.run));
+                        (context, head) = (new_context, Some(new_head));
+                        editor.set_helper(Some(TypedSql::new(self.names(&context).await)));
+                    }
+                    self.answer(&context, text.trim(), &mut is_timing, out).await
+                } => outcome,
             };
             out.flush().during(|| "writing rows".into())?;
             match outcome {
@@ -112,7 +114,7 @@ impl Prompt<'_> {
 
     async fn open(&self) -> Result<(SessionContext, Option<Entry>)> {
         let context = session(&self.project.settings, Some(self.warehouse))?;
-        let head = run::open(self.project, self.warehouse, &context, self.as_of).await?;
+        let head = reader::open(self.project, self.warehouse, &context, self.as_of).await?;
         Ok((context, head))
     }
 

@@ -5,24 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::util::pretty::pretty_format_batches;
-use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
 use crate::config;
 use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
-use crate::land::{self, Landed, acknowledged, acknowledged_files};
+use crate::land::{self, Landed};
 use crate::plan::plan;
-use crate::project::{LANDED, Project, Query};
+use crate::project::{Project, Query};
 use crate::publish::{self, Entry, TableEntry};
+use crate::reader::{pin, register, register_view};
 use crate::refresh::{check_key, fingerprint, is_limited, rebuild};
 use crate::schema::TableSchema;
-use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
 /// The column by which a check says whose lines are held back.
@@ -72,75 +70,6 @@ pub struct Report {
     pub parked: Vec<(String, String)>,
     /// How many checks held.
     pub checks: usize,
-}
-
-/// A session with every table of a published run, and the landed ones as they are now.
-pub async fn open(
-    project: &Project,
-    warehouse: &Warehouse,
-    context: &SessionContext,
-    as_of: i64,
-) -> Result<Option<Entry>> {
-    let (head, mut files) = readable(project, warehouse).await?;
-    for schema in project.schemas.values() {
-        register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
-    }
-    for name in &project.order {
-        if !project.schemas.contains_key(name) {
-            register_view(context, &project.queries[name], as_of).await?;
-        }
-    }
-    Ok(head)
-}
-
-/// The newest published run, and the files of every table as whoever reads now has to see them.
-pub async fn readable(
-    project: &Project,
-    warehouse: &Warehouse,
-) -> Result<(Option<Entry>, BTreeMap<String, Vec<DataFile>>)> {
-    let head = publish::head(warehouse).await?;
-    let landed = pin(warehouse).await?;
-    let of_table = |schema: &TableSchema| match landed.get(&schema.name) {
-        Some((_, files)) => files.clone(),
-        None => {
-            let table = head.as_ref().and_then(|head| head.tables.get(&schema.name));
-            table.map(|table| table.files.clone()).unwrap_or_default()
-        }
-    };
-    let files = project.schemas.values().map(|schema| (schema.name.clone(), of_table(schema))).collect();
-    Ok((head, files))
-}
-
-/// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
-/// so that whatever it names is there in the others.
-async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
-    let (version, landing) = warehouse.delta_files("landing").await?;
-    let landings = acknowledged(&landing);
-    let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
-    for table in LANDED {
-        if table != "landing" {
-            let (version, files) = warehouse.delta_files(table).await?;
-            pinned.insert(table.to_string(), (version, acknowledged_files(files, &landings)));
-        }
-    }
-    Ok(pinned)
-}
-
-fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataFile>) -> Result<()> {
-    context.deregister_table(schema.name.as_str()).during(|| format!("opening {}", schema.name))?;
-    context
-        .register_table(schema.name.as_str(), Arc::new(FileTable::new(schema, files)))
-        .during(|| format!("opening {}", schema.name))?;
-    Ok(())
-}
-
-async fn register_view(context: &SessionContext, query: &Query, as_of: i64) -> Result<()> {
-    let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
-    let view = ViewTable::new(frame.logical_plan().clone(), None);
-    context
-        .register_table(query.name.as_str(), Arc::new(view))
-        .during(|| format!("opening {}", query.name))?;
-    Ok(())
 }
 
 /// Runs and publishes; `notice` hears of each step as it ends.

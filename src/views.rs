@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use arrow::datatypes::DataType;
 use clap::ValueEnum;
+use object_store::path::Path;
+use url::{Position, Url};
 
 use crate::error::{Error, Result};
 use crate::project::Project;
@@ -44,8 +46,9 @@ pub fn duckdb(
     let Some(head) = head else {
         return Err(Error::usage("nothing was published yet", "meterhouse run"));
     };
-    let root = root(warehouse);
+    let root = root(warehouse.url());
     let mut text = format!("-- The tables of {root}, for DuckDB.\n");
+    text += credentials(warehouse.url().scheme());
     let run = head.run;
     match scan {
         Scan::Parquet => {
@@ -100,13 +103,31 @@ pub fn duckdb(
 }
 
 /// The warehouse as DuckDB names it: a path, or the URL of a bucket, with a slash at its end.
-fn root(warehouse: &Warehouse) -> String {
-    let url = warehouse.url();
+fn root(url: &Url) -> String {
     match url.to_file_path() {
         Ok(path) if url.scheme() == "file" => {
             format!("{}/", path.display().to_string().trim_end_matches('/'))
         }
-        _ => url.to_string(),
+        // In a URL a blank is `%20`; the objects' names have the blank, and DuckDB decodes nothing.
+        _ => match Path::from_url_path(url.path()) {
+            Ok(path) if path.parts().count() > 0 => format!("{}/{path}/", &url[..Position::BeforePath]),
+            _ => format!("{}/", &url[..Position::BeforePath]),
+        },
+    }
+}
+
+/// What DuckDB has to be told before it may read; never a key of ours.
+fn credentials(scheme: &str) -> &'static str {
+    match scheme {
+        "file" => "",
+        "s3" | "s3a" => {
+            "-- DuckDB needs a secret for the bucket. Before these views, type one of:\n\
+             --   create secret (type s3, provider credential_chain); -- AWS: the environment, a profile or a role\n\
+             --   create secret (type s3, key_id '...', secret '...', region '...');\n\
+             --   create secret (type s3, key_id '...', secret '...', endpoint 'host:port', url_style 'path',\n\
+             --       use_ssl false); -- a store of your own\n"
+        }
+        _ => "-- DuckDB needs a secret for the bucket, made by `create secret` before these views.\n",
     }
 }
 
@@ -148,6 +169,24 @@ fn read_parquet(root: &str, schema: &TableSchema, files: &[DataFile]) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_is_named_as_duckdb_reads_it() {
+        for (url, name) in [
+            ("s3://usage/", "s3://usage/"),
+            ("s3://usage/a/house/", "s3://usage/a/house/"),
+            ("gs://usage/our%20house/", "gs://usage/our house/"),
+            ("file:///srv/our%20house/", "/srv/our house/"),
+        ] {
+            assert_eq!(root(&Url::parse(url).unwrap()), name);
+        }
+        assert_eq!(credentials("file"), "");
+        let s3 = credentials("s3");
+        assert!(
+            s3.lines().all(|line| line.starts_with("-- ")) && s3.contains("create secret (type s3"),
+            "{s3}"
+        );
+    }
 
     #[test]
     fn a_table_is_opened_by_its_files_and_its_contract() {

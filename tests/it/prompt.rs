@@ -6,6 +6,10 @@ use std::process::{Command, Stdio};
 use crate::sample::{AS_OF, Sample, repository};
 
 const PROMPT: &str = "meterhouse> ";
+/// Would take days.
+const LONG: &str = "select count(*) from usage_record as a, usage_record as b, usage_record as c, usage_record as d \
+                    where a.transaction_id < b.transaction_id and b.transaction_id < c.transaction_id \
+                    and c.transaction_id < d.transaction_id and 'x' <> 'as never';\n";
 
 /// Types each text once what is waited for was shown; returns all that was shown, without what only moves the cursor.
 fn typed(sample: &Sample, steps: &[(&str, &str)]) -> String {
@@ -51,6 +55,10 @@ fn a_prompt_answers_until_it_is_left() {
             // Ctrl-C forgets what was typed.
             (PROMPT, "select nonsense from"),
             ("nonsense from", "\u{3}"),
+            // And stops what runs.
+            (PROMPT, LONG),
+            ("as never", "\u{3}"),
+            ("stopped", ""),
             (PROMPT, "\\timing\n"),
             ("timing is off", ""),
             (PROMPT, "select 6 * 7 as one; select 'a;b' as two;\n"),
@@ -63,7 +71,7 @@ fn a_prompt_answers_until_it_is_left() {
         ],
     );
     assert!(shown.contains("894.03"), "{shown}");
-    assert!(shown.contains("error: column `amuont`"), "{shown}");
+    assert!(shown.contains("error: column 'amuont' not found"), "{shown}");
     assert!(!shown.contains("error: nonsense"), "{shown}");
     let history = sample.read("state/meterhouse/history");
     assert!(history.contains("from invoice_line where customer_id"), "{history}");
