@@ -4,26 +4,23 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, Field, Schema};
-use clap::{Parser, Subcommand};
-use datafusion::common::ScalarValue;
-use datafusion::execution::context::SQLOptions;
+use clap::{CommandFactory, Parser, Subcommand};
 use futures::future::BoxFuture;
 
 use crate::cycle::parse_instant;
-use crate::error::{Error, Mistake, Result, While, did_you_mean};
+use crate::error::{Error, Mistake, Result, While};
 use crate::output::{self, Counter, Format};
 use crate::project::{Project, Query};
-use crate::schema::sql_type;
+use crate::prompt::Prompt;
 use crate::warehouse::{Warehouse, session};
-use crate::{export, generate, land, lint, plan, run};
+use crate::{ask, describe, export, generate, init, land, lint, plan, reader, run, views};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
 #[command(
     name = "meterhouse",
     version,
-    before_help = "Examples:\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
+    before_help = "Examples:\n  meterhouse init bill                a project that bills its own sample\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -48,6 +45,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a project that bills its own sample.
+    #[command(
+        before_help = "Examples:\n  meterhouse init bill     into the folder bill\n  meterhouse init          into this one, which has to be empty"
+    )]
+    Init {
+        /// The folder to write to; the default is the project's.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Plans all SQL without reading usage; reports all mistakes at once.
     Check,
     /// Takes usage files into the warehouse.
@@ -67,7 +73,10 @@ enum Command {
     },
     /// Shows periods, totals, suspense and the next step.
     Status,
-    /// Queries everything, read-only.
+    /// Queries everything, read-only; without a query on a terminal, a prompt.
+    #[command(
+        before_help = "Examples:\n  meterhouse sql \"select * from customer_total\"\n  meterhouse sql -f question.sql --format json\n  meterhouse sql                      a prompt"
+    )]
     Sql {
         /// The query; - reads it from standard input.
         query: Option<String>,
@@ -110,6 +119,26 @@ enum Command {
         /// The table or view.
         table: String,
     },
+    /// Prints the SQL by which another engine opens every table.
+    #[command(
+        before_help = "Examples:\n  meterhouse views --for duckdb > views.sql && duckdb -init views.sql\n  meterhouse views --for duckdb --scan delta"
+    )]
+    Views {
+        /// The engine.
+        #[arg(long = "for", value_enum, default_value = "duckdb", value_name = "ENGINE")]
+        engine: views::Engine,
+        /// How it finds the files of a table.
+        #[arg(long, value_enum, default_value = "parquet")]
+        scan: views::Scan,
+    },
+    /// Prints what completes commands and flags in a shell.
+    #[command(
+        before_help = "Examples:\n  meterhouse completions bash > ~/.local/share/bash-completion/completions/meterhouse\n  meterhouse completions fish > ~/.config/fish/completions/meterhouse.fish\n  source <(meterhouse completions zsh)"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Cli {
@@ -117,19 +146,38 @@ impl Cli {
     pub fn project(&self) -> &Path {
         &self.project
     }
+
+    /// Whether this is a prompt, where Ctrl-C stops what was asked last and not the program.
+    pub fn is_prompt(&self) -> bool {
+        matches!(self.command, Command::Sql { query: None, file: None }) && is_terminal()
+    }
+}
+
+/// Whether somebody sits at both ends.
+fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// Where data goes.
 type Out<'a> = &'a mut (dyn Write + Send);
 
-/// Does what was typed; `now` is the clock, in microseconds since the epoch, and `out` takes the data.
+/// Does what was typed; `now` is the clock, in microseconds since the epoch, `sample` what `init` writes, and `out`
+/// takes the data.
 ///
 /// Boxed, so that all of it is compiled with the library and not once more with each program and test.
-pub fn execute<'a>(cli: Cli, now: i64, out: Out<'a>) -> BoxFuture<'a, Result<()>> {
-    Box::pin(dispatch(cli, now, out))
+pub fn execute<'a>(
+    cli: Cli,
+    now: i64,
+    sample: fn() -> init::Sample,
+    out: Out<'a>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(dispatch(cli, now, sample, out))
 }
 
-async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
+async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>) -> Result<()> {
+    if let Some(outcome) = without_project(&cli, sample, out) {
+        return outcome;
+    }
     let (project, mistakes) = Project::read(&cli.project, &cli.set)?;
     if !mistakes.is_empty() {
         return Err(all_mistakes(&project, mistakes).await);
@@ -157,7 +205,10 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
         return Ok(());
     }
     if let Command::Describe { table } = &cli.command {
-        return describe(&project, &planning, table, format, out).await;
+        if !project.schemas.contains_key(table) {
+            lint::check(&project, &planning).await?;
+        }
+        return describe::describe(&project, &planning, table, format, out).await;
     }
     if let Command::Generate { contracts, records, months, usage, to } = &cli.command {
         let size = generate::Size { contracts: *contracts, records: *records, months: *months };
@@ -170,7 +221,9 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
     let warehouse = Warehouse::open(&cli.project, &project.settings).await?;
     let context = session(&project.settings, Some(&warehouse))?;
     match cli.command {
+        // Done above.
         Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
+        Command::Init { .. } | Command::Completions { .. } => Ok(()),
         Command::Land { files, with } => {
             let with = with.map(|name| landing_query(&project, &name)).transpose()?;
             warehouse.probe().await?;
@@ -225,7 +278,7 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             Ok(())
         }
         Command::Status => {
-            let head = run::open(&project, &warehouse, &context, as_of).await?;
+            let head = reader::open(&project, &warehouse, &context, as_of).await?;
             let Some(head) = head else {
                 say("nothing was published yet");
                 say("next: meterhouse run");
@@ -259,31 +312,42 @@ async fn dispatch(cli: Cli, now: i64, out: Out<'_>) -> Result<()> {
             }
             Ok(())
         }
-        Command::Sql { query, file } => {
-            let text = query_text(query, file)?;
-            run::open(&project, &warehouse, &context, as_of).await?;
-            // Reading is all that a session from outside may do.
-            let options =
-                SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-            let failed = |error: datafusion::error::DataFusionError| {
-                let mut mistake = plan::planning_mistake(&error, "query");
-                if mistake.what.contains(" not supported: ") {
-                    mistake.what = format!("`meterhouse sql` only reads ({})", mistake.what);
-                    mistake.hint = "prices and contracts change in data/, rules in queries/".into();
-                }
-                Error::Project(vec![mistake])
-            };
-            let frame = context.sql_with_options(&text, options).await.map_err(failed)?;
-            let instant = ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into()));
-            let frame = if text.contains("$as_of") {
-                frame.with_param_values(vec![("as_of", instant)]).map_err(failed)?
-            } else {
-                frame
-            };
-            let schema = frame.schema().as_arrow().clone();
-            let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, "query"))?;
-            output::write(out, &schema, &rows, format)
+        Command::Views { engine: views::Engine::Duckdb, scan } => {
+            let (head, files) = reader::readable(&project, &warehouse).await?;
+            let text = views::duckdb(&project, &warehouse, head.as_ref(), &files, scan)?;
+            out.write_all(text.as_bytes()).during(|| "writing views".into())
         }
+        Command::Sql { query, file } => {
+            if query.is_none() && file.is_none() && is_terminal() {
+                let prompt =
+                    Prompt { project: &project, warehouse: &warehouse, as_of, format, quiet: cli.quiet };
+                return prompt.run(out).await;
+            }
+            let text = query_text(query, file)?;
+            reader::open(&project, &warehouse, &context, as_of).await?;
+            ask::ask(&context, &text, as_of, format, out).await.map(|_| ())
+        }
+    }
+}
+
+/// Does what needs no project around it.
+fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Option<Result<()>> {
+    match &cli.command {
+        Command::Init { folder } => {
+            let folder = folder.as_deref().unwrap_or(&cli.project);
+            Some(init::init(folder, sample()).map(|files| {
+                if !cli.quiet {
+                    eprintln!("{files} files written to {}", folder.display());
+                    eprintln!("next: {}", init::next_command(folder));
+                }
+            }))
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "meterhouse", &mut script);
+            Some(out.write_all(&script).during(|| "writing completions".into()))
+        }
+        _ => None,
     }
 }
 
@@ -403,70 +467,4 @@ async fn show(
     }
     output::write(out, &schema, &rows, format)?;
     if is_for_people { writeln!(out).during(working) } else { Ok(()) }
-}
-
-async fn describe(
-    project: &Project,
-    planning: &datafusion::prelude::SessionContext,
-    table: &str,
-    format: Format,
-    out: Out<'_>,
-) -> Result<()> {
-    let columns: Vec<(String, String, String, String)> = match project.schemas.get(table) {
-        Some(schema) => schema
-            .columns
-            .iter()
-            .map(|column| {
-                let null = if column.required { "not null" } else { "" };
-                (column.name.clone(), sql_type(&column.data_type), null.into(), column.comment.clone())
-            })
-            .collect(),
-        None => {
-            if !project.queries.contains_key(table) {
-                let known = project.schemas.keys().chain(project.queries.keys());
-                let hint = did_you_mean(table, known.map(String::as_str));
-                return Err(Error::usage(format!("there is no table or view `{table}`"), hint));
-            }
-            lint::check(project, planning).await?;
-            let view = planning.table(table).await.during(|| format!("describing {table}"))?;
-            let fields = view.schema().fields().iter();
-            fields
-                .map(|field| {
-                    let comment = comment_of(project, field.name());
-                    (field.name().clone(), sql_type(field.data_type()), String::new(), comment)
-                })
-                .collect()
-        }
-    };
-    let fields = ["column", "type", "null", "comment"].map(|name| Field::new(name, DataType::Utf8, false));
-    let schema = std::sync::Arc::new(Schema::new(fields.to_vec()));
-    let text = |values: Vec<&str>| -> arrow::array::ArrayRef {
-        std::sync::Arc::new(arrow::array::StringArray::from(values))
-    };
-    let rows = arrow::array::RecordBatch::try_new(
-        schema.clone(),
-        vec![
-            text(columns.iter().map(|column| column.0.as_str()).collect()),
-            text(columns.iter().map(|column| column.1.as_str()).collect()),
-            text(columns.iter().map(|column| column.2.as_str()).collect()),
-            text(columns.iter().map(|column| column.3.as_str()).collect()),
-        ],
-    )
-    .during(|| format!("describing {table}"))?;
-    output::write(out, &schema, &[rows], format)
-}
-
-/// A view's column means what the column of that name means in the tables, where they agree.
-fn comment_of(project: &Project, name: &str) -> String {
-    let mut comments =
-        project.schemas.values().filter_map(|schema| schema.column(name)).map(|column| &column.comment);
-    let first = comments.next().cloned().unwrap_or_default();
-    if comments.all(|comment| *comment == first) { first } else { String::new() }
-}
-
-/// Whether colour may be used on standard error.
-pub fn use_colour() -> bool {
-    std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none()
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

@@ -112,7 +112,7 @@ impl Settings {
         let text = std::fs::read_to_string(&path).map_err(|source| {
             Error::usage(
                 format!("no project in {}: {FILE}: {source}", root.display()),
-                "name a project with --project DIR",
+                "name a project with --project DIR, or write one with `meterhouse init DIR`",
             )
         })?;
         // The text alone comes first: only there do mistakes have a line and a column.

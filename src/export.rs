@@ -34,6 +34,7 @@ use crate::output::Format;
 use crate::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::project::{Project, Query};
 use crate::publish::Entry;
+use crate::reader;
 use crate::run::{self, Notice};
 use crate::warehouse::Warehouse;
 
@@ -92,7 +93,7 @@ pub async fn export(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report> {
     let (extension, mut way) = way(project, request)?;
-    let Some(head) = run::open(project, warehouse, context, request.as_of).await? else {
+    let Some(head) = reader::open(project, warehouse, context, request.as_of).await? else {
         return Err(Error::usage("nothing was published yet", "meterhouse run"));
     };
     up_to_date(project, warehouse, &head, &request.period, notice).await?;

@@ -3,12 +3,19 @@
 //! A module uses only modules that stand behind it in this list:
 //!
 //! - `cli`: what may be typed
+//! - `init`: the sample project
+//! - `prompt`, `completion`: `sql` on a terminal
+//! - `report`: an error as text
+//! - `views`: SQL for other engines
+//! - `ask`: one query, read-only
+//! - `describe`: what tables there are
 //! - `export`: files for the invoicing system
 //! - `output`: rows as text
 //! - `run`: one run: pin, refresh, check, publish
 //! - `fingerprint`: whether a table is up to date
 //! - `lint`: every mistake of a project at once
 //! - `refresh`: how one table is brought up to date
+//! - `reader`: the tables as they are now
 //! - `publish`: the ledger
 //! - `land`: files into usage records
 //! - `plan`: a query and what is wrong with it
@@ -22,16 +29,20 @@
 //! - `schema`: a table's contract
 //! - `cycle`, `decimal`, `config`, `error`
 
+pub mod ask;
 pub mod cli;
+pub mod completion;
 pub mod config;
 pub mod cycle;
 pub mod data_file;
 pub mod decimal;
+pub mod describe;
 pub mod error;
 pub mod export;
 pub mod fingerprint;
 pub mod functions;
 pub mod generate;
+pub mod init;
 pub mod land;
 pub mod lint;
 pub mod location;
@@ -39,10 +50,14 @@ pub mod output;
 pub mod plan;
 pub mod primary_key;
 pub mod project;
+pub mod prompt;
 pub mod publish;
+pub mod reader;
 pub mod refresh;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod small_files;
 pub mod table;
+pub mod views;
 pub mod warehouse;

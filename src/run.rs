@@ -4,26 +4,24 @@
 //! nothing that it depends on has changed, it does nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::util::pretty::pretty_format_batches;
-use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
 use crate::config;
 use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
 use crate::fingerprint::{self, fingerprint};
-use crate::land::{self, Landed, acknowledged, acknowledged_files};
+use crate::land::{self, Landed};
 use crate::plan::{CUSTOMER, plan};
 use crate::primary_key::check_key;
-use crate::project::{LANDED, Project, Query};
+use crate::project::{Project, Query};
 use crate::publish::{self, Entry, TableEntry};
+use crate::reader::{pin, register, register_view};
 use crate::refresh::{is_limited, rebuild};
 use crate::schema::TableSchema;
-use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
 /// Rows of a failed check that a message shows.
@@ -73,34 +71,6 @@ pub struct Report {
     pub checks: usize,
 }
 
-/// A session with every table of a published run, and the landed ones as they are now.
-pub async fn open(
-    project: &Project,
-    warehouse: &Warehouse,
-    context: &SessionContext,
-    as_of: i64,
-) -> Result<Option<Entry>> {
-    let head = publish::head(warehouse).await?;
-    let landed = pin(warehouse).await?;
-    for schema in project.schemas.values() {
-        let files = match landed.get(&schema.name) {
-            Some((_, files)) => files.clone(),
-            None => head
-                .as_ref()
-                .and_then(|head| head.tables.get(&schema.name))
-                .map(|table| table.files.clone())
-                .unwrap_or_default(),
-        };
-        register(context, schema, files)?;
-    }
-    for name in &project.order {
-        if !project.schemas.contains_key(name) {
-            register_view(context, &project.queries[name], as_of).await?;
-        }
-    }
-    Ok(head)
-}
-
 /// What a run would find new.
 #[derive(Debug, Clone)]
 pub struct News {
@@ -119,38 +89,6 @@ pub async fn news(project: &Project, warehouse: &Warehouse, head: &Entry) -> Res
     }
     let has_landed = landed.values().any(Option::is_none);
     Ok(News { changed: fingerprint::changed_since(project, head, &landed)?, has_landed })
-}
-
-/// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
-/// so that whatever it names is there in the others.
-async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
-    let (version, landing) = warehouse.delta_files("landing").await?;
-    let landings = acknowledged(&landing);
-    let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
-    for table in LANDED {
-        if table != "landing" {
-            let (version, files) = warehouse.delta_files(table).await?;
-            pinned.insert(table.to_string(), (version, acknowledged_files(files, &landings)));
-        }
-    }
-    Ok(pinned)
-}
-
-fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataFile>) -> Result<()> {
-    context.deregister_table(schema.name.as_str()).during(|| format!("opening {}", schema.name))?;
-    context
-        .register_table(schema.name.as_str(), Arc::new(FileTable::new(schema, files)))
-        .during(|| format!("opening {}", schema.name))?;
-    Ok(())
-}
-
-async fn register_view(context: &SessionContext, query: &Query, as_of: i64) -> Result<()> {
-    let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
-    let view = ViewTable::new(frame.logical_plan().clone(), None);
-    context
-        .register_table(query.name.as_str(), Arc::new(view))
-        .during(|| format!("opening {}", query.name))?;
-    Ok(())
 }
 
 /// Runs and publishes; `notice` hears of each step as it ends.

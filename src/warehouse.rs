@@ -83,6 +83,11 @@ impl Warehouse {
         Ok(Self { root, store, url })
     }
 
+    /// Where it is; ends with a slash.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The store itself.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use meterhouse::schema::sql_type;
+
 use crate::aws_bill::{Bill, is_required};
-use crate::sample::{Sample, repository};
+use crate::sample::{Sample, project, repository};
 
 const TOTALS: &str = "select billing_period, currency, sum(amount) from invoice_line \
                       group by billing_period, currency order by billing_period, currency";
@@ -21,10 +23,10 @@ fn has_duckdb() -> bool {
     has
 }
 
-/// The lines that the script prints for a warehouse.
-fn by_duckdb(warehouse: &Path) -> Vec<String> {
-    let script = repository().join("tests/duckdb/totals.py");
-    let output = Command::new("python3").arg(script).arg(warehouse).output().unwrap();
+/// The lines that a script prints, given a path.
+fn by_duckdb(script: &str, path: &Path) -> Vec<String> {
+    let script = repository().join("tests/duckdb").join(script);
+    let output = Command::new("python3").arg(script).arg(path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect()
 }
@@ -42,7 +44,44 @@ fn duckdb_finds_the_totals_of_the_sample() {
     let mut expected = sample.rows(TOTALS);
     assert_eq!(expected.len(), 10, "{expected:?}");
     expected.extend(sample.rows(RECORDS));
-    assert_eq!(by_duckdb(&sample.path().join("warehouse")), expected);
+    assert_eq!(by_duckdb("totals.py", &sample.path().join("warehouse")), expected);
+}
+
+#[test]
+fn duckdb_opens_every_table_by_the_views_that_are_printed() {
+    let sample = Sample::new();
+    let (status, said) = sample.fails(&["views", "--for", "duckdb"]);
+    assert_eq!(status, 2);
+    assert_eq!(said, "error: nothing was published yet\nhint: meterhouse run\n");
+    sample.ok(&["run"]);
+    // A run of one price leaves files in the folders that no longer count.
+    sample.replace("data/price.csv", "0.29", "0.30");
+    sample.ok(&["run"]);
+
+    let tables = project(sample.path()).schemas;
+    let by_log = sample.ok(&["views", "--for", "duckdb", "--scan", "delta"]);
+    let line = format!("select * from delta_scan('{}", sample.path().canonicalize().unwrap().display());
+    assert_eq!(by_log.matches("create or replace view").count(), tables.len());
+    assert!(by_log.contains(&format!("{line}/warehouse/invoice_line');")), "{by_log}");
+
+    let views = sample.ok(&["views", "--for", "duckdb"]);
+    assert!(views.contains("\n--   customer_total (queries/"), "{views}");
+    if !has_duckdb() {
+        return;
+    }
+    sample.write("views.sql", &views);
+    let mut expected = Vec::new();
+    for (name, schema) in &tables {
+        let rows = sample.rows(&format!("select count(*) from {name}")).remove(0);
+        let columns = schema.columns.iter().map(|column| {
+            let kind = sql_type(&column.data_type).to_uppercase().replace(", ", ",");
+            let kind = if kind == "TIMESTAMP" { "TIMESTAMP WITH TIME ZONE".into() } else { kind };
+            format!("{} {kind}", column.name)
+        });
+        expected.push(format!("{name}: {rows} rows of {}", columns.collect::<Vec<_>>().join(",")));
+    }
+    expected.extend(sample.rows(TOTALS));
+    assert_eq!(by_duckdb("views.py", &sample.path().join("views.sql")), expected);
 }
 
 #[test]
@@ -54,5 +93,5 @@ fn duckdb_finds_the_totals_of_the_aws_bill() {
     let mut expected = bill.rows(TOTALS);
     assert_eq!(expected.len(), 2, "{expected:?}");
     expected.extend(bill.rows(RECORDS));
-    assert_eq!(by_duckdb(bill.warehouse()), expected);
+    assert_eq!(by_duckdb("totals.py", bill.warehouse()), expected);
 }

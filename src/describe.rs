@@ -1,0 +1,89 @@
+//! What tables there are, and what their columns mean.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::prelude::SessionContext;
+
+use crate::error::{Error, Result, While, did_you_mean};
+use crate::output::{self, Format};
+use crate::project::Project;
+use crate::schema::{header, sql_type};
+
+/// Writes the columns of a table or view; `context` knows the views.
+///
+/// # Errors
+/// No such table.
+pub async fn describe(
+    project: &Project,
+    context: &SessionContext,
+    table: &str,
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> Result<()> {
+    let columns: Vec<[String; 4]> = match project.schemas.get(table) {
+        Some(schema) => schema
+            .columns
+            .iter()
+            .map(|column| {
+                let null = if column.required { "not null" } else { "" };
+                [column.name.clone(), sql_type(&column.data_type), null.into(), column.comment.clone()]
+            })
+            .collect(),
+        None => {
+            if !project.queries.contains_key(table) {
+                let known = project.schemas.keys().chain(project.queries.keys());
+                let hint = did_you_mean(table, known.map(String::as_str));
+                return Err(Error::usage(format!("there is no table or view `{table}`"), hint));
+            }
+            let view = context.table(table).await.during(|| format!("describing {table}"))?;
+            let fields = view.schema().fields().iter();
+            fields
+                .map(|field| {
+                    let comment = comment_of(project, field.name());
+                    [field.name().clone(), sql_type(field.data_type()), String::new(), comment]
+                })
+                .collect()
+        }
+    };
+    write(["column", "type", "null", "comment"], &columns, format, out)
+}
+
+/// Writes the tables and views with what they hold.
+pub fn tables(project: &Project, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    for (name, schema) in &project.schemas {
+        rows.push([name.clone(), "table".into(), schema.comment.lines().collect::<Vec<_>>().join(" ")]);
+    }
+    for query in project.queries.values().filter(|query| !project.schemas.contains_key(&query.name)) {
+        let title = header(&query.text).first().copied().unwrap_or_default();
+        let comment = title.split_once(": ").map_or(title, |(_, comment)| comment);
+        rows.push([query.name.clone(), "view".into(), comment.into()]);
+    }
+    rows.sort();
+    write(["name", "kind", "comment"], &rows, format, out)
+}
+
+fn write<const N: usize>(
+    names: [&str; N],
+    rows: &[[String; N]],
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> Result<()> {
+    let schema = Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, false)).to_vec()));
+    let column = |at: usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>())
+    };
+    let batch = RecordBatch::try_new(schema.clone(), (0..N).map(column).collect());
+    output::write(out, &schema, &[batch.during(|| "describing".into())?], format)
+}
+
+/// A view's column means what the column of that name means in the tables, where they agree.
+fn comment_of(project: &Project, name: &str) -> String {
+    let mut comments =
+        project.schemas.values().filter_map(|schema| schema.column(name)).map(|column| &column.comment);
+    let first = comments.next().cloned().unwrap_or_default();
+    if comments.all(|comment| *comment == first) { first } else { String::new() }
+}

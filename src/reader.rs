@@ -1,0 +1,87 @@
+//! What whoever reads now sees: the tables of the newest published run, and the landed ones as they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::datasource::ViewTable;
+use datafusion::prelude::SessionContext;
+
+use crate::error::{Error, Result, While};
+use crate::land::{acknowledged, acknowledged_files};
+use crate::plan::plan;
+use crate::project::{LANDED, Project, Query};
+use crate::publish::{self, Entry};
+use crate::schema::TableSchema;
+use crate::table::FileTable;
+use crate::warehouse::{DataFile, Warehouse};
+
+/// A session with every table of a published run, and the landed ones as they are now.
+pub async fn open(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    as_of: i64,
+) -> Result<Option<Entry>> {
+    let (head, mut files) = readable(project, warehouse).await?;
+    for schema in project.schemas.values() {
+        register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
+    }
+    for name in &project.order {
+        if !project.schemas.contains_key(name) {
+            register_view(context, &project.queries[name], as_of).await?;
+        }
+    }
+    Ok(head)
+}
+
+/// The newest published run, and the files of every table as whoever reads now has to see them.
+pub async fn readable(
+    project: &Project,
+    warehouse: &Warehouse,
+) -> Result<(Option<Entry>, BTreeMap<String, Vec<DataFile>>)> {
+    let head = publish::head(warehouse).await?;
+    let landed = pin(warehouse).await?;
+    let of_table = |schema: &TableSchema| match landed.get(&schema.name) {
+        Some((_, files)) => files.clone(),
+        None => {
+            let table = head.as_ref().and_then(|head| head.tables.get(&schema.name));
+            table.map(|table| table.files.clone()).unwrap_or_default()
+        }
+    };
+    let files = project.schemas.values().map(|schema| (schema.name.clone(), of_table(schema))).collect();
+    Ok((head, files))
+}
+
+/// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
+/// so that whatever it names is there in the others.
+pub async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    let (version, landing) = warehouse.delta_files("landing").await?;
+    let landings = acknowledged(&landing);
+    let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
+    for table in LANDED {
+        if table != "landing" {
+            let (version, files) = warehouse.delta_files(table).await?;
+            pinned.insert(table.to_string(), (version, acknowledged_files(files, &landings)));
+        }
+    }
+    Ok(pinned)
+}
+
+/// Makes a table's files readable under its name.
+pub fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataFile>) -> Result<()> {
+    context.deregister_table(schema.name.as_str()).during(|| format!("opening {}", schema.name))?;
+    context
+        .register_table(schema.name.as_str(), Arc::new(FileTable::new(schema, files)))
+        .during(|| format!("opening {}", schema.name))?;
+    Ok(())
+}
+
+/// Makes a query readable under its name; what it reads has to be registered already.
+pub async fn register_view(context: &SessionContext, query: &Query, as_of: i64) -> Result<()> {
+    let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let view = ViewTable::new(frame.logical_plan().clone(), None);
+    context
+        .register_table(query.name.as_str(), Arc::new(view))
+        .during(|| format!("opening {}", query.name))?;
+    Ok(())
+}
