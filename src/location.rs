@@ -130,7 +130,7 @@ pub fn is_url(text: &str) -> bool {
 }
 
 impl Location {
-    /// Opens a directory, relative to `root` and made where it is not there, or a URL. Nothing is asked of a server yet.
+    /// Opens a directory, relative to `root` and made where it is not there, or a URL. No server is asked yet.
     ///
     /// # Errors
     /// [`Error::Usage`] for a scheme that is not known or a URL without a bucket; a directory that cannot be made;

@@ -3,7 +3,7 @@
 //! The template sees `customer_id`, `billing_period`, the rows of each query that it mentions, and in `left_out` how
 //! many more there are of a query with very many. Decimals are exact texts; `| places(2)` gives them two places at
 //! least, `| short` rounds a quantity to what can be read, `| grouped` puts blanks between thousands,
-//! `rows | items_by("currency", "decimals")` finds one column by another.
+//! `rows | items_by("key", "value")` finds one column by another.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    60 queries plan, 31 tables have contracts
+    62 queries plan, 31 tables have contracts
     next: meterhouse run
     "#);
 }

@@ -268,7 +268,8 @@ fn a_kill_at_any_write_leaves_the_old_run_or_the_new_one() {
                 assert_eq!(now.1, before.1, "{writes} {death:?}: a reader sees half a run");
                 assert!(outcome.is_err(), "{writes} {death:?}: success without publication");
             }
-            if death == Death::Lie {
+            // How many data files come before publication differs by one or two: two threads share the rows.
+            if death == Death::Lie && store.published() <= writes {
                 assert!(outcome.is_ok(), "{writes}: {}", outcome.unwrap_err());
             }
             // The next command finishes what was begun, and the result is as if nothing had happened.
@@ -288,7 +289,7 @@ fn a_kill_at_any_write_leaves_the_old_run_or_the_new_one() {
         assert_eq!(attempt(writes, Death::After).1, expected, "killed after write {writes} of {total}");
     }
     // A write that happened though an error was told is found out by looking: the run goes on and has published.
-    for writes in publication..total {
+    for writes in publication.saturating_sub(2)..total {
         assert_eq!(attempt(writes, Death::Lie).1, expected, "lied to at write {writes} of {total}");
     }
 }
