@@ -5,11 +5,15 @@ create table contract (
     customer_id varchar not null comment 'who pays',
     currency varchar not null comment 'ISO 4217 code',
     time_zone varchar not null comment 'IANA zone in which its days and cycles begin',
-    cycle_interval varchar not null comment 'week, month, quarter or year',
-    cycle_anchor date comment 'cycles begin on this day; null: by the calendar',
+    cycle_interval varchar not null comment 'day, week, month, quarter or year, or several of one: 3 months',
+    cycle_anchor date comment 'cycles begin on this local day; null: by the calendar',
+    anchor_time timestamp comment 'cycles begin at this exact time of day; null: at local midnight',
+    billing_day integer comment 'cycles begin on this day of the month, 1 to 31, from the first one on or after valid_from; null: by cycle_anchor',
+    first_cycle varchar not null default 'anchored' comment 'a part of a cycle at the begin: anchored (of the cycle that holds it), unanchored (of the interval before its end) or joined (a cycle of its own)',
     valid_from timestamp not null comment 'in force from, inclusive',
     valid_to timestamp comment 'in force to, exclusive; null: open',
-    check (cycle_interval in ('week', 'month', 'quarter', 'year')),
+    check (billing_day between 1 and 31),
+    check (first_cycle in ('anchored', 'unanchored', 'joined')),
     check (valid_to > valid_from),
     primary key (contract_id)
 );
