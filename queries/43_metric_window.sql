@@ -8,11 +8,11 @@
 with windowed as (
     select
         record_detail.contract_item_id,
-        record_detail.cycle_start,
         record_detail.price_id,
         record_detail.group_key,
         metric.aggregation,
         metric.percentile_rank,
+        metric.window_interval,
         case metric.window_interval
             when 'day'
                 then billing_cycles(
@@ -25,29 +25,11 @@ with windowed as (
                     record_detail.usage_start,
                     null,
                     record_detail.usage_start
-                )[1]['full_start']
-            when 'hour'
-                then record_detail.usage_start - (
-                    local_time(record_detail.usage_start, record_detail.time_zone)
-                    - date_trunc(
-                        'hour',
-                        local_time(
-                            record_detail.usage_start, record_detail.time_zone
-                        )
-                    )
-                )
-            when 'minute'
-                then record_detail.usage_start - (
-                    local_time(record_detail.usage_start, record_detail.time_zone)
-                    - date_trunc(
-                        'minute',
-                        local_time(
-                            record_detail.usage_start, record_detail.time_zone
-                        )
-                    )
-                )
-            else record_detail.cycle_start
-        end as window_from,
+                )[1]
+        end as local_day,
+        local_time(record_detail.usage_start, record_detail.time_zone)
+            as local_start,
+        record_detail.cycle_start,
         record_detail.usage_start,
         record_detail.landing_sequence,
         record_detail.part_number,
@@ -65,50 +47,94 @@ with windowed as (
         )
 ),
 
-placed as (
+window_of_value as (
     select
         windowed.contract_item_id,
         windowed.cycle_start,
         windowed.price_id,
         windowed.group_key,
-        windowed.window_from,
         windowed.aggregation,
         windowed.percentile_rank,
+        case windowed.window_interval
+            when 'day' then windowed.local_day['full_start']
+            when 'hour'
+                then windowed.usage_start - (
+                    windowed.local_start
+                    - date_trunc('hour', windowed.local_start)
+                )
+            when 'minute'
+                then windowed.usage_start - (
+                    windowed.local_start
+                    - date_trunc('minute', windowed.local_start)
+                )
+            else windowed.cycle_start
+        end as window_from,
+        case windowed.window_interval
+            when 'day' then windowed.local_day['full_end']
+            when 'hour'
+                then windowed.usage_start - (
+                    windowed.local_start
+                    - date_trunc('hour', windowed.local_start)
+                ) + interval '1 hour'
+            when 'minute'
+                then windowed.usage_start - (
+                    windowed.local_start
+                    - date_trunc('minute', windowed.local_start)
+                ) + interval '1 minute'
+        end as window_to,
+        windowed.usage_start,
+        windowed.landing_sequence,
+        windowed.part_number,
         windowed.item_key,
-        windowed.quantity,
+        windowed.quantity
+    from windowed
+),
+
+placed as (
+    select
+        window_of_value.contract_item_id,
+        window_of_value.cycle_start,
+        window_of_value.price_id,
+        window_of_value.group_key,
+        window_of_value.window_from,
+        window_of_value.window_to,
+        window_of_value.aggregation,
+        window_of_value.percentile_rank,
+        window_of_value.item_key,
+        window_of_value.quantity,
         row_number() over (
             partition by
-                windowed.contract_item_id,
-                windowed.cycle_start,
-                windowed.price_id,
-                windowed.group_key,
-                windowed.window_from
+                window_of_value.contract_item_id,
+                window_of_value.cycle_start,
+                window_of_value.price_id,
+                window_of_value.group_key,
+                window_of_value.window_from
             order by
-                windowed.usage_start desc,
-                windowed.landing_sequence desc,
-                windowed.part_number desc
+                window_of_value.usage_start desc,
+                window_of_value.landing_sequence desc,
+                window_of_value.part_number desc
         ) as recency,
         row_number() over (
             partition by
-                windowed.contract_item_id,
-                windowed.cycle_start,
-                windowed.price_id,
-                windowed.group_key,
-                windowed.window_from
+                window_of_value.contract_item_id,
+                window_of_value.cycle_start,
+                window_of_value.price_id,
+                window_of_value.group_key,
+                window_of_value.window_from
             order by
-                windowed.quantity,
-                windowed.landing_sequence,
-                windowed.part_number
+                window_of_value.quantity,
+                window_of_value.landing_sequence,
+                window_of_value.part_number
         ) as rank_from_below,
         count(*) over (
             partition by
-                windowed.contract_item_id,
-                windowed.cycle_start,
-                windowed.price_id,
-                windowed.group_key,
-                windowed.window_from
+                window_of_value.contract_item_id,
+                window_of_value.cycle_start,
+                window_of_value.price_id,
+                window_of_value.group_key,
+                window_of_value.window_from
         ) as value_count
-    from windowed
+    from window_of_value
 )
 
 select
@@ -117,6 +143,7 @@ select
     placed.price_id,
     placed.group_key,
     placed.window_from,
+    placed.window_to,
     case placed.aggregation
         when 'sum' then sum(placed.quantity)
         when 'max' then max(placed.quantity)
@@ -141,4 +168,5 @@ group by
     placed.price_id,
     placed.group_key,
     placed.window_from,
+    placed.window_to,
     placed.aggregation

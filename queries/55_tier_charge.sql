@@ -2,7 +2,7 @@
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
 -- reads:  priced_quantity, item_cycle, interim_cycle, price, price_tier,
---         price_matrix, level_tier, capacity_tier
+--         price_matrix, measured_usage, level_tier, capacity_tier
 -- rule:   graduated: a tier prices the units in (quantity_from, quantity_to];
 --         volume: the tier that the quantity reaches prices all of it, when the
 --         cycle has ended; the first tier's flat amount is due at zero usage; a
@@ -38,7 +38,7 @@ with priced as (
     inner join price
         on priced_quantity.price_id = price.price_id
     where
-        price.charge_model <> 'volume'
+        price.charge_model not in ('volume', 'level_volume')
         or not exists (
             select 1
             from interim_cycle
@@ -120,6 +120,39 @@ by_unit as (
         on priced.price_id = price_matrix.price_id
         and priced.group_key = price_matrix.group_key
     where priced.charge_model = 'matrix'
+
+    union all
+
+    -- The tier that the level reaches prices what is left of it after proration.
+    select
+        priced.contract_item_id,
+        priced.cycle_start,
+        priced.price_id,
+        priced.group_key,
+        price_tier.tier_number,
+        priced.quantity,
+        price_tier.block_quantity,
+        price_tier.unit_amount,
+        price_tier.flat_amount,
+        priced.billing_period
+    from priced
+    left join measured_usage
+        on priced.contract_item_id = measured_usage.contract_item_id
+        and priced.cycle_start = measured_usage.cycle_start
+        and priced.price_id = measured_usage.price_id
+        and priced.group_key = measured_usage.group_key
+    inner join price_tier
+        on priced.price_id = price_tier.price_id
+        and (
+            measured_usage.full_quantity > price_tier.quantity_from
+            or price_tier.tier_number = 1
+        )
+        and (
+            price_tier.quantity_to is null
+            or coalesce(measured_usage.full_quantity, 0)
+            <= price_tier.quantity_to
+        )
+    where priced.charge_model = 'level_volume'
 
     union all
 

@@ -12,8 +12,8 @@ const SECOND: i64 = 1_000_000;
 pub type Refused = String;
 
 /// What a key of a case means is known; anything else would be rated wrongly without a word.
-const METRIC: [&str; 11] = [
-    "aggregation", "field", "filter", "group_by", "dedupe", "recurring", "prorated", "operation_field", "rounding",
+const METRIC: [&str; 12] = [
+    "proration", "aggregation", "field", "filter", "group_by", "dedupe", "recurring", "prorated", "operation_field", "rounding",
     "raw", "window",
 ];
 const PRICE: [&str; 36] = [
@@ -143,7 +143,9 @@ impl Contract<'_> {
             ],
         );
         let items = self.items(price)?;
-        let in_force = (valid_from, from, to);
+        // A trial is a time without a price.
+        let trial = self.case["input"]["trial_days"].as_i64().unwrap_or(0) * 86_400 * SECOND;
+        let in_force = (valid_from, from + trial, to);
         for (position, (name, own)) in items.iter().enumerate() {
             self.add_item(project, name.as_deref(), own, in_force)?;
             let tagged = items.len() > 1 || self.metric()["filter"].is_object();
@@ -309,6 +311,9 @@ impl Contract<'_> {
         }
         project.add("contract_item", row);
         self.add_metric(project, &item, &aggregation, &model)?;
+        if from >= to {
+            return Ok(()); // All of it is a trial.
+        }
         let none = Vec::new();
         let versions = own["versions"].as_array().unwrap_or(&none);
         if versions.is_empty() {
@@ -675,4 +680,55 @@ fn add_rules(project: &mut Project, id: &str, price: &Value) {
             project.add("dimension_rule", row);
         }
     }
+}
+
+/// Moves of a level whose weights are given, as events in a cycle of so many seconds that each weight is the share of
+/// the cycle that is left.
+pub fn weighted(case: &Value, id: &str, deltas: &[Value], project: &mut Project) -> Result<(), Refused> {
+    let decimal = |value: &Value| text(value).and_then(|text| Decimal::parse(&text)).map(|value| value.0);
+    let mut shares = Vec::new();
+    for delta in deltas {
+        let quantity = decimal(&delta["quantity"]).ok_or("a move without quantity")?;
+        let weight = decimal(&delta["prorated"]).ok_or("a move without weight")?;
+        if quantity == 0 {
+            return Err("a move of no units has no share of the cycle".into());
+        }
+        let divisor = gcd(quantity.unsigned_abs(), weight.unsigned_abs());
+        if (quantity < 0) != (weight < 0) && weight != 0 {
+            return Err("a move and its weight have different signs".into());
+        }
+        shares.push((weight.unsigned_abs() / divisor, quantity.unsigned_abs() / divisor));
+    }
+    let mut whole = 1_u128;
+    for (_, part) in &shares {
+        whole = whole / gcd(whole, *part) * part;
+    }
+    if whole > 1_000_000_000 {
+        return Err("the weights have no common share of a cycle in whole seconds".into());
+    }
+    let from = case["period"]["from"].as_str().and_then(instant).ok_or("no period")?;
+    let whole_seconds = i64::try_from(whole).map_err(|error| error.to_string())?;
+    let mut usage = Vec::new();
+    let mut before = whole;
+    for (delta, (part, of)) in deltas.iter().zip(shares) {
+        let left = part * (whole / of);
+        if left > before {
+            return Err("a later move counts for longer than an earlier one".into());
+        }
+        before = left;
+        let left = i64::try_from(left).map_err(|error| error.to_string())?;
+        usage.push(json!({
+            "id": usage.len().to_string(),
+            "time": time(from + (whole_seconds - left) * SECOND),
+            "quantity": delta["quantity"],
+        }));
+    }
+    let mut case = case.clone();
+    case["period"] = json!({ "from": time(from), "to": time(from + whole_seconds * SECOND) });
+    case["metric"] = json!({ "aggregation": "sum", "prorated": true, "proration": "time" });
+    Contract { id: id.into(), case: &case, usage, is_final: true }.add(project)
+}
+
+fn gcd(one: u128, other: u128) -> u128 {
+    if other == 0 { one.max(1) } else { gcd(other, one % other) }
 }

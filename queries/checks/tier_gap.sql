@@ -47,7 +47,8 @@ select
 from price
 where
     price.charge_model in (
-        'graduated', 'volume', 'record_graduated', 'level_graduated', 'capacity'
+        'graduated', 'volume', 'record_graduated', 'level_graduated',
+        'level_volume', 'capacity'
     )
     and not exists (
         select 1 from price_tier where price_tier.price_id = price.price_id
