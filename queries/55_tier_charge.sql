@@ -46,6 +46,7 @@ with priced as (
                 interim_cycle.contract_item_id
                 = priced_quantity.contract_item_id
                 and interim_cycle.cycle_start = priced_quantity.cycle_start
+                and not interim_cycle.volume_due
         )
 ),
 

@@ -58,7 +58,8 @@ fn shift(micros: i64, cadence: &Value, count: i64) -> Result<i64, Refused> {
         "quarter" => Span::new().months(size * 3),
         _ => Span::new().months(size),
     };
-    let zoned = Timestamp::from_microsecond(micros).map_err(|error| error.to_string())?.to_zoned(TimeZone::UTC);
+    let zoned =
+        Timestamp::from_microsecond(micros).map_err(|error| error.to_string())?.to_zoned(TimeZone::UTC);
     Ok(zoned.checked_add(span).map_err(|error| error.to_string())?.timestamp().as_microsecond())
 }
 
@@ -224,8 +225,12 @@ pub fn answer(case: &Value, rows: &[Found]) -> Result<Value, Refused> {
         "starts" => {
             let first = asked("first")?.unwrap_or(i64::MIN);
             let count = input["count"].as_u64().unwrap_or(0) as usize;
-            let starts: Vec<String> =
-                cycles.iter().filter(|cycle| cycle.1 > first).take(count).map(|cycle| time(cycle.0)).collect();
+            let starts: Vec<String> = cycles
+                .iter()
+                .filter(|cycle| cycle.1 > first)
+                .take(count)
+                .map(|cycle| time(cycle.0))
+                .collect();
             Ok(json!({ "starts": starts }))
         }
         "is_start_day" => {

@@ -72,7 +72,8 @@ fn run(folder: &Path, keep: Option<&Path>) -> Result<Vec<Outcome>, String> {
     let mut project = Project::default();
     project.add("customer", vec![("customer_id", "customer".into()), ("customer_name", "Customer".into())]);
     // Amounts are read before the line is rounded.
-    let mut currencies: Vec<String> = cases.iter().filter_map(|case| case["currency"].as_str()).map(String::from).collect();
+    let mut currencies: Vec<String> =
+        cases.iter().filter_map(|case| case["currency"].as_str()).map(String::from).collect();
     currencies.push("XXX".into());
     currencies.sort();
     currencies.dedup();

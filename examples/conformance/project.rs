@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 const AS_OF: &str = "2100-01-02T00:00:00Z";
 
 /// The settings of the project.
-const SETTINGS: &str = "time_zone = \"UTC\"\n[warehouse]\nurl = \"warehouse\"\n[inbox.usage]\nfiles = [\"usage/*\"]\n";
+const SETTINGS: &str =
+    "time_zone = \"UTC\"\n[warehouse]\nurl = \"warehouse\"\n[inbox.usage]\nfiles = [\"usage/*\"]\n";
 
 /// One row of a table: column and value; a column that is not named has its default.
 pub type Row = Vec<(&'static str, String)>;
@@ -53,13 +54,17 @@ impl Project {
         std::fs::write(folder.join("usage/usage.ndjson"), self.usage.join("\n") + "\n")?;
         for file in std::fs::read_dir(base.join("data"))? {
             let path = file?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".csv"))
+            let Some(name) =
+                path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".csv"))
             else {
                 continue;
             };
             // A table that no case fills is its header.
             let text = std::fs::read_to_string(&path)?;
-            std::fs::write(folder.join("data").join(name), format!("{}\n", text.lines().next().unwrap_or("")))?;
+            std::fs::write(
+                folder.join("data").join(name),
+                format!("{}\n", text.lines().next().unwrap_or("")),
+            )?;
         }
         for (table, rows) in &self.tables {
             let mut columns: Vec<&str> = Vec::new();
@@ -71,14 +76,20 @@ impl Project {
             let mut lines = vec![columns.join(",")];
             for row in rows {
                 let value = |column: &&str| {
-                    let value = row.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value.as_str());
+                    let value =
+                        row.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value.as_str());
                     format!("\"{}\"", value.replace('"', "\"\""))
                 };
                 // An empty value in quotes would be a text; without them it is the default.
-                let line: Vec<String> = columns.iter().map(value).map(|text| text.replace("\"\"", "\u{1}")).collect();
+                let line: Vec<String> =
+                    columns.iter().map(value).map(|text| text.replace("\"\"", "\u{1}")).collect();
                 lines.push(
                     line.into_iter()
-                        .map(|text| if text == "\u{1}" { String::new() } else { text.replace('\u{1}', "\"\"") })
+                        .map(
+                            |text| {
+                                if text == "\u{1}" { String::new() } else { text.replace('\u{1}', "\"\"") }
+                            },
+                        )
                         .collect::<Vec<_>>()
                         .join(","),
                 );

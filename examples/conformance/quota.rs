@@ -10,14 +10,15 @@ use crate::value::{instant, time};
 /// The grants, resets and usage of a case.
 pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refused> {
     let input = &case["input"];
-    let known = [
-        "grants", "opening", "start", "at", "resets", "preserve_overage",
-    ];
-    if let Some(key) = input.as_object().and_then(|input| input.keys().find(|key| !known.contains(&key.as_str()))) {
+    let known = ["grants", "opening", "start", "at", "resets", "preserve_overage"];
+    if let Some(key) =
+        input.as_object().and_then(|input| input.keys().find(|key| !known.contains(&key.as_str())))
+    {
         return Err(format!("the quota has `{key}`, which has no column"));
     }
     let at = |value: &Value| value.as_str().and_then(instant);
-    let (start, read_at) = (at(&input["start"]).ok_or("no start")?, at(&input["at"]).ok_or("no instant to read at")?);
+    let (start, read_at) =
+        (at(&input["start"]).ok_or("no start")?, at(&input["at"]).ok_or("no instant to read at")?);
     project.add(
         "contract",
         vec![
@@ -57,14 +58,24 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
     );
     for grant in input["grants"].as_array().into_iter().flatten() {
         let known = [
-            "id", "amount", "priority", "effective_at", "expires_at", "voided_at", "recurrence", "rollover_min",
+            "id",
+            "amount",
+            "priority",
+            "effective_at",
+            "expires_at",
+            "voided_at",
+            "recurrence",
+            "rollover_min",
             "rollover_max",
         ];
-        if let Some(key) = grant.as_object().and_then(|grant| grant.keys().find(|key| !known.contains(&key.as_str()))) {
+        if let Some(key) =
+            grant.as_object().and_then(|grant| grant.keys().find(|key| !known.contains(&key.as_str())))
+        {
             return Err(format!("the grant has `{key}`, which has no column"));
         }
         let name = text(&grant["id"]).unwrap_or_default();
-        let mut row: Row = vec![("grant_id", format!("{id}/{name}")), ("contract_id", id.into()), ("quota_id", id.into())];
+        let mut row: Row =
+            vec![("grant_id", format!("{id}/{name}")), ("contract_id", id.into()), ("quota_id", id.into())];
         let mut set = |column, value: Option<String>| {
             if let Some(value) = value {
                 row.push((column, value));
@@ -72,7 +83,9 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
         };
         set("amount", text(&grant["amount"]));
         set("priority", text(&grant["priority"]));
-        for (column, key) in [("effective_at", "effective_at"), ("expires_at", "expires_at"), ("voided_at", "voided_at")] {
+        for (column, key) in
+            [("effective_at", "effective_at"), ("expires_at", "expires_at"), ("voided_at", "voided_at")]
+        {
             set(column, text(&grant[key]));
         }
         let recurrence = &grant["recurrence"];

@@ -13,15 +13,56 @@ pub type Refused = String;
 
 /// What a key of a case means is known; anything else would be rated wrongly without a word.
 const METRIC: [&str; 12] = [
-    "proration", "aggregation", "field", "filter", "group_by", "dedupe", "recurring", "prorated", "operation_field", "rounding",
-    "raw", "window",
+    "proration",
+    "aggregation",
+    "field",
+    "filter",
+    "group_by",
+    "dedupe",
+    "recurring",
+    "prorated",
+    "operation_field",
+    "rounding",
+    "raw",
+    "window",
 ];
 const PRICE: [&str; 36] = [
-    "charge_model", "unit_amount", "tiers", "package_size", "package_amount", "free_units", "rate_percent",
-    "fixed_amount_per_event", "free_events", "free_amount", "per_event_min", "per_event_max", "mode", "multiplier",
-    "amount_field", "flat_amount", "windows", "rounding", "connect_fee_due", "split_at_windows", "groups", "filters",
-    "versions", "free_allowance", "prorated", "transform", "usage_discount", "discount_percent", "maximum", "minimum",
-    "prorate", "effective_from", "name", "match", "transform_scope", "connect_fee",
+    "charge_model",
+    "unit_amount",
+    "tiers",
+    "package_size",
+    "package_amount",
+    "free_units",
+    "rate_percent",
+    "fixed_amount_per_event",
+    "free_events",
+    "free_amount",
+    "per_event_min",
+    "per_event_max",
+    "mode",
+    "multiplier",
+    "amount_field",
+    "flat_amount",
+    "windows",
+    "rounding",
+    "connect_fee_due",
+    "split_at_windows",
+    "groups",
+    "filters",
+    "versions",
+    "free_allowance",
+    "prorated",
+    "transform",
+    "usage_discount",
+    "discount_percent",
+    "maximum",
+    "minimum",
+    "prorate",
+    "effective_from",
+    "name",
+    "match",
+    "transform_scope",
+    "connect_fee",
 ];
 
 /// One contract to be rated.
@@ -34,6 +75,8 @@ pub struct Contract<'a> {
     pub usage: Vec<Value>,
     /// Whether the cycle has ended, so that everything is due.
     pub is_final: bool,
+    /// Whether it is rated by what is known so far and corrected later.
+    pub is_rerated: bool,
 }
 
 /// The text of a string or a number.
@@ -172,7 +215,11 @@ impl Contract<'_> {
             for (name, _) in &items {
                 project.add(
                     "interim_cycle",
-                    vec![("contract_item_id", self.item(name.as_deref())), ("cycle_start", time(full_from))],
+                    vec![
+                        ("contract_item_id", self.item(name.as_deref())),
+                        ("cycle_start", time(full_from)),
+                        ("volume_due", self.is_rerated.to_string()),
+                    ],
                 );
             }
         }
@@ -204,14 +251,21 @@ impl Contract<'_> {
             items.push((Some(name), Value::Object(own)));
         }
         // Without parameters of its own the charge prices nothing but its filters.
-        let of_filters: Vec<&String> = filters.iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+        let of_filters: Vec<&String> =
+            filters.iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
         if base.keys().any(|key| of_filters.contains(&key) && PARAMETERS.contains(&key.as_str())) {
             items.push((None, Value::Object(base)));
         }
         Ok(items)
     }
 
-    fn add_tag(&self, project: &mut Project, name: Option<&str>, position: usize, own: &Value) -> Result<(), Refused> {
+    fn add_tag(
+        &self,
+        project: &mut Project,
+        name: Option<&str>,
+        position: usize,
+        own: &Value,
+    ) -> Result<(), Refused> {
         let tag = name.unwrap_or("rest").replace(',', " ");
         project.add(
             "tag_rule",
@@ -229,7 +283,8 @@ impl Contract<'_> {
         entries.extend(excluded.iter().enumerate().map(|(number, entry)| (number + 1, entry)));
         for (number, entry) in entries {
             for (property, values) in entry.as_object().into_iter().flatten() {
-                let values = if values.is_array() { list(values) } else { text(values).into_iter().collect() };
+                let values =
+                    if values.is_array() { list(values) } else { text(values).into_iter().collect() };
                 for value in values {
                     project.add(
                         "tag_rule_value",
@@ -248,7 +303,13 @@ impl Contract<'_> {
     }
 
     /// An amount that is due beside the price: a fee.
-    fn add_due(&self, project: &mut Project, number: usize, due: &str, (valid_from, from, to): (i64, i64, i64)) {
+    fn add_due(
+        &self,
+        project: &mut Project,
+        number: usize,
+        due: &str,
+        (valid_from, from, to): (i64, i64, i64),
+    ) {
         let item = format!("{}/due {number}", self.id);
         project.add(
             "contract_item",
@@ -327,24 +388,39 @@ impl Contract<'_> {
             let start = starts(version).ok_or("a version without effective_from")?.max(from);
             let end = versions.get(number + 1).and_then(starts).unwrap_or(to).min(to);
             if start < end {
-                self.add_price(project, &item, &format!("{item}@{number}"), &Value::Object(whole), (start, end))?;
+                self.add_price(
+                    project,
+                    &item,
+                    &format!("{item}@{number}"),
+                    &Value::Object(whole),
+                    (start, end),
+                )?;
             }
         }
         Ok(())
     }
 
-    fn add_metric(&self, project: &mut Project, product: &str, aggregation: &str, model: &str) -> Result<(), Refused> {
+    fn add_metric(
+        &self,
+        project: &mut Project,
+        product: &str,
+        aggregation: &str,
+        model: &str,
+    ) -> Result<(), Refused> {
         let metric = self.metric();
         let is_capacity = model == "capacity";
         let is_plain = ["sum", "count"].contains(&aggregation)
-            && ["group_by", "recurring", "prorated", "rounding", "window"].iter().all(|name| {
-                matches!(&metric[*name], Value::Null | Value::Bool(false))
-            });
+            && ["group_by", "recurring", "prorated", "rounding", "window"]
+                .iter()
+                .all(|name| matches!(&metric[*name], Value::Null | Value::Bool(false)));
         if is_plain && !is_capacity {
             return Ok(());
         }
         let mut row = vec![("product_id", product.to_string())];
-        row.push(("aggregation", if aggregation == "count" { "sum".into() } else { aggregation.to_string() }));
+        row.push((
+            "aggregation",
+            if aggregation == "count" { "sum".into() } else { aggregation.to_string() },
+        ));
         let mut groups: Vec<String> = list(&metric["group_by"]).iter().map(|name| field(name)).collect();
         if is_capacity {
             groups.push(field("unit"));
@@ -389,7 +465,8 @@ impl Contract<'_> {
             ("valid_to", time(to)),
         ];
         let mut modifier: Row = vec![("price_id", id.to_string())];
-        let mut free = key(price, "usage_discount").and_then(|text| Decimal::parse(&text)).unwrap_or(Decimal::ZERO);
+        let mut free =
+            key(price, "usage_discount").and_then(|text| Decimal::parse(&text)).unwrap_or(Decimal::ZERO);
         let model = match key(price, "charge_model").unwrap_or("none".into()).as_str() {
             "none" => {
                 row.push(("unit_amount", "0".into()));
@@ -415,12 +492,16 @@ impl Contract<'_> {
             "package" => {
                 set(&mut row, "unit_amount", key(price, "package_amount"));
                 set(&mut modifier, "block_quantity", key(price, "package_size"));
-                free = free + key(price, "free_units").and_then(|text| Decimal::parse(&text)).unwrap_or(Decimal::ZERO);
+                free = free
+                    + key(price, "free_units")
+                        .and_then(|text| Decimal::parse(&text))
+                        .unwrap_or(Decimal::ZERO);
                 "per_unit"
             }
             "graduated" | "graduated_percentage" => {
                 self.add_tiers(project, id, price)?;
-                let prorated = [price, self.metric()].iter().any(|part| part["prorated"].as_bool() == Some(true));
+                let prorated =
+                    [price, self.metric()].iter().any(|part| part["prorated"].as_bool() == Some(true));
                 if prorated { "level_graduated" } else { "graduated" }
             }
             "volume" => {
@@ -450,21 +531,21 @@ impl Contract<'_> {
                 // A ratio is the fee of one.
                 let commitment = if self.has_commitment() { "0" } else { "1" };
                 row.push(("flat_amount", key(price, "flat_amount").unwrap_or(commitment.into())));
-                match key(price, "prorate").as_deref() {
-                    Some("fixed_days") => {
+                match (key(&self.case["input"], "fixed_days_in_month"), key(price, "prorate")) {
+                    (Some(days), _) => {
                         row.push(("proration", "fixed_days".into()));
-                        let days = key(&self.case["input"], "fixed_days_in_month").ok_or("no fixed_days_in_month")?;
                         row.push(("fixed_days", days));
                     }
-                    Some(way) => row.push(("proration", way.into())),
-                    None => {}
+                    (None, Some(way)) => row.push(("proration", way)),
+                    (None, None) => {}
                 }
                 "flat"
             }
             "capacity" => {
                 for (number, tier) in price["tiers"].as_array().into_iter().flatten().enumerate() {
                     let number = number + 1;
-                    let mut tier_row: Row = vec![("price_id", id.to_string()), ("tier_number", number.to_string())];
+                    let mut tier_row: Row =
+                        vec![("price_id", id.to_string()), ("tier_number", number.to_string())];
                     set(&mut tier_row, "flat_amount", key(tier, "flat_amount"));
                     project.add("price_tier", tier_row);
                     for (unit, limit) in tier["limits"].as_object().into_iter().flatten() {
@@ -658,8 +739,18 @@ impl Contract<'_> {
 
 /// What a filter says beside its match, in which the charge may differ.
 const PARAMETERS: [&str; 12] = [
-    "unit_amount", "tiers", "package_size", "package_amount", "free_units", "rate_percent", "fixed_amount_per_event",
-    "free_events", "free_amount", "multiplier", "flat_amount", "amount_field",
+    "unit_amount",
+    "tiers",
+    "package_size",
+    "package_amount",
+    "free_units",
+    "rate_percent",
+    "fixed_amount_per_event",
+    "free_events",
+    "free_amount",
+    "multiplier",
+    "flat_amount",
+    "amount_field",
 ];
 
 fn add_rules(project: &mut Project, id: &str, price: &Value) {
@@ -726,7 +817,7 @@ pub fn weighted(case: &Value, id: &str, deltas: &[Value], project: &mut Project)
     let mut case = case.clone();
     case["period"] = json!({ "from": time(from), "to": time(from + whole_seconds * SECOND) });
     case["metric"] = json!({ "aggregation": "sum", "prorated": true, "proration": "time" });
-    Contract { id: id.into(), case: &case, usage, is_final: true }.add(project)
+    Contract { id: id.into(), case: &case, usage, is_final: true, is_rerated: false }.add(project)
 }
 
 fn gcd(one: u128, other: u128) -> u128 {

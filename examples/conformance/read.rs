@@ -35,13 +35,27 @@ pub enum Plan {
 pub fn plan(case: &Value, project: &mut Project) -> Result<Plan, Refused> {
     let id = text(&case["id"]).ok_or("a case without id")?;
     let usage = || case["usage"].as_array().cloned().unwrap_or_default();
-    let contract = |id: &str, usage: Vec<Value>, is_final: bool| Contract { id: id.into(), case, usage, is_final };
+    let contract = |id: &str, usage: Vec<Value>, is_final: bool| Contract {
+        id: id.into(),
+        case,
+        usage,
+        is_final,
+        is_rerated: case["input"]["snapshots"].is_array(),
+    };
     let input = &case["input"];
     match text(&case["model"]).unwrap_or_default().as_str() {
         "cycle" => return calendar::cycle(case, &id, project),
         "proration:cycles" => return calendar::fee_cycles(case, &id, project),
         "quota_overage" => return quota::plan(case, &id, project),
         "rounding" if input["value"].is_string() => return rounding(case),
+        // The days of a period are those of a fee.
+        "proration:days" => {
+            let mut case = case.clone();
+            case["price"] = json!({ "charge_model": "flat", "flat_amount": "0", "prorate": "days" });
+            Contract { id: id.clone(), case: &case, usage: vec![], is_final: true, is_rerated: false }
+                .add(project)?;
+            return Ok(Plan::Rated { contract: id });
+        }
         "validation" => {
             contract(&id, usage(), true).add(project)?;
             return Ok(Plan::Validation { contract: id });
@@ -166,10 +180,7 @@ const QUERIES: [(&str, &str); 9] = [
         "select contract_item_id as owner, quantity from guided_usage where not exists \
          (select 1 from suspense where suspense.landing_sequence = guided_usage.landing_sequence)",
     ),
-    (
-        "grant",
-        "select contract_id as owner, grant_id, read_at, balance, overage from grant_balance",
-    ),
+    ("grant", "select contract_id as owner, grant_id, read_at, balance, overage from grant_balance"),
 ];
 
 impl Answers {
@@ -228,7 +239,8 @@ impl Answers {
         for contract in contracts {
             for (name, _) in QUERIES {
                 for row in self.rows(name, contract).iter().take(12) {
-                    let fields: Vec<String> = row.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                    let fields: Vec<String> =
+                        row.iter().map(|(name, value)| format!("{name}={value}")).collect();
                     lines.push(format!("{name}: {}", fields.join(" ")));
                 }
             }
@@ -241,8 +253,11 @@ impl Answers {
         match plan {
             Plan::Rated { contract } => {
                 let mut answer = self.rated(case, contract);
-                if let Some(billed) = text(&case["input"]["already_billed"]).and_then(|text| Decimal::parse(&text)) {
-                    let amount = text(&answer["amount"]).and_then(|text| Decimal::parse(&text)).unwrap_or(billed);
+                if let Some(billed) =
+                    text(&case["input"]["already_billed"]).and_then(|text| Decimal::parse(&text))
+                {
+                    let amount =
+                        text(&answer["amount"]).and_then(|text| Decimal::parse(&text)).unwrap_or(billed);
                     answer["due"] = (amount - billed).to_string().into();
                 }
                 Ok(answer)
@@ -252,8 +267,12 @@ impl Answers {
                 let mut slice = Map::new();
                 for (name, value) in all.as_object().into_iter().flatten() {
                     let number = |value: &Value| text(value).and_then(|text| Decimal::parse(&text));
-                    let difference = number(value).zip(number(&before[name.as_str()])).map(|(all, before)| all - before);
-                    slice.insert(name.clone(), difference.map_or(value.clone(), |value| value.to_string().into()));
+                    let difference =
+                        number(value).zip(number(&before[name.as_str()])).map(|(all, before)| all - before);
+                    slice.insert(
+                        name.clone(),
+                        difference.map_or(value.clone(), |value| value.to_string().into()),
+                    );
                 }
                 slice.insert("billed_quantity_before".into(), before["billed_quantity"].clone());
                 Ok(slice.into())
@@ -262,7 +281,8 @@ impl Answers {
                 let mut booked = Decimal::ZERO;
                 let mut deltas = Vec::new();
                 for contract in contracts {
-                    let amount = text(&self.rated(case, contract)["amount"]).and_then(|text| Decimal::parse(&text));
+                    let amount =
+                        text(&self.rated(case, contract)["amount"]).and_then(|text| Decimal::parse(&text));
                     let amount = amount.ok_or("no amount")?;
                     deltas.push(Value::from((amount - booked).to_string()));
                     booked = amount;
@@ -275,7 +295,9 @@ impl Answers {
             }
             Plan::Cycles { contract } => calendar::answer(case, self.rows("cycle", contract)),
             Plan::FeeCycles { contract, target } => {
-                let reached = |row: &&Found| row.get("cycle_start").and_then(|at| instant(at)).is_some_and(|at| at <= *target);
+                let reached = |row: &&Found| {
+                    row.get("cycle_start").and_then(|at| instant(at)).is_some_and(|at| at <= *target)
+                };
                 let charges = self.rows("charge", contract).iter().filter(reached);
                 Ok(json!({ "cycles": sum(charges, "amount").to_string() }))
             }
@@ -327,7 +349,8 @@ impl Answers {
             owner.split_once('/').map(|(_, item)| item.to_string()).unwrap_or_default()
         };
         let line = |charges: &[&Found]| {
-            let (gross, flat) = (sum(charges.iter().copied(), "gross_amount"), sum(charges.iter().copied(), "flat_amount"));
+            let (gross, flat) =
+                (sum(charges.iter().copied(), "gross_amount"), sum(charges.iter().copied(), "flat_amount"));
             let mut line = Map::new();
             for (name, value) in [
                 ("quantity", sum(charges.iter().copied(), "quantity")),
@@ -376,7 +399,9 @@ impl Answers {
             let same = |name: &str, row: &Found| row.get(name) == part.get(name);
             charges
                 .iter()
-                .filter(|row| ["owner", "price_id", "cycle_start", "group_key"].iter().all(|name| same(name, row)))
+                .filter(|row| {
+                    ["owner", "price_id", "cycle_start", "group_key"].iter().all(|name| same(name, row))
+                })
                 .copied()
                 .collect()
         };
@@ -401,7 +426,10 @@ impl Answers {
 /// A group as the cases write it, without the prefix of our field names.
 fn group(key: &str) -> Value {
     let fields: Map<String, Value> = serde_json::from_str(key).unwrap_or_default();
-    fields.into_iter().map(|(name, value)| (name.strip_prefix("p_").unwrap_or(&name).to_string(), value)).collect()
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.strip_prefix("p_").unwrap_or(&name).to_string(), value))
+        .collect()
 }
 
 fn at(text: &str) -> Value {

@@ -35,7 +35,8 @@ impl Outcome {
 }
 
 /// What the values of these names count: they are compared as quantities.
-const QUANTITIES: [&str; 5] = ["quantity", "billed_quantity", "billed_quantity_before", "full_quantity", "value"];
+const QUANTITIES: [&str; 5] =
+    ["quantity", "billed_quantity", "billed_quantity_before", "full_quantity", "value"];
 /// How a line is told from the others.
 const LINE_KEYS: [&str; 5] = ["tier", "group", "filter", "event", "from"];
 
@@ -59,7 +60,9 @@ pub fn compare(case: &Value, got: &Result<Value, String>, rows: impl Fn() -> Vec
 fn lines(case: &Value, expected: &Value, got: &Value, what: &mut Vec<String>) {
     let none = Vec::new();
     let (expected, got) = (expected.as_array().unwrap_or(&none), got.as_array().unwrap_or(&none));
-    let Some(key) = expected.first().and_then(|line| LINE_KEYS.into_iter().find(|key| line.get(*key).is_some())) else {
+    let Some(key) =
+        expected.first().and_then(|line| LINE_KEYS.into_iter().find(|key| line.get(*key).is_some()))
+    else {
         // Without lines none is expected.
         if !got.is_empty() && expected.is_empty() {
             what.push(format!("lines: expected none, got {got:?}"));
@@ -97,7 +100,11 @@ fn agrees(how: &Value, key: &str, expected: &Value, got: &Value) -> bool {
     }
     let number = |value: &Value| text(value).and_then(|text| Decimal::parse(&text));
     let (Some(wanted), Some(found)) = (number(expected), number(got)) else { return expected == got };
-    let round = |value: Decimal| match (QUANTITIES.contains(&key), how["quantity_scale"].as_u64(), how["scale"].as_u64()) {
+    let round = |value: Decimal| match (
+        QUANTITIES.contains(&key),
+        how["quantity_scale"].as_u64(),
+        how["scale"].as_u64(),
+    ) {
         (true, Some(scale), _) => value.round(scale as u32, "half_up"),
         (false, _, Some(scale)) => value.round(scale as u32, how["mode"].as_str().unwrap_or("half_up")),
         _ => value,
@@ -125,7 +132,10 @@ fn counts(outcomes: &[Outcome]) -> Counts {
 
 /// The verdicts for a reader.
 pub fn table(outcomes: &[Outcome]) -> String {
-    let mut lines = vec![format!("{:<26} {:<12} {:>6} {:>6} {:>15}", "model", "peer", "passed", "failed", "not expressible")];
+    let mut lines = vec![format!(
+        "{:<26} {:<12} {:>6} {:>6} {:>15}",
+        "model", "peer", "passed", "failed", "not expressible"
+    )];
     let mut total = [0; 3];
     for ((model, peer), [passed, failed, refused]) in counts(outcomes) {
         lines.push(format!("{model:<26} {peer:<12} {passed:>6} {failed:>6} {refused:>15}"));
