@@ -171,7 +171,7 @@ select
     change.group_key,
     change.cycle_start,
     change.price_id,
-    row_number() over (
+    cast(row_number() over (
         partition by
             change.contract_item_id,
             change.group_key,
@@ -179,7 +179,7 @@ select
             change.price_id
         order by
             change.usage_start, change.landing_sequence, change.part_number
-    ) as event_number,
+    ) as bigint) as event_number,
     change.usage_start,
     change.effective_day,
     change.quantity

@@ -1,9 +1,11 @@
--- priced_quantity: how many units are priced, after conversion?
+-- priced_quantity: what is priced, after conversion, and by which price?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key
--- reads:  billable_usage, price_modifier
+-- reads:  billable_usage, item_cycle, interim_cycle, price, price_modifier
 -- rule:   quantity x factor / divisor, rounded to whole units where declared;
---         then what is free comes off; negative usage is left as it is
+--         then what is free comes off; negative usage is left as it is; a fee
+--         that is not prorated is due with the first price in the cycle, a
+--         volume price when the cycle has ended
 
 with converted as (
     select
@@ -43,6 +45,11 @@ select
     converted.cycle_start,
     converted.price_id,
     converted.group_key,
+    price.charge_model,
+    case price.charge_model
+        when 'flat' then price.proration <> 'none' or item_cycle.version_number = 1
+        else interim_cycle.contract_item_id is null
+    end as is_due,
     case
         when converted.free_quantity is null then converted.billable_quantity
         when converted.converted_quantity <= 0 then converted.converted_quantity
@@ -50,10 +57,37 @@ select
             greatest(converted.converted_quantity - converted.free_quantity, 0)
     end as quantity,
     converted.block_quantity,
+    case price.proration
+        when 'none' then cast(1 as bigint)
+        when 'time'
+            then cast(item_cycle.charge_to as bigint)
+            - cast(item_cycle.charge_from as bigint)
+        else item_cycle.days
+    end as share_part,
+    case price.proration
+        when 'none' then cast(1 as bigint)
+        when 'time'
+            then cast(item_cycle.full_end as bigint)
+            - cast(item_cycle.full_start as bigint)
+        else item_cycle.full_days
+    end as share_whole,
+    price.unit_amount,
+    price.flat_amount,
     case
         when converted.zero_quantity = 'free' and converted.billable_quantity = 0
-            then 0
+            then cast(0 as decimal(38, 12))
         else converted.record_amount
     end as record_amount,
     converted.billing_period
 from converted
+inner join item_cycle
+    on converted.contract_item_id = item_cycle.contract_item_id
+    and converted.cycle_start = item_cycle.cycle_start
+    and converted.price_id = item_cycle.price_id
+inner join price
+    on converted.price_id = price.price_id
+left join interim_cycle
+    on converted.contract_item_id = interim_cycle.contract_item_id
+    and converted.cycle_start = interim_cycle.cycle_start
+    and price.charge_model in ('volume', 'level_volume')
+    and not interim_cycle.volume_due

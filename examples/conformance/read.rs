@@ -134,7 +134,7 @@ const QUERIES: [(&str, &str); 9] = [
          from metered_usage inner join item_cycle \
          on metered_usage.contract_item_id = item_cycle.contract_item_id \
          and metered_usage.cycle_start = item_cycle.cycle_start and metered_usage.price_id = item_cycle.price_id \
-         inner join priced_quantity on metered_usage.contract_item_id = priced_quantity.contract_item_id \
+         left join priced_quantity on metered_usage.contract_item_id = priced_quantity.contract_item_id \
          and metered_usage.cycle_start = priced_quantity.cycle_start \
          and metered_usage.price_id = priced_quantity.price_id \
          and metered_usage.group_key = priced_quantity.group_key \
