@@ -16,6 +16,7 @@ mod landing;
 mod laws;
 mod mistakes;
 mod queries;
+mod rate_book;
 mod rating;
 mod real_data;
 mod sample;

@@ -617,6 +617,6 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 28 tables are up to date ([seconds])
+    nothing to do: all 53 tables are up to date ([seconds])
     "#);
 }
