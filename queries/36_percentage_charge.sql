@@ -87,9 +87,8 @@ select
         when paid.is_paid
             then greatest(
                 least(
-                    cast(
-                        paid.paid_quantity * paid.unit_amount as decimal(38, 12)
-                    ) + paid.flat_amount,
+                    prorate(paid.paid_quantity, paid.unit_amount, 1)
+                    + paid.flat_amount,
                     paid.record_maximum -- null is no limit
                 ),
                 paid.record_minimum

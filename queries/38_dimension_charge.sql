@@ -116,7 +116,9 @@ select
     grouped.contract_item_id,
     grouped.part_number,
     sum(
-        prorate(grouped.flat_amount * grouped.rate, grouped.quantity, 1)
+        prorate(
+            prorate(grouped.flat_amount, grouped.rate, 1), grouped.quantity, 1
+        )
         + grouped.once_amount
     ) as amount
 from grouped

@@ -161,9 +161,10 @@ select
     in_block.block_count,
     in_block.unit_amount,
     in_block.flat_amount,
-    cast(
-        coalesce(in_block.block_count, in_block.quantity)
-        * in_block.unit_amount as decimal(38, 12)
+    prorate( -- a product of all digits, rounded to 12 places
+        coalesce(in_block.block_count, in_block.quantity),
+        in_block.unit_amount,
+        1
     ) + in_block.flat_amount as amount,
     in_block.billing_period
 from in_block
