@@ -19,6 +19,9 @@ pub fn words(duration: &Value) -> Result<String, Refused> {
         return interval(duration);
     }
     let written = text(duration).ok_or("no duration")?;
+    if !written.starts_with('P') {
+        return Ok(written);
+    }
     let unknown = || format!("the duration {written} is no interval");
     let mut words = Vec::new();
     let (mut number, mut in_time) = (String::new(), false);
@@ -100,6 +103,24 @@ fn anchor(input: &Value, zone: &TimeZone, row: &mut Row) -> Result<(), Refused> 
         (None, None) => {}
     }
     Ok(())
+}
+
+/// The instant whose cycle is the period of a case that derives its period.
+pub fn derived_at(case: &Value) -> Option<i64> {
+    let input = &case["input"];
+    [&input["cycle"]["at"], &input["at"]].into_iter().find_map(|at| at.as_str().and_then(instant))
+}
+
+/// The columns of a contract whose cycle at an instant is the period of a case, and a time it is valid for.
+pub fn derived(case: &Value, row: &mut Row) -> Result<(i64, i64), Refused> {
+    let cycle = &case["input"]["cycle"];
+    let zone = zone(case)?;
+    let at = derived_at(case).ok_or("no instant whose cycle is the period")?;
+    row.push(("cycle_interval", interval(&cycle["cadence"])?));
+    anchor(cycle, &zone, row)?;
+    let start = text(&cycle["start"]).map(|start| start_of(&start, &zone)).transpose()?;
+    let from = start.map_or_else(|| shift(at, &cycle["cadence"], -3), Ok)?;
+    Ok((from, shift(at, &cycle["cadence"], 3)?))
 }
 
 /// A contract whose cycles hold the instants that a case asks for.

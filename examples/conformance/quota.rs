@@ -16,6 +16,14 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
     {
         return Err(format!("the quota has `{key}`, which has no column"));
     }
+    let metric = &case["metric"];
+    let field = text(&metric["field"]);
+    let quantity_field = match (text(&metric["aggregation"]).as_deref(), &field) {
+        (None | Some("sum"), None) => "quantity".to_string(),
+        (None | Some("sum"), Some(name)) => crate::rated::field(name),
+        (Some("count"), _) => "records".to_string(),
+        (Some(other), _) => return Err(format!("grants are burnt by usage records, not by a level: {other}")),
+    };
     let at = |value: &Value| value.as_str().and_then(instant);
     let (start, read_at) =
         (at(&input["start"]).ok_or("no start")?, at(&input["at"]).ok_or("no instant to read at")?);
@@ -40,7 +48,7 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
             ("product_id", format!("{id}/usage")),
             ("description", "usage".into()),
             ("usage_type", id.into()),
-            ("quantity_field", "quantity".into()),
+            ("quantity_field", quantity_field),
             ("quota_id", id.into()),
             ("unpriced_usage", "free".into()),
             ("valid_from", time(start - 86_400_000_000)),
@@ -125,7 +133,12 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
         record.insert("usage_type".into(), id.into());
         record.insert("usage_start".into(), event["time"].clone());
         record.insert("contract_id".into(), id.into());
-        record.insert("quantity".into(), event["quantity"].clone());
+        if !event["quantity"].is_null() {
+            record.insert("quantity".into(), event["quantity"].clone());
+        }
+        for (name, value) in event["properties"].as_object().into_iter().flatten() {
+            record.insert(crate::rated::field(name), value.clone());
+        }
         project.record(record);
     }
     Ok(Plan::Quota { contract: id.into() })

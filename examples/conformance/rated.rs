@@ -138,6 +138,14 @@ impl Contract<'_> {
         &self.case["metric"]
     }
 
+    /// Whose event it is: of several sources in one case each is one of its own.
+    fn source(&self, event: &Value) -> String {
+        match event["source"].as_str() {
+            Some(source) => format!("{}/{source}", self.id),
+            None => self.id.clone(),
+        }
+    }
+
     fn carries_over(&self) -> bool {
         self.metric()["recurring"].as_bool().unwrap_or(false)
     }
@@ -151,6 +159,9 @@ impl Contract<'_> {
     pub fn add(&self, project: &mut Project) -> Result<(), Refused> {
         let price = &self.case["price"];
         known(self.metric(), &METRIC, "metric")?;
+        if self.case["input"]["cycle"].is_object() {
+            return self.add_in_cycle(project);
+        }
         let (from, mut to) = (self.at("from").ok_or("no period")?, self.at("to").ok_or("no period")?);
         if self.case["period"]["end_inclusive"].as_bool() == Some(true) {
             to += 1;
@@ -200,7 +211,7 @@ impl Contract<'_> {
             self.add_due(project, number, due, in_force);
         }
         // What the whole contract has to pay at least, where it is not one usage price that has to.
-        if price["minimum"].is_object() && self.has_commitment() {
+        if price["minimum"].is_object() && self.has_commitment() && self.is_final {
             project.add(
                 "minimum_fee",
                 vec![
@@ -221,6 +232,30 @@ impl Contract<'_> {
                         ("volume_due", self.is_rerated.to_string()),
                     ],
                 );
+            }
+        }
+        self.add_usage(project);
+        Ok(())
+    }
+
+    /// The same with cycles of a cadence instead of a given period.
+    fn add_in_cycle(&self, project: &mut Project) -> Result<(), Refused> {
+        let mut row: Row = vec![("contract_id", self.id.clone()), ("customer_id", "customer".into())];
+        row.push(("currency", self.currency()));
+        row.push(("time_zone", self.case["timezone"].as_str().unwrap_or("UTC").into()));
+        let (mut from, to) = crate::calendar::derived(self.case, &mut row)?;
+        let first = self.usage.iter().filter_map(|event| event["time"].as_str().and_then(instant)).min();
+        if self.carries_over() {
+            from = first.map_or(from, |first| first.min(from));
+        }
+        row.push(("valid_from", time(from)));
+        row.push(("valid_to", time(to)));
+        project.add("contract", row);
+        let items = self.items(&self.case["price"])?;
+        for (position, (name, own)) in items.iter().enumerate() {
+            self.add_item(project, name.as_deref(), own, (from, from, to))?;
+            if items.len() > 1 || self.metric()["filter"].is_object() {
+                self.add_tag(project, name.as_deref(), position, own)?;
             }
         }
         self.add_usage(project);
@@ -346,6 +381,7 @@ impl Contract<'_> {
         let metric = self.metric();
         let aggregation = key(metric, "aggregation").unwrap_or("sum".into());
         let quantity_field = match (aggregation.as_str(), key(metric, "field")) {
+            ("unique_count", Some(name)) => format!("records with {}", field(&name)),
             ("count" | "unique_count", _) => "records".into(),
             (_, Some(name)) => field(&name),
             (_, None) => "quantity".into(),
@@ -440,7 +476,7 @@ impl Contract<'_> {
         if aggregation == "latest" && metric["raw"].as_bool() != Some(true) {
             row.push(("negative_quantity", "zero".into()));
         }
-        if metric["rounding"].is_object() {
+        if metric["rounding"]["function"].is_string() {
             known(&metric["rounding"], &["function", "precision"], "metric's rounding")?;
             row.push(("decimals", key(&metric["rounding"], "precision").unwrap_or("0".into())));
             row.push(("rounding", mode(key(&metric["rounding"], "function"))));
@@ -698,26 +734,33 @@ impl Contract<'_> {
             _ => "first",
         };
         let by_time = list(&self.metric()["dedupe"]["key"]).iter().any(|name| name == "time");
-        if self.metric()["dedupe"].is_object() {
+        let mut sources: Vec<String> = self.usage.iter().map(|event| self.source(event)).collect();
+        sources.sort();
+        sources.dedup();
+        for source in sources.into_iter().filter(|_| self.metric()["dedupe"].is_object()) {
             project.add(
                 "identity_rule",
                 vec![
-                    ("source", self.id.clone()),
+                    ("source", source),
                     ("identity", if by_time { "transaction_id_time" } else { "transaction_id" }.into()),
                     ("keeps", keeps.into()),
                 ],
             );
         }
         let mut usage: Vec<&Value> = self.usage.iter().collect();
-        usage.sort_by_key(|event| event["ingested_at"].as_str().and_then(instant).unwrap_or(i64::MIN));
-        for (number, event) in usage.into_iter().enumerate() {
+        // What does not say when it arrived came right after the event before it.
+        let mut arrived = i64::MIN;
+        let mut arrivals: Vec<(i64, &Value)> = usage
+            .drain(..)
+            .map(|event| {
+                arrived = event["ingested_at"].as_str().and_then(instant).unwrap_or(arrived);
+                (arrived, event)
+            })
+            .collect();
+        arrivals.sort_by_key(|(arrived, _)| *arrived);
+        for (number, (_, event)) in arrivals.into_iter().enumerate() {
             let mut record = Map::new();
-            // Of several sources in one case each is one of its own.
-            let source = match event["source"].as_str() {
-                Some(source) => format!("{}/{source}", self.id),
-                None => self.id.clone(),
-            };
-            record.insert("source".into(), source.into());
+            record.insert("source".into(), self.source(event).into());
             let identity = key(event, "transaction_id").or(key(event, "id")).unwrap_or(number.to_string());
             record.insert("transaction_id".into(), identity.into());
             record.insert("usage_type".into(), self.id.clone().into());

@@ -121,7 +121,7 @@ fn rounding(case: &Value) -> Result<Plan, Refused> {
 /// What the program said about all cases; rows by contract.
 pub struct Answers {
     tables: BTreeMap<&'static str, BTreeMap<String, Vec<Found>>>,
-    expressions: BTreeMap<String, String>,
+    expressions: BTreeMap<String, Result<String, Refused>>,
 }
 
 /// What is read back: a name, and a query with the column `owner`, which begins with the contract.
@@ -206,13 +206,24 @@ impl Answers {
         parts.sort_unstable();
         parts.dedup();
         let mut expressions = BTreeMap::new();
-        if !parts.is_empty() {
+        let ask = |parts: &[&str]| {
             let columns: Vec<String> =
                 parts.iter().enumerate().map(|(number, sql)| format!("{sql} as c{number}")).collect();
             let rows = query(folder, &format!("select {}", columns.join(", ")))?;
-            for (number, sql) in parts.iter().enumerate() {
-                let value = rows.first().and_then(|row| row.get(&format!("c{number}")));
-                expressions.insert(sql.to_string(), value.cloned().unwrap_or_default());
+            let row = rows.into_iter().next().unwrap_or_default();
+            let value = |number: usize| row.get(&format!("c{number}")).cloned().unwrap_or_default();
+            Ok::<_, String>((0..parts.len()).map(value).collect::<Vec<_>>())
+        };
+        match if parts.is_empty() { Ok(Vec::new()) } else { ask(&parts) } {
+            Ok(values) => {
+                expressions.extend(parts.iter().map(|sql| sql.to_string()).zip(values.into_iter().map(Ok)));
+            }
+            // One that is refused must not hide the others.
+            Err(_) => {
+                for sql in parts {
+                    let value = ask(&[sql]).map(|values| values.into_iter().next().unwrap_or_default());
+                    expressions.insert(sql.to_string(), value);
+                }
             }
         }
         Ok(Self { tables, expressions })
@@ -302,14 +313,27 @@ impl Answers {
                 Ok(json!({ "cycles": sum(charges, "amount").to_string() }))
             }
             Plan::Quota { contract } => quota::answer(case, self.rows("grant", contract)),
-            Plan::Expression { name, sql } => Ok(json!({ *name: self.expressions.get(sql) })),
+            Plan::Expression { name, sql } => {
+                let value = self.expressions.get(sql).cloned().unwrap_or_else(|| Err("it was not asked".into()))?;
+                Ok(json!({ *name: value }))
+            }
         }
     }
 
     fn rated(&self, case: &Value, contract: &str) -> Value {
         let priced = |row: &&Found| row.get("price_id").is_some_and(|price| price != "none");
-        let parts: Vec<&Found> = self.rows("part", contract).iter().filter(priced).collect();
-        let charges: Vec<&Found> = self.rows("charge", contract).iter().collect();
+        // Where the period is a cycle of a cadence, only what is in that cycle.
+        let period = calendar::derived_at(case).filter(|_| case["input"]["cycle"].is_object()).and_then(|at| {
+            let at_of = |row: &Found, name: &str| row.get(name).and_then(|text| instant(text)).unwrap_or(i64::MIN);
+            let cycles = self.rows("cycle", contract).iter();
+            cycles.map(|row| (at_of(row, "cycle_start"), at_of(row, "cycle_end"))).find(|(from, to)| *from <= at && at < *to)
+        });
+        let inside = |row: &&Found| match period {
+            Some((from, _)) => row.get("cycle_start").and_then(|at| instant(at)) == Some(from),
+            None => true,
+        };
+        let parts: Vec<&Found> = self.rows("part", contract).iter().filter(priced).filter(inside).collect();
+        let charges: Vec<&Found> = self.rows("charge", contract).iter().filter(inside).collect();
         let records = self.rows("record", contract);
         let true_up = sum(self.rows("minimum", contract), "amount_exact");
         let amount = sum(charges.iter().copied(), "amount") + true_up;
@@ -337,6 +361,7 @@ impl Answers {
             "paid_events": records.iter().filter(paid).count(),
             "free_events": records.iter().filter(|row| !paid(row)).count(),
             "days": parts.first().and_then(|row| row.get("days")).and_then(|days| days.parse::<i64>().ok()),
+            "period": period.map(|(from, to)| json!({ "from": time(from), "to": time(to) })),
             "lines": self.lines(case, contract, &parts, &charges),
         })
     }
