@@ -1,7 +1,7 @@
 -- level_change: how does a level move in a cycle, and for which share of it?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key, change_number
--- reads:  level_event, item_cycle, contract_item, metric
+-- reads:  level_event, item_cycle, contract_item, contract, metric
 -- rule:   what is carried in comes first, for the whole time the price counts; a
 --         change counts from its day, or its instant, to the end of that time;
 --         by days over the days of the whole cycle, a mean level over the time

@@ -1,8 +1,7 @@
 -- measured_usage: what does the usage of a metric come to in a cycle?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key
--- reads:  metric, record_detail, level_change, metric_window, contract_item,
---         item_cycle
+-- reads:  metric, record_detail, level_change, metric_window, contract_item
 -- rule:   a level counts for the share of the cycle that it lasts; windows are
 --         aggregated once more; the result is rounded once, as declared
 

@@ -22,7 +22,9 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
         (None | Some("sum"), None) => "quantity".to_string(),
         (None | Some("sum"), Some(name)) => crate::rated::field(name),
         (Some("count"), _) => "records".to_string(),
-        (Some(other), _) => return Err(format!("grants are burnt by usage records, not by a level: {other}")),
+        (Some(other), _) => {
+            return Err(format!("grants are burnt by usage records, not by a level: {other}"));
+        }
     };
     let at = |value: &Value| value.as_str().and_then(instant);
     let (start, read_at) =

@@ -314,7 +314,8 @@ impl Answers {
             }
             Plan::Quota { contract } => quota::answer(case, self.rows("grant", contract)),
             Plan::Expression { name, sql } => {
-                let value = self.expressions.get(sql).cloned().unwrap_or_else(|| Err("it was not asked".into()))?;
+                let value =
+                    self.expressions.get(sql).cloned().unwrap_or_else(|| Err("it was not asked".into()))?;
                 Ok(json!({ *name: value }))
             }
         }
@@ -323,11 +324,16 @@ impl Answers {
     fn rated(&self, case: &Value, contract: &str) -> Value {
         let priced = |row: &&Found| row.get("price_id").is_some_and(|price| price != "none");
         // Where the period is a cycle of a cadence, only what is in that cycle.
-        let period = calendar::derived_at(case).filter(|_| case["input"]["cycle"].is_object()).and_then(|at| {
-            let at_of = |row: &Found, name: &str| row.get(name).and_then(|text| instant(text)).unwrap_or(i64::MIN);
-            let cycles = self.rows("cycle", contract).iter();
-            cycles.map(|row| (at_of(row, "cycle_start"), at_of(row, "cycle_end"))).find(|(from, to)| *from <= at && at < *to)
-        });
+        let period =
+            calendar::derived_at(case).filter(|_| case["input"]["cycle"].is_object()).and_then(|at| {
+                let at_of = |row: &Found, name: &str| {
+                    row.get(name).and_then(|text| instant(text)).unwrap_or(i64::MIN)
+                };
+                let cycles = self.rows("cycle", contract).iter();
+                cycles
+                    .map(|row| (at_of(row, "cycle_start"), at_of(row, "cycle_end")))
+                    .find(|(from, to)| *from <= at && at < *to)
+            });
         let inside = |row: &&Found| match period {
             Some((from, _)) => row.get("cycle_start").and_then(|at| instant(at)) == Some(from),
             None => true,

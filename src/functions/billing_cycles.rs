@@ -35,9 +35,11 @@ const PARAMETERS: [(&str, Kind); 9] = [
 /// One list a row, in order of time, of structs `cycle_number bigint` (0 holds `valid_from`), `cycle_start`,
 /// `cycle_end` (cut to the contract's validity), `full_start`, `full_end` (uncut, for proration) `timestamptz`, and
 /// `billing_period varchar`. The rules are [`CycleCalendar`]'s; the interval is written as
-/// [`CycleInterval`](crate::cycle::CycleInterval) says, `month` or `3 months`. Boundaries are counted from `anchor_time`,
+/// [`CycleInterval`](crate::cycle::CycleInterval) says, `month` or `3 months`. Boundaries are counted from
+/// `anchor_time`,
 /// an exact instant, or from `cycle_anchor`, a local date, or in months from the `billing_day` (1 to 31) of the local
-/// month of `valid_from`; where all three are null they follow the calendar. `first_cycle` is `anchored` (also where it is
+/// month of `valid_from`; where all three are null they follow the calendar. `first_cycle` is `anchored` (also where
+/// it is
 /// null), `unanchored` or `joined`, see [`FirstCycle`]; a null `valid_to` is open. Any other null is an error, since a
 /// contract without cycles would lose its usage; so are two anchors, an unknown interval or zone.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -230,7 +232,8 @@ mod tests {
             ('a', 'month', null, 'Asia/Tokyo', '2024-01-15'::timestamptz, null),
             ('b', 'quarter', null, 'UTC', '2024-01-15'::timestamptz, null)");
         let sql = "select contract_id, cycle['cycle_start'] from (select contract_id, unnest(billing_cycles(
-                cycle_interval, cycle_anchor, null, null, null, time_zone, valid_from, valid_to, '2024-02-10'::timestamptz)) as cycle
+                cycle_interval, cycle_anchor, null, null, null, time_zone, valid_from, valid_to,
+                '2024-02-10'::timestamptz)) as cycle
                 from contract) as contract_cycle order by contract_id, cycle['cycle_number']";
         assert_eq!(run(sql), ["a 2024-01-15T00:00:00Z", "a 2024-01-31T15:00:00Z", "b 2024-01-15T00:00:00Z"]);
     }

@@ -25,13 +25,17 @@ const NAME: &str = "burn_down";
 /// | `set:N:amount` | balance N is this amount |
 /// | `roll:N:least:most` | balance N is kept, but at least and at most so much: min(most, max(least, balance)) |
 /// | `lose:N` | balance N is gone |
-/// | `use:amount` | takes from the balances in order, the rest becomes overage; a negative amount pays overage back first, then goes to the first balance that is open |
+/// | `use:amount` | takes from the balances in order, the rest becomes overage; a negative amount gives back |
 /// | `owe:amount` | overage is this amount |
 /// | `pay` | overage takes from the balances in order |
 /// | `read` | gives a row for each balance that was ever set |
 ///
-/// One list of structs `read_number int` (from 1), `balance_number int`, `balance`, `used` (taken from this balance since the
-/// read before) and `overage decimal(38, 12)`. Null steps give null; a step that cannot be read and a number that does not
+/// What is given back pays overage first, then goes to the first balance that is open.
+///
+/// One list of structs `read_number int` (from 1), `balance_number int`, `balance`, `used` (taken from this balance
+/// since the
+/// read before) and `overage decimal(38, 12)`. Null steps give null; a step that cannot be read and a number that does
+/// not
 /// fit are errors. The order is that of OpenMeter's grant burn-down (`openmeter/credit/engine`).
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct BurnDown {

@@ -72,7 +72,8 @@ fn prorate(amount: i128, part: i128, whole: i128) -> std::result::Result<i128, &
 /// `decimal(38, 12)`.
 ///
 /// The product has all its digits and is divided once, so that `round_ratio(2500, 1, 1024, 0, 'ceil')` counts started
-/// blocks and never one too many. The modes are those of `round_money`. A null amount, part or whole gives null; any other
+/// blocks and never one too many. The modes are those of `round_money`. A null amount, part or whole gives null; any
+/// other
 /// null, a whole of zero and a result of more than 26 digits before the point are errors.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct RoundRatio {

@@ -16,7 +16,8 @@ const NAME: &str = "round_money";
 /// `round_money(amount decimal, decimals int, mode varchar)`: the amount to so many decimals, as `decimal(38, 12)`.
 ///
 /// `mode` is `half_up` (a half goes away from zero), `half_even` (a half goes to the even neighbour), `ceil` (any rest
-/// goes to the larger number) or `floor` (to the smaller one). `decimals` is -12 to 12; negative ones round to tens, hundreds and so on. The amount is rounded once, from all the digits it
+/// goes to the larger number) or `floor` (to the smaller one). `decimals` is -12 to 12; negative ones round to tens,
+/// hundreds and so on. The amount is rounded once, from all the digits it
 /// has. A null amount stays null; any other null, an unknown mode and a result of more than 26 digits before
 /// the point are errors.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -58,7 +59,8 @@ impl Mode {
         }
     }
 
-    /// Whether a quotient is moved away from zero: how its rest compares with a half (none: there is no rest), and whether
+    /// Whether a quotient is moved away from zero: how its rest compares with a half (none: there is no rest), and
+    /// whether
     /// the value is negative and the quotient odd.
     pub(super) fn moves_away(self, rest: Option<Ordering>, negative: bool, odd: bool) -> bool {
         match (self, rest) {

@@ -19,15 +19,19 @@ const NAME: &str = "session_steps";
 /// Units of the twelfth decimal in a microsecond.
 const PICOS: i128 = 1_000_000;
 
-/// `session_steps(session_start timestamptz, length decimal, time_zone varchar, schedule varchar, window_at timestamptz)`:
+/// `session_steps(session_start timestamptz, length decimal, time_zone varchar, schedule varchar, window_at
+/// timestamptz)`:
 /// how many increments of which kind a session of `length` seconds has.
 ///
-/// The session is walked from its start. Each step is one increment of the rate that the elapsed seconds have reached in
-/// the window in force where the step begins; it counts whole, also where the session ends inside it. With `window_at` the
+/// The session is walked from its start. Each step is one increment of the rate that the elapsed seconds have reached
+/// in
+/// the window in force where the step begins; it counts whole, also where the session ends inside it. With `window_at`
+/// the
 /// window of that instant holds throughout, as for what has no duration; null: each step's own. The length of a step
 /// depends on where the one before it ended, which SQL cannot say.
 ///
-/// A schedule is windows with `;` between them, each `number|weekdays|months|month days|start|weight|rates`: weekdays (1
+/// A schedule is windows with `;` between them, each `number|weekdays|months|month days|start|weight|rates`: weekdays
+/// (1
 /// is Monday), months and month days are lists with commas, empty for all; start is `HH:MM:SS`; rates are
 /// `number:from:increment` with commas between them. In force at a local time is, of the windows whose days match and
 /// which have started that day, the one of the highest weight, then of the latest start, then of the lowest number; its
@@ -35,7 +39,8 @@ const PICOS: i128 = 1_000_000;
 /// rates, `RoundingMethod` aside.)
 ///
 /// A list, in order of time, of structs `run_number int` (from 1), `window_number int`, `rate_number int`, `step_count
-/// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none. A null length or schedule gives
+/// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none. A null length or schedule
+/// gives
 /// an empty list; no window or rate in force is an error, and so are more than a million steps.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionSteps {
