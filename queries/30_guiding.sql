@@ -1,7 +1,7 @@
 -- guiding: whose usage is it? One row for each record and item that meters it,
 -- or one row that says why there is none.
 --
--- grain:  landing_sequence, contract_item_id
+-- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  usage_filtered, usage_tag, contract, contract_identifier,
 --         contract_item, billing_cycle, usage
 -- rule:   of several identifiers the contract id wins; a disagreement suspends;
@@ -137,26 +137,28 @@ metered as (
 
 select
     metered.landing_sequence,
-    metered.contract_item_id,
+    coalesce(metered.contract_item_id, '') as contract_item_id,
+    cast(1 as integer) as part_number,
     metered.cycle_start,
     metered.usage_start,
     metered.product_id,
     metered.usage_type,
     metered.unit,
     metered.record_quantity,
-    case
-        when metered.block_quantity is null then metered.quantity
-        else
-            (metered.quantity - metered.quantity % metered.block_quantity)
-            / metered.block_quantity
-            + case
-                when metered.quantity % metered.block_quantity > 0 then 1
-                when metered.quantity % metered.block_quantity < 0 then -1
-                else 0
-            end
-    end as quantity,
+    cast(
+        case
+            when metered.block_quantity is null then metered.quantity
+            else
+                (metered.quantity - metered.quantity % metered.block_quantity)
+                / metered.block_quantity
+                + case
+                    when metered.quantity % metered.block_quantity > 0 then 1
+                    when metered.quantity % metered.block_quantity < 0 then -1
+                    else 0
+                end
+        end as decimal(38, 12)
+    ) as quantity,
     metered.record_price,
-    metered.billing_period,
     case
         when metered.is_anonymous then 'no identifier'
         when metered.is_disputed then 'identifiers disagree'
@@ -175,5 +177,6 @@ select
             then concat('unit is not ', metered.item_unit)
         when metered.price_field is not null and metered.record_price is null
             then concat('no number in ', metered.price_field)
-    end as suspense_reason
+    end as suspense_reason,
+    coalesce(metered.billing_period, 'none') as billing_period
 from metered

@@ -3,7 +3,8 @@
 //! What always holds: a row that breaks the contract (a null, a CHECK, a decimal out of range) is never written; the
 //! hash of a table depends on its rows and not on their order, batching or files.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
@@ -20,9 +21,10 @@ use parquet::arrow::AsyncArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::error::{Error, Place, Result, While};
+use crate::primary_key::KeyHashes;
 use crate::schema::TableSchema;
 use crate::warehouse::{DataFile, Warehouse};
 
@@ -36,6 +38,22 @@ struct OpenFile {
     partition: BTreeMap<String, String>,
 }
 
+impl OpenFile {
+    /// A sum, so that the order of the rows is not in it.
+    fn add_to_hash(&mut self, row: &[u8]) {
+        self.hash = self.hash.wrapping_add(xxh3_128(row));
+    }
+}
+
+/// What a writer has written.
+#[derive(Debug)]
+pub struct Written {
+    /// The files, ordered by path.
+    pub files: Vec<DataFile>,
+    /// The hash of each row's primary key, where the writer watched it.
+    pub keys: Option<KeyHashes>,
+}
+
 /// Writes one table; `stem` names its files.
 pub struct TableWriter {
     warehouse: Warehouse,
@@ -44,6 +62,7 @@ pub struct TableWriter {
     arrow: SchemaRef,
     checks: Vec<(Arc<dyn PhysicalExpr>, String, Place)>,
     converter: RowConverter,
+    key: Option<(RowConverter, KeyHashes)>,
     stem: String,
     open: BTreeMap<Vec<String>, OpenFile>,
 }
@@ -75,9 +94,21 @@ impl TableWriter {
             arrow,
             checks,
             converter,
+            key: None,
             stem,
             open: BTreeMap::new(),
         })
+    }
+
+    /// The same, keeping the hash of each row's primary key.
+    pub fn watching_key(mut self) -> Result<Self> {
+        let fields = self.schema.primary_key.iter().filter_map(|name| self.schema.column(name));
+        let fields: Vec<_> = fields.map(|column| SortField::new(column.data_type.clone())).collect();
+        if !fields.is_empty() {
+            let converter = RowConverter::new(fields).during(|| self.working())?;
+            self.key = Some((converter, KeyHashes::default()));
+        }
+        Ok(self)
     }
 
     /// Writes the rows of a batch whose columns stand in the contract's order and are named by it.
@@ -87,28 +118,46 @@ impl TableWriter {
         }
         let batch = self.conform(batch)?;
         self.check(&batch)?;
+        self.watch(&batch)?;
         let stored: Vec<usize> = (0..self.stored.fields().len()).collect();
+        let rows = self.converter.convert_columns(batch.columns()).during(|| self.working())?;
+        let batch_stored = batch.project(&stored).during(|| self.working())?;
         for (values, indices) in self.partition(&batch)? {
-            let part = match indices {
-                Some(indices) => take_record_batch(&batch, &UInt32Array::from(indices)),
-                None => Ok(batch.clone()),
-            };
-            let part = part.during(|| self.working())?;
-            let rows = self.converter.convert_columns(part.columns()).during(|| self.working())?;
-            let part = part.project(&stored).during(|| self.working())?;
-            let file = match self.open.entry(values.clone()) {
-                std::collections::btree_map::Entry::Occupied(file) => file.into_mut(),
-                std::collections::btree_map::Entry::Vacant(slot) => {
-                    let file = open_file(&self.warehouse, &self.schema, &self.stored, &self.stem, &values)?;
+            let file = match self.open.entry(values) {
+                Entry::Occupied(file) => file.into_mut(),
+                Entry::Vacant(slot) => {
+                    let file =
+                        open_file(&self.warehouse, &self.schema, &self.stored, &self.stem, slot.key())?;
                     slot.insert(file)
                 }
             };
-            for row in &rows {
-                file.hash = file.hash.wrapping_add(xxh3_128(row.as_ref()));
-            }
+            let part = match indices {
+                Some(indices) => {
+                    for row in &indices {
+                        file.add_to_hash(rows.row(*row as usize).as_ref());
+                    }
+                    take_record_batch(&batch_stored, &UInt32Array::from(indices))
+                        .during(|| format!("writing {}", self.schema.name))?
+                }
+                None => {
+                    rows.iter().for_each(|row| file.add_to_hash(row.as_ref()));
+                    batch_stored.clone()
+                }
+            };
             file.writer.write(&part).await.during(|| format!("writing {}", self.schema.name))?;
         }
         self.flush_largest().await
+    }
+
+    /// Keeps the hash of each key in the batch.
+    fn watch(&mut self, batch: &RecordBatch) -> Result<()> {
+        let Some((converter, hashes)) = &mut self.key else { return Ok(()) };
+        let names = &self.schema.primary_key;
+        let columns: Vec<ArrayRef> =
+            names.iter().filter_map(|name| batch.column_by_name(name)).cloned().collect();
+        let keys = converter.convert_columns(&columns).during(|| format!("hashing {}", self.schema.name))?;
+        keys.iter().for_each(|key| hashes.push(xxh3_64(key.as_ref())));
+        Ok(())
     }
 
     /// Writes what is buffered, so that many partitions need no more memory than few.
@@ -191,11 +240,10 @@ impl TableWriter {
     }
 
     /// The rows of each partition value; no list where all rows have one value.
-    #[allow(clippy::type_complexity, reason = "a name for it would say no more")]
-    fn partition(&self, batch: &RecordBatch) -> Result<BTreeMap<Vec<String>, Option<Vec<u32>>>> {
+    fn partition(&self, batch: &RecordBatch) -> Result<Vec<(Vec<String>, Option<Vec<u32>>)>> {
         let names = &self.schema.partition_by;
         if names.is_empty() {
-            return Ok(BTreeMap::from([(Vec::new(), None)]));
+            return Ok(vec![(Vec::new(), None)]);
         }
         let mut columns = Vec::new();
         for name in names {
@@ -203,36 +251,38 @@ impl TableWriter {
                 batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
             columns.push(cast(column, &DataType::Utf8).during(|| self.working())?);
         }
-        let columns: Vec<_> = columns.iter().map(|column| column.as_string::<i32>()).collect();
-        let mut parts: BTreeMap<Vec<String>, Option<Vec<u32>>> = BTreeMap::new();
-        for row in 0..batch.num_rows() {
-            let same_as_before =
-                row > 0 && columns.iter().all(|column| column.value(row) == column.value(row - 1));
-            if same_as_before
-                && parts.len() == 1
-                && let Some(indices) = parts.values_mut().next().and_then(Option::as_mut)
-            {
-                indices.push(row as u32);
-                continue;
-            }
-            let values: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
-            for value in &values {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-                if value.is_empty() || !value.chars().all(plain) {
-                    let what = format!("`{value}` cannot name a partition of `{}`", self.schema.name);
-                    return Err(Error::data(what, "partition by a date or a period"));
-                }
-            }
-            parts.entry(values).or_default().get_or_insert_with(Vec::new).push(row as u32);
+        let fields = columns.iter().map(|_| SortField::new(DataType::Utf8)).collect();
+        let converter = RowConverter::new(fields).during(|| self.working())?;
+        let rows = converter.convert_columns(&columns).during(|| self.working())?;
+        let mut known: HashMap<&[u8], usize> = HashMap::new();
+        let mut parts: Vec<(Vec<String>, Vec<u32>)> = Vec::new();
+        let mut before: Option<(&[u8], usize)> = None;
+        for (number, row) in rows.iter().enumerate() {
+            let row = row.data();
+            let part = match before {
+                Some((same, part)) if same == row => part,
+                _ => *known.entry(row).or_insert_with(|| {
+                    let values = columns.iter().map(|column| column.as_string::<i32>().value(number));
+                    parts.push((values.map(String::from).collect(), Vec::new()));
+                    parts.len() - 1
+                }),
+            };
+            before = Some((row, part));
+            parts[part].1.push(number as u32);
         }
-        if parts.len() == 1 {
-            parts.values_mut().for_each(|indices| *indices = None);
+        for value in parts.iter().flat_map(|(values, _)| values) {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if value.is_empty() || !value.chars().all(plain) {
+                let what = format!("`{value}` cannot name a partition of `{}`", self.schema.name);
+                return Err(Error::data(what, "partition by a date or a period"));
+            }
         }
-        Ok(parts)
+        let is_one = parts.len() == 1;
+        Ok(parts.into_iter().map(|(values, rows)| (values, (!is_one).then_some(rows))).collect())
     }
 
-    /// Closes the files and returns them, ordered by path.
-    pub async fn finish(self) -> Result<Vec<DataFile>> {
+    /// Closes the files and returns them.
+    pub async fn finish(self) -> Result<Written> {
         let mut files = Vec::new();
         for file in self.open.into_values() {
             let OpenFile { path, hash, mut writer, partition } = file;
@@ -246,7 +296,7 @@ impl TableWriter {
             });
         }
         files.sort();
-        Ok(files)
+        Ok(Written { files, keys: self.key.map(|(_, hashes)| hashes) })
     }
 }
 

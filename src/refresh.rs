@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::Column;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, lit};
@@ -11,12 +10,12 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
-use crate::data_file::TableWriter;
-use crate::error::{Error, Place, Result, While};
+use crate::data_file::{TableWriter, Written};
+use crate::error::{Result, While};
 use crate::plan::execution_error;
+use crate::primary_key::KeyHashes;
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::TableSchema;
-use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
 /// The partition column of tables that hold one row for each cycle.
@@ -41,7 +40,8 @@ pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> boo
 
 /// Runs a query and writes its rows as files of the table; `stem` names them.
 ///
-/// With a period, only the rows of that billing period are made.
+/// With a period, only the rows of that billing period are made. With the files comes whether two of the rows may have
+/// the same primary key.
 pub async fn rebuild(
     context: &SessionContext,
     warehouse: &Warehouse,
@@ -49,7 +49,7 @@ pub async fn rebuild(
     frame: DataFrame,
     period: Option<&str>,
     stem: &str,
-) -> Result<Vec<DataFile>> {
+) -> Result<(Vec<DataFile>, bool)> {
     let frame = match period {
         Some(period) => {
             let column = Expr::Column(Column::from_name(BILLING_PERIOD));
@@ -65,7 +65,7 @@ pub async fn rebuild(
     let mut writing = tokio::task::JoinSet::new();
     for (number, mut stream) in streams.into_iter().enumerate() {
         let stem = if partitions == 1 { stem.to_string() } else { format!("{stem}-{number}") };
-        let mut writer = TableWriter::new(context, warehouse, schema, stem)?;
+        let mut writer = TableWriter::new(context, warehouse, schema, stem)?.watching_key()?;
         let table = schema.name.clone();
         writing.spawn(async move {
             while let Some(batch) = stream.next().await {
@@ -74,45 +74,13 @@ pub async fn rebuild(
             writer.finish().await
         });
     }
-    let mut files = Vec::new();
+    let (mut files, mut keys) = (Vec::new(), Vec::new());
     while let Some(written) = writing.join_next().await {
-        files.extend(written.during(|| format!("making {}", schema.name))??);
+        let Written { files: of_stream, keys: of_rows } =
+            written.during(|| format!("making {}", schema.name))??;
+        files.extend(of_stream);
+        keys.extend(of_rows);
     }
     files.sort();
-    Ok(files)
-}
-
-/// Refuses a table in which two rows have one primary key; the hint says what may be the cause.
-pub async fn check_key(
-    context: &SessionContext,
-    schema: &TableSchema,
-    files: &[DataFile],
-    hint: &str,
-) -> Result<()> {
-    if schema.primary_key.is_empty() {
-        return Ok(());
-    }
-    use datafusion::functions_aggregate::expr_fn::count;
-    let working = || format!("checking the key of {}", schema.name);
-    let frame = context.read_table(Arc::new(FileTable::new(schema, files.to_vec()))).during(working)?;
-    let keys = schema.primary_key.iter().map(|name| Expr::Column(Column::from_name(name))).collect();
-    let twice = frame
-        .aggregate(keys, vec![count(lit(1)).alias("rows")])
-        .and_then(|frame| frame.filter(Expr::Column(Column::from_name("rows")).gt(lit(1))))
-        .and_then(|frame| frame.limit(0, Some(5)))
-        .during(working)?;
-    let rows = twice.collect().await.during(working)?;
-    if rows.iter().all(|batch| batch.num_rows() == 0) {
-        return Ok(());
-    }
-    let rows = pretty_format_batches(&rows).during(working)?;
-    Err(Error::Data {
-        what: format!(
-            "`{}` has rows with the same key ({})\n{rows}",
-            schema.name,
-            schema.primary_key.join(", ")
-        ),
-        place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
-        hint: hint.into(),
-    })
+    Ok((files, KeyHashes::may_repeat(keys)))
 }

@@ -18,9 +18,10 @@ use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
 use crate::land::{self, Landed, acknowledged, acknowledged_files};
 use crate::plan::plan;
+use crate::primary_key::check_key;
 use crate::project::{LANDED, Project, Query};
 use crate::publish::{self, Entry, TableEntry};
-use crate::refresh::{check_key, fingerprint, is_limited, rebuild};
+use crate::refresh::{fingerprint, is_limited, rebuild};
 use crate::schema::TableSchema;
 use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
@@ -301,7 +302,7 @@ impl<'a> Run<'a> {
             for batch in &batches {
                 writer.write(batch).await?;
             }
-            let files = writer.finish().await?;
+            let files = writer.finish().await?.files;
             let paths: Vec<String> = paths.iter().map(|path| self.project.shown(path)).collect();
             let hint = format!(
                 "what was published before is unchanged; keep one of the lines in {}",
@@ -340,16 +341,17 @@ impl<'a> Run<'a> {
         let frame = plan(self.context, query, self.request.as_of)
             .await
             .map_err(|mistake| Error::Project(vec![mistake]))?;
-        let mut files = rebuild(self.context, self.warehouse, schema, frame, period, &self.stem)
-            .await
-            .map_err(|error| match error {
-                Error::Data { what, place, hint } => {
-                    let place =
-                        place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
-                    Error::Data { what, place, hint }
-                }
-                other => other,
-            })?;
+        let (mut files, may_repeat) =
+            rebuild(self.context, self.warehouse, schema, frame, period, &self.stem).await.map_err(
+                |error| match error {
+                    Error::Data { what, place, hint } => {
+                        let place =
+                            place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
+                        Error::Data { what, place, hint }
+                    }
+                    other => other,
+                },
+            )?;
         if let Some(period) = period {
             let others =
                 before.files.iter().filter(|file| file.partition.values().all(|value| value != period));
@@ -357,7 +359,9 @@ impl<'a> Run<'a> {
             files.sort();
         }
         let hint = "what was published before is unchanged; a join in the query finds two rows for one";
-        check_key(self.context, schema, &files, hint).await?;
+        if may_repeat || period.is_some() {
+            check_key(self.context, schema, &files, hint).await?;
+        }
         self.keep(schema, before, files, fingerprint, "rebuild", started).await?;
         if let Some(step) = self.steps.last().filter(|step| step.table == schema.name) {
             let seconds = step.took.as_secs_f64();

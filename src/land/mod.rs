@@ -134,8 +134,8 @@ pub async fn land(
         records.write(&chunk.records).await?;
         rejected.write(&rejected_batch(&chunk.rejected, rejected_sequences, &name)?).await?;
     }
-    let rejected_files = rejected.finish().await?;
-    let record_files = records.finish().await?;
+    let rejected_files = rejected.finish().await?.files;
+    let record_files = records.finish().await?.files;
     let written: u64 = record_files.iter().chain(&rejected_files).map(|file| file.rows).sum();
     if written != received {
         let what = format!("{name}: {received} records were received and {written} written");
@@ -143,7 +143,7 @@ pub async fn land(
     }
     let mut counted = TableWriter::new(context, warehouse, landing, stem.clone())?;
     counted.write(&totals.batch(landing, landing_id, &name, &content)?).await?;
-    let counted_files = counted.finish().await?;
+    let counted_files = counted.finish().await?.files;
     for (table, files) in
         [("usage_rejected", rejected_files), (USAGE_RECORD, record_files), ("landing", counted_files)]
     {

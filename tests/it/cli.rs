@@ -83,7 +83,7 @@ fn a_run_and_what_it_says_again() {
     rebuild item_cycle: 28 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
     rebuild usage_tag: 0 rows ([seconds])
-    rebuild guided_usage: 254 rows ([seconds])
+    rebuild guiding: 257 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])

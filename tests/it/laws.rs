@@ -182,7 +182,7 @@ fn a_price_change_leaves_guiding_alone_and_a_second_run_does_nothing() {
     let output = sample.meterhouse(&["run"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("rebuild charge"), "{said}");
-    for table in ["billing_cycle", "usage_duplicate", "guided_usage", "metered_usage", "entitlement_status"] {
+    for table in ["billing_cycle", "usage_duplicate", "guiding", "metered_usage", "entitlement_status"] {
         assert!(!said.contains(&format!("rebuild {table}")), "{table} was made again: {said}");
     }
     let said = String::from_utf8(sample.meterhouse(&["run"]).stderr).unwrap();
