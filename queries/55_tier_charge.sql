@@ -5,8 +5,8 @@
 --         capacity_tier
 -- rule:   graduated: a tier prices the units in (quantity_from, quantity_to];
 --         volume: the tier that the quantity reaches prices all of it, when the
---         cycle has ended; the first tier's flat amount is due at zero usage; a
---         block begun is charged whole
+--         cycle has ended; the first tier's flat amount is due at zero usage,
+--         where tiers go on once; a block begun is charged whole
 -- money:  unrounded, decimal(38, 12)
 
 with tiered as (
@@ -46,6 +46,50 @@ with tiered as (
     where
         priced_quantity.charge_model in ('graduated', 'volume')
         and priced_quantity.is_due
+        and priced_quantity.quantity_before is null
+),
+
+-- Where tiers go on: what is in a tier by now, less what was there before.
+tiered_on as (
+    select
+        priced_quantity.contract_item_id,
+        priced_quantity.cycle_start,
+        priced_quantity.price_id,
+        priced_quantity.group_key,
+        price_tier.tier_number,
+        least(
+            priced_quantity.quantity_before + priced_quantity.quantity,
+            price_tier.quantity_to -- null is no limit
+        )
+        - least(priced_quantity.quantity_before, price_tier.quantity_to)
+        - case price_tier.tier_number
+            when 1 then 0
+            else
+                least(
+                    priced_quantity.quantity_before + priced_quantity.quantity,
+                    price_tier.quantity_from
+                )
+                - least(
+                    priced_quantity.quantity_before, price_tier.quantity_from
+                )
+        end as quantity,
+        price_tier.unit_amount,
+        case
+            when
+                price_tier.tier_number > 1
+                and priced_quantity.quantity_before <= price_tier.quantity_from
+                and priced_quantity.quantity_before + priced_quantity.quantity
+                > price_tier.quantity_from
+                then price_tier.flat_amount
+            else 0
+        end as flat_amount,
+        priced_quantity.billing_period
+    from priced_quantity
+    inner join price_tier
+        on priced_quantity.price_id = price_tier.price_id
+    where
+        priced_quantity.charge_model = 'graduated'
+        and priced_quantity.quantity_before is not null
 ),
 
 by_unit as (
@@ -132,6 +176,22 @@ by_unit as (
         tiered.flat_amount,
         tiered.billing_period
     from tiered
+
+    union all
+
+    select
+        tiered_on.contract_item_id,
+        tiered_on.cycle_start,
+        tiered_on.price_id,
+        tiered_on.group_key,
+        tiered_on.tier_number,
+        tiered_on.quantity,
+        cast(null as decimal(38, 12)) as block_quantity,
+        tiered_on.unit_amount,
+        tiered_on.flat_amount,
+        tiered_on.billing_period
+    from tiered_on
+    where tiered_on.quantity <> 0
 ),
 
 in_block as (

@@ -7,6 +7,7 @@ create table price_modifier (
     convert_rounding varchar not null default 'none' comment 'the billed quantity is rounded to whole units: none, ceil, floor, half_up or half_even',
     free_quantity decimal(38, 12) not null default 0 comment 'comes off the billed quantity [converted unit]',
     block_quantity decimal(38, 12) comment 'per_unit: charged by the started block of this size, a package, unit_amount is the price of one [converted unit]; null: by the unit',
+    tiers_go_on boolean not null default false comment 'graduated, a price that follows another within a cycle: its tiers begin at zero (false), or where the usage before it ended (true); not with blocks',
     zero_quantity varchar not null default 'charged' comment 'record_amount: records that sum to no quantity are charged, or free',
     charge_decimals integer comment 'each charge is rounded to so many decimals before charges are added; null: only their sum on the line is',
     charge_rounding varchar not null default 'half_up' comment 'half_up, half_even, ceil or floor',

@@ -7,7 +7,7 @@ Prices and usage are generated from a seed; each pair of one price and some usag
 them in one project. What each item costs is computed here with fractions, from the descriptions of the models and not
 from the queries, and has to be equal to the last digit. Besides, for each price: more usage never costs less where the
 model is monotone; usage that comes in one record costs what it costs in several, in any order; and a price that is
-replaced by an equal one in the middle of the cycle costs what it did, where it has no tiers.
+replaced by an equal one in the middle of the cycle costs what it did, where its tiers go on.
 """
 
 import argparse
@@ -165,8 +165,9 @@ def some_price(random):
         price["maximum"] = Fraction(random.choice([1, 100, 9999]), random.choice([1, 10]))
     # An equal price takes over in the middle of the cycle.
     price["split"] = (
-        price["model"] == "per_unit" and not price["block"] and not price["free"] and price["convert"] == "none"
-        and price["decimals"] is None and price["maximum"] is None and random.random() < 0.5
+        price["model"] in ("per_unit", "graduated") and not price["block"] and not price["free"]
+        and price["convert"] == "none" and price["decimals"] is None and price["maximum"] is None
+        and not any(tier[3] for tier in price.get("tiers", [])) and random.random() < 0.5
     )
     return price
 
@@ -228,12 +229,13 @@ def project(folder, prices, contracts, usage):
             ])
             modifiers.append([
                 price_id, text(price["factor"]), text(price["divisor"]), price["convert"], text(price["free"]),
-                text(price["block"]), price["decimals"], price["rounding"], text(price["discount"]), text(price["maximum"]),
+                text(price["block"]), price["decimals"], price["rounding"], text(price["discount"]), text(price["maximum"]), "true",
             ])
-        below = Fraction(0)
-        for number, (bound, unit, flat, block) in enumerate(price.get("tiers", []), 1):
-            tiers.append([f"p{p}", number, text(below), text(bound), text(unit), text(flat), text(block)])
-            below = bound
+        for price_id, _, _ in versions:
+            below = Fraction(0)
+            for number, (bound, unit, flat, block) in enumerate(price.get("tiers", []), 1):
+                tiers.append([price_id, number, text(below), text(bound), text(unit), text(flat), text(block)])
+                below = bound
         if is_percentage:
             allowances.append([f"p{p}", price["free_records"], text(price["free_quantity"]), text(price["least"])])
     write(folder, "price", ["price_id", "product_id", "charge_model", "unit_amount", "flat_amount", "record_maximum",
@@ -242,7 +244,7 @@ def project(folder, prices, contracts, usage):
                                  "block_quantity"], tiers)
     write(folder, "price_modifier", ["price_id", "convert_factor", "convert_divisor", "convert_rounding", "free_quantity",
                                      "block_quantity", "charge_decimals", "charge_rounding", "discount_percent",
-                                     "maximum_amount"], modifiers)
+                                     "maximum_amount", "tiers_go_on"], modifiers)
     write(folder, "record_allowance", ["price_id", "free_records", "free_quantity", "record_minimum"], allowances)
     lines = []
     for (c, p), events in usage.items():
