@@ -3,20 +3,27 @@
 -- grain:  line_id
 -- reads:  billing_cycle, minimum_fee, item_line, price_minimum, currency
 -- rule:   the minimum in force when the cycle ends, in full or for the local days
---         of the cycle that it is in force, less all lines of the cycle
+--         of the cycle that it is in force, less all lines of the
+--         cycle, or of the customer in the billing period
 
 with line as (
     select
+        item_line.customer_id,
         item_line.contract_id,
         item_line.cycle_start,
+        item_line.currency,
+        item_line.billing_period,
         item_line.amount
     from item_line
 
     union all
 
     select
+        price_minimum.customer_id,
         price_minimum.contract_id,
         price_minimum.cycle_start,
+        price_minimum.currency,
+        price_minimum.billing_period,
         price_minimum.amount
     from price_minimum
 ),
@@ -30,6 +37,19 @@ line_total as (
     group by
         line.contract_id,
         line.cycle_start
+),
+
+customer_line_total as (
+    select
+        line.customer_id,
+        line.currency,
+        line.billing_period,
+        sum(line.amount) as amount
+    from line
+    group by
+        line.customer_id,
+        line.currency,
+        line.billing_period
 ),
 
 owed as (
@@ -69,7 +89,13 @@ owed as (
                 )
             else minimum_fee.amount
         end
-        - coalesce(line_total.amount, 0) as amount_exact,
+        - coalesce(
+            case minimum_fee.scope
+                when 'customer' then customer_line_total.amount
+                else line_total.amount
+            end,
+            0
+        ) as amount_exact,
         billing_cycle.currency,
         billing_cycle.billing_period
     from billing_cycle
@@ -81,6 +107,10 @@ owed as (
     left join line_total
         on billing_cycle.contract_id = line_total.contract_id
         and billing_cycle.cycle_start = line_total.cycle_start
+    left join customer_line_total
+        on billing_cycle.customer_id = customer_line_total.customer_id
+        and billing_cycle.currency = customer_line_total.currency
+        and billing_cycle.billing_period = customer_line_total.billing_period
 )
 
 select

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    54 queries plan, 31 tables have contracts
+    72 queries plan, 56 tables have contracts
     next: meterhouse run
     "#);
 }
