@@ -171,6 +171,8 @@ impl Contract<'_> {
         }
         let full_from = self.at("full_from").unwrap_or(from);
         let full_to = self.at("full_to").unwrap_or(to).max(to);
+        // What is served outside of the full period adds nothing to a fee.
+        let from = if self.usage.is_empty() { from.max(full_from) } else { from };
         if from < full_from {
             return Err("the period begins before its full period".into());
         }
