@@ -1,9 +1,9 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  usage_record
--- rule:   a record is identified by source and transaction_id; the first to
---         arrive counts
+-- reads:  usage_record, identity_rule
+-- rule:   a record is identified by source and transaction_id, and the first to
+--         arrive counts, unless its source has a rule of its own
 --
 -- Comparing one hash finds the few identities that may have come twice; only
 -- those are compared in full.
@@ -23,6 +23,13 @@ candidate as (
         usage_record.usage_type,
         coalesce(usage_record.unit, '') as unit,
         coalesce(usage_record.quantity, 0) as record_quantity,
+        case identity_rule.identity
+            when 'transaction_id_time' then usage_record.usage_start
+        end as identity_time,
+        case identity_rule.keeps
+            when 'latest' then -usage_record.landing_sequence
+            else usage_record.landing_sequence
+        end as precedence,
         row_hash(
             usage_record.usage_type,
             usage_record.usage_start,
@@ -40,6 +47,8 @@ candidate as (
     inner join usage_record
         on repeated.id_hash
         = row_hash(usage_record.source, usage_record.transaction_id)
+    left join identity_rule
+        on usage_record.source = identity_rule.source
 ),
 
 arrival as (
@@ -57,8 +66,11 @@ arrival as (
             as original_content_hash
     from candidate
     window identity_in_order as (
-        partition by candidate.source, candidate.transaction_id
-        order by candidate.landing_sequence
+        partition by
+            candidate.source,
+            candidate.transaction_id,
+            candidate.identity_time
+        order by candidate.precedence
         rows between unbounded preceding and current row
     )
 )

@@ -15,6 +15,9 @@ with contract_cycle as (
             billing_cycles(
                 contract.cycle_interval,
                 contract.cycle_anchor,
+                contract.anchor_time,
+                contract.billing_day,
+                contract.first_cycle,
                 contract.time_zone,
                 contract.valid_from,
                 contract.valid_to,

@@ -74,9 +74,25 @@ metered as (
                     cast(assigned.usage_end as bigint)
                     - cast(assigned.usage_start as bigint)
                 ) / cast(1000000 as decimal(7, 0))
-            else json_decimal(
-                assigned.attributes, contract_item.quantity_field
-            )
+            else
+                case
+                    when
+                        starts_with(
+                            contract_item.quantity_field, 'records with '
+                        )
+                        then case
+                            when
+                                json_text(
+                                    assigned.attributes,
+                                    substr(contract_item.quantity_field, 14)
+                                ) is not null
+                                then 1
+                        end
+                    else
+                        json_decimal(
+                            assigned.attributes, contract_item.quantity_field
+                        )
+                end
         end as quantity,
         case contract_item.price_field
             when 'unit_price' then assigned.unit_price

@@ -3,7 +3,8 @@
 -- grain:  contract_item_id, cycle_start, price_id
 -- reads:  contract_item, billing_cycle, price
 -- rule:   a price counts where the cycle, the item and the price overlap; a fee
---         in advance belongs to the month in which it begins
+--         in advance belongs to the month in which it begins; with fixed_days
+--         every month counts so many days
 
 with item_in_cycle as (
     select
@@ -58,6 +59,7 @@ item_price as (
         item_in_cycle.full_start,
         item_in_cycle.full_end,
         item_in_cycle.time_zone,
+        price.fixed_days,
         item_in_cycle.customer_id,
         item_in_cycle.contract_id,
         item_in_cycle.currency,
@@ -88,6 +90,7 @@ item_price as (
         item_in_cycle.full_start,
         item_in_cycle.full_end,
         item_in_cycle.time_zone,
+        cast(null as integer) as fixed_days,
         item_in_cycle.customer_id,
         item_in_cycle.contract_id,
         item_in_cycle.currency,
@@ -98,42 +101,89 @@ item_price as (
         item_in_cycle.billing_period
     from item_in_cycle
     where item_in_cycle.unpriced_usage = 'free'
+),
+
+local_day as (
+    select
+        item_price.contract_item_id,
+        item_price.cycle_start,
+        item_price.price_id,
+        item_price.is_unpriced,
+        item_price.cycle_end,
+        item_price.charge_from,
+        item_price.charge_to,
+        local_date(item_price.charge_from, item_price.time_zone) as day_from,
+        local_date(item_price.charge_to, item_price.time_zone) as day_to,
+        item_price.billing_timing,
+        item_price.full_start,
+        item_price.full_end,
+        item_price.time_zone,
+        item_price.fixed_days,
+        item_price.customer_id,
+        item_price.contract_id,
+        item_price.currency,
+        item_price.quota_id,
+        item_price.quota_scope,
+        item_price.quota_owner_id,
+        item_price.draw_order,
+        item_price.billing_period
+    from item_price
 )
 
 select
-    item_price.contract_item_id,
-    item_price.cycle_start,
-    item_price.price_id,
-    item_price.cycle_end,
-    item_price.full_start,
-    item_price.full_end,
-    item_price.charge_from,
-    item_price.charge_to,
+    local_day.contract_item_id,
+    local_day.cycle_start,
+    local_day.price_id,
+    local_day.cycle_end,
+    local_day.full_start,
+    local_day.full_end,
+    local_day.charge_from,
+    local_day.charge_to,
     cast(
         row_number() over (
-            partition by item_price.contract_item_id, item_price.cycle_start
+            partition by local_day.contract_item_id, local_day.cycle_start
             order by
-                item_price.is_unpriced,
-                item_price.charge_from,
-                item_price.price_id
+                local_day.is_unpriced,
+                local_day.charge_from,
+                local_day.price_id
         ) as bigint
     ) as version_number,
-    cast(local_date(item_price.charge_to, item_price.time_zone) as integer)
-    - cast(local_date(item_price.charge_from, item_price.time_zone) as integer)
-        as days,
-    cast(local_date(item_price.full_end, item_price.time_zone) as integer)
-    - cast(local_date(item_price.full_start, item_price.time_zone) as integer)
-        as full_days,
-    item_price.customer_id,
-    item_price.contract_id,
-    item_price.currency,
-    item_price.quota_id,
-    item_price.quota_scope,
-    item_price.quota_owner_id,
-    item_price.draw_order,
-    case item_price.billing_timing
+    case
+        when local_day.fixed_days is null
+            then cast(local_day.day_to as integer)
+            - cast(local_day.day_from as integer)
+        else
+            local_day.fixed_days
+            * cast(
+                (
+                    extract(year from local_day.day_to)
+                    - extract(year from local_day.day_from)
+                ) * 12
+                + extract(month from local_day.day_to)
+                - extract(month from local_day.day_from) as integer
+            )
+            + cast(
+                extract(day from local_day.day_to)
+                - extract(day from local_day.day_from) as integer
+            )
+    end as days,
+    coalesce(
+        local_day.fixed_days,
+        cast(local_date(local_day.full_end, local_day.time_zone) as integer)
+        - cast(
+            local_date(local_day.full_start, local_day.time_zone) as integer
+        )
+    ) as full_days,
+    local_day.customer_id,
+    local_day.contract_id,
+    local_day.currency,
+    local_day.quota_id,
+    local_day.quota_scope,
+    local_day.quota_owner_id,
+    local_day.draw_order,
+    case local_day.billing_timing
         when 'advance'
-            then local_period(item_price.charge_from, item_price.time_zone)
-        else item_price.billing_period
+            then local_period(local_day.charge_from, local_day.time_zone)
+        else local_day.billing_period
     end as billing_period
-from item_price
+from local_day

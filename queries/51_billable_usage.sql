@@ -1,6 +1,6 @@
 -- billable_usage: what is left to price after quota?
 --
--- grain:  contract_item_id, cycle_start, price_id
+-- grain:  contract_item_id, cycle_start, price_id, group_key
 -- reads:  metered_usage, item_cycle, entitlement_status
 -- rule:   who shares a quota draws from it in the declared order, earlier
 --         prices first: included is what the grant covers with this usage,
@@ -12,6 +12,7 @@ with in_draw_order as (
         metered_usage.contract_item_id,
         metered_usage.cycle_start,
         metered_usage.price_id,
+        metered_usage.group_key,
         metered_usage.quantity,
         metered_usage.record_amount,
         metered_usage.billing_period,
@@ -28,7 +29,8 @@ with in_draw_order as (
                     item_cycle.charge_from,
                     item_cycle.contract_id,
                     metered_usage.contract_item_id,
-                    metered_usage.price_id
+                    metered_usage.price_id,
+                    metered_usage.group_key
                 rows between unbounded preceding and 1 preceding
             ),
             0
@@ -50,6 +52,7 @@ drawn as (
         in_draw_order.contract_item_id,
         in_draw_order.cycle_start,
         in_draw_order.price_id,
+        in_draw_order.group_key,
         in_draw_order.quantity,
         greatest(
             least(
@@ -73,6 +76,7 @@ select
     drawn.contract_item_id,
     drawn.cycle_start,
     drawn.price_id,
+    drawn.group_key,
     drawn.quantity,
     drawn.included_quantity,
     drawn.quantity - drawn.included_quantity as billable_quantity,

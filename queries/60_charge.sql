@@ -1,136 +1,130 @@
--- charge: price each billable quantity by the charge model of its price.
+-- charge: what is owed for a price, tier and cycle, after discount and maximum?
 --
--- grain:  contract_item_id, cycle_start, price_id, tier_number
--- reads:  billable_usage, item_cycle, price, price_tier
--- rule:   graduated: a tier prices the units in (quantity_from, quantity_to];
---         volume: the tier that the quantity reaches prices all of it; the
---         first tier's flat amount is due at zero usage
--- money:  unrounded, decimal(38, 12)
+-- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
+-- reads:  tier_charge, price_modifier
+-- rule:   where it is declared a charge is rounded; then the discount comes off,
+--         rounded the same way; what lifts the price's charges of the cycle above
+--         the maximum, in order of group and tier, is discounted, too
+-- money:  as declared, else unrounded, decimal(38, 12)
 
-with billable as (
+with rounded as (
     select
-        billable_usage.contract_item_id,
-        billable_usage.cycle_start,
-        billable_usage.price_id,
-        price.charge_model,
-        item_cycle.version_number,
-        item_cycle.days,
-        item_cycle.full_days,
-        price.unit_amount,
-        price.flat_amount,
-        price.proration,
-        billable_usage.billable_quantity as quantity,
-        billable_usage.record_amount,
-        billable_usage.billing_period
-    from billable_usage
-    inner join item_cycle
-        on billable_usage.contract_item_id = item_cycle.contract_item_id
-        and billable_usage.cycle_start = item_cycle.cycle_start
-        and billable_usage.price_id = item_cycle.price_id
-    inner join price
-        on billable_usage.price_id = price.price_id
+        tier_charge.contract_item_id,
+        tier_charge.cycle_start,
+        tier_charge.price_id,
+        tier_charge.group_key,
+        tier_charge.tier_number,
+        tier_charge.quantity,
+        tier_charge.block_count,
+        tier_charge.unit_amount,
+        tier_charge.flat_amount,
+        round_money(
+            tier_charge.amount,
+            coalesce(price_modifier.charge_decimals, 12),
+            coalesce(price_modifier.charge_rounding, 'half_up')
+        ) as gross_amount,
+        price_modifier.charge_decimals,
+        price_modifier.charge_rounding,
+        price_modifier.discount_percent,
+        price_modifier.maximum_amount,
+        tier_charge.billing_period
+    from tier_charge
+    left join price_modifier
+        on tier_charge.price_id = price_modifier.price_id
 ),
 
-tiered as (
+discounted as (
     select
-        billable.contract_item_id,
-        billable.cycle_start,
-        billable.price_id,
-        price_tier.tier_number,
-        case billable.charge_model
-            when 'volume' then billable.quantity
+        rounded.contract_item_id,
+        rounded.cycle_start,
+        rounded.price_id,
+        rounded.group_key,
+        rounded.tier_number,
+        rounded.quantity,
+        rounded.block_count,
+        rounded.unit_amount,
+        rounded.flat_amount,
+        rounded.gross_amount,
+        rounded.gross_amount
+        - case
+            when coalesce(rounded.discount_percent, 0) = 0 then 0
             else
-                least(
-                    billable.quantity,
-                    coalesce(price_tier.quantity_to, billable.quantity)
-                ) - case price_tier.tier_number
-                    when 1 then 0 -- takes what is negative, too
-                    else least(billable.quantity, price_tier.quantity_from)
-                end
-        end as quantity,
-        price_tier.unit_amount,
-        price_tier.flat_amount,
-        billable.billing_period
-    from billable
-    inner join price_tier
-        on billable.price_id = price_tier.price_id
-        and (
-            billable.quantity > price_tier.quantity_from
-            or price_tier.tier_number = 1
-        )
-        and (
-            billable.charge_model = 'graduated'
-            or billable.quantity
-            <= coalesce(price_tier.quantity_to, billable.quantity)
-        )
-    where billable.charge_model in ('graduated', 'volume')
+                round_ratio(
+                    rounded.gross_amount,
+                    rounded.discount_percent,
+                    100,
+                    coalesce(rounded.charge_decimals, 12),
+                    rounded.charge_rounding
+                )
+        end as net_amount,
+        rounded.maximum_amount,
+        rounded.billing_period
+    from rounded
+),
+
+running as (
+    select
+        discounted.contract_item_id,
+        discounted.cycle_start,
+        discounted.price_id,
+        discounted.group_key,
+        discounted.tier_number,
+        discounted.quantity,
+        discounted.block_count,
+        discounted.unit_amount,
+        discounted.flat_amount,
+        discounted.gross_amount,
+        discounted.net_amount,
+        discounted.maximum_amount,
+        sum(discounted.net_amount) over (
+            partition by
+                discounted.contract_item_id,
+                discounted.cycle_start,
+                discounted.price_id
+            order by discounted.group_key, discounted.tier_number
+            rows between unbounded preceding and current row
+        ) as amount_until,
+        discounted.billing_period
+    from discounted
+),
+
+capped as (
+    select
+        running.contract_item_id,
+        running.cycle_start,
+        running.price_id,
+        running.group_key,
+        running.tier_number,
+        running.quantity,
+        running.block_count,
+        running.unit_amount,
+        running.flat_amount,
+        running.gross_amount,
+        case
+            when running.maximum_amount is null then running.net_amount
+            else
+                least(running.amount_until, running.maximum_amount)
+                - least(
+                    running.amount_until - running.net_amount,
+                    running.maximum_amount
+                )
+        end as amount,
+        running.billing_period
+    from running
 )
 
 select
-    billable.contract_item_id,
-    billable.cycle_start,
-    billable.price_id,
-    cast(0 as integer) as tier_number,
-    billable.quantity,
-    billable.unit_amount,
-    cast(0 as decimal(38, 12)) as flat_amount,
-    cast(
-        billable.quantity * billable.unit_amount as decimal(38, 12)
-    ) as amount,
-    billable.billing_period
-from billable
-where billable.charge_model = 'per_unit'
-
-union all
-
-select
-    tiered.contract_item_id,
-    tiered.cycle_start,
-    tiered.price_id,
-    tiered.tier_number,
-    tiered.quantity,
-    tiered.unit_amount,
-    tiered.flat_amount,
-    cast(tiered.quantity * tiered.unit_amount as decimal(38, 12))
-    + tiered.flat_amount as amount,
-    tiered.billing_period
-from tiered
-
-union all
-
-select
-    billable.contract_item_id,
-    billable.cycle_start,
-    billable.price_id,
-    cast(0 as integer) as tier_number,
-    billable.quantity,
-    cast(null as decimal(38, 12)) as unit_amount,
-    cast(0 as decimal(38, 12)) as flat_amount,
-    billable.record_amount as amount,
-    billable.billing_period
-from billable
-where
-    billable.charge_model
-    in ('record_graduated', 'record_price', 'record_amount')
-
-union all
-
--- A fee that is not prorated is that of the first price in the cycle.
-select
-    billable.contract_item_id,
-    billable.cycle_start,
-    billable.price_id,
-    cast(0 as integer) as tier_number,
-    billable.quantity,
-    cast(null as decimal(38, 12)) as unit_amount,
-    billable.flat_amount,
-    case billable.proration
-        when 'days'
-            then prorate(billable.flat_amount, billable.days, billable.full_days)
-        else billable.flat_amount
-    end as amount,
-    billable.billing_period
-from billable
-where
-    billable.charge_model = 'flat'
-    and (billable.proration = 'days' or billable.version_number = 1)
+    capped.contract_item_id,
+    capped.cycle_start,
+    capped.price_id,
+    capped.group_key,
+    capped.tier_number,
+    capped.quantity,
+    capped.block_count,
+    capped.unit_amount,
+    capped.flat_amount,
+    capped.gross_amount,
+    capped.gross_amount - capped.amount as discount_amount,
+    capped.amount,
+    capped.billing_period
+from capped

@@ -11,12 +11,14 @@ with charged as (
         charge.contract_item_id,
         charge.cycle_start,
         charge.price_id,
+        charge.group_key,
         sum(charge.amount) as amount_exact
     from charge
     group by
         charge.contract_item_id,
         charge.cycle_start,
-        charge.price_id
+        charge.price_id,
+        charge.group_key
 )
 
 select
@@ -25,7 +27,9 @@ select
         '/',
         to_char(item_cycle.cycle_start, '%Y-%m-%dT%H:%M'),
         '/',
-        item_cycle.price_id
+        item_cycle.price_id,
+        case when metered_usage.group_key <> '' then '/' else '' end,
+        metered_usage.group_key
     ) as line_id,
     item_cycle.customer_id,
     item_cycle.contract_id,
@@ -33,6 +37,7 @@ select
     item_cycle.cycle_start,
     item_cycle.cycle_end,
     item_cycle.price_id,
+    metered_usage.group_key,
     case
         when price.charge_model = 'flat' then 'fee'
         when item_cycle.quota_id is not null then 'overage'
@@ -63,12 +68,14 @@ inner join billable_usage
     on item_cycle.contract_item_id = billable_usage.contract_item_id
     and item_cycle.cycle_start = billable_usage.cycle_start
     and item_cycle.price_id = billable_usage.price_id
+    and metered_usage.group_key = billable_usage.group_key
 left join price
     on item_cycle.price_id = price.price_id
 left join charged
     on item_cycle.contract_item_id = charged.contract_item_id
     and item_cycle.cycle_start = charged.cycle_start
     and item_cycle.price_id = charged.price_id
+    and metered_usage.group_key = charged.group_key
 left join currency
     on item_cycle.currency = currency.currency
 where

@@ -1,7 +1,7 @@
 -- usage_statement: which usage is behind a line, and what share of it?
 --
 -- grain:  line_id, landing_sequence, part_number
--- reads:  invoice_line, priced_usage, usage_record
+-- reads:  invoice_line, priced_usage, record_detail, record_charge, usage_record
 -- rule:   a line's amount is spread over its usage, in order of time, by
 --         quantity, or by what each record costs by itself; a line without
 --         usage is one row; the period is in each key, so that one period's
@@ -17,13 +17,26 @@ with weighted as (
         priced_usage.part_number,
         priced_usage.usage_start,
         priced_usage.quantity,
-        coalesce(priced_usage.record_amount, priced_usage.quantity) as weight,
+        coalesce(
+            record_charge.amount,
+            priced_usage.record_amount,
+            priced_usage.quantity
+        ) as weight,
         invoice_line.amount as line_amount
     from priced_usage
+    left join record_detail
+        on priced_usage.landing_sequence = record_detail.landing_sequence
+        and priced_usage.contract_item_id = record_detail.contract_item_id
+        and priced_usage.part_number = record_detail.part_number
+    left join record_charge
+        on priced_usage.landing_sequence = record_charge.landing_sequence
+        and priced_usage.contract_item_id = record_charge.contract_item_id
+        and priced_usage.part_number = record_charge.part_number
     inner join invoice_line
         on priced_usage.contract_item_id = invoice_line.contract_item_id
         and priced_usage.cycle_start = invoice_line.cycle_start
         and priced_usage.price_id = invoice_line.price_id
+        and coalesce(record_detail.group_key, '') = invoice_line.group_key
 ),
 
 running as (

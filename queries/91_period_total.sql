@@ -36,13 +36,14 @@ select
     contract_item.usage_type,
     'behind lines' as place,
     sum(invoice_line.record_count) as record_count,
-    sum(invoice_line.quantity) as quantity,
+    sum(metered_usage.record_quantity) as quantity,
     sum(metered_usage.id_hash) as id_hash
 from invoice_line
 inner join metered_usage
     on invoice_line.contract_item_id = metered_usage.contract_item_id
     and invoice_line.cycle_start = metered_usage.cycle_start
     and invoice_line.price_id = metered_usage.price_id
+    and invoice_line.group_key = metered_usage.group_key
 inner join contract_item
     on invoice_line.contract_item_id = contract_item.contract_item_id
 where contract_item.usage_type is not null and invoice_line.record_count > 0

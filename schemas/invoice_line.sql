@@ -1,12 +1,14 @@
--- What the customer reads: one line for each item, cycle and price.
+-- What the customer reads: one line for each item, cycle, price and
+-- group.
 create table invoice_line (
-    line_id varchar not null comment 'stable key: item, cycle and price',
+    line_id varchar not null comment 'stable key: item, cycle, price and group',
     customer_id varchar not null comment 'who pays',
     contract_id varchar not null comment 'the contract',
-    contract_item_id varchar comment 'the item; null: a minimum fee',
+    contract_item_id varchar comment 'the item; null: a minimum fee of the contract',
     cycle_start timestamp not null comment 'the cycle, inclusive',
     cycle_end timestamp not null comment 'exclusive',
     price_id varchar comment 'the price',
+    group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     line_type varchar not null comment 'fee, usage, overage or minimum_fee',
     description varchar not null comment 'as on the invoice',
     record_count bigint not null comment 'records behind it [records]',

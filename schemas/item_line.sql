@@ -1,12 +1,13 @@
--- The charges of an item, cycle and price as one line.
+-- The charges of an item, cycle, price and group as one line.
 create table item_line (
-    line_id varchar not null comment 'stable key: item, cycle and price',
+    line_id varchar not null comment 'stable key: item, cycle, price and group',
     customer_id varchar not null comment 'who pays',
     contract_id varchar not null comment 'the contract',
     contract_item_id varchar not null comment 'the item',
     cycle_start timestamp not null comment 'the cycle, inclusive',
     cycle_end timestamp not null comment 'exclusive',
     price_id varchar not null comment 'the price',
+    group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     line_type varchar not null comment 'fee, usage or overage',
     description varchar not null comment 'as on the invoice',
     record_count bigint not null comment 'records behind it [records]',

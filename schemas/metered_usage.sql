@@ -3,10 +3,12 @@ create table metered_usage (
     contract_item_id varchar not null comment 'the item',
     cycle_start timestamp not null comment 'the cycle, inclusive',
     price_id varchar not null comment 'the price; none: no price in force',
+    group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     record_count bigint not null comment 'records behind it [records]',
-    quantity decimal(38, 12) not null comment 'their sum [unit of the item]',
-    record_amount decimal(38, 12) not null comment 'sum of the prices the records carry [currency]',
+    record_quantity decimal(38, 12) not null comment 'the sum of their quantities [unit of the item]',
+    quantity decimal(38, 12) not null comment 'the same, or what the metric makes of them [unit]',
+    record_amount decimal(38, 12) not null comment 'sum of what the records cost by themselves [currency]',
     id_hash decimal(38, 0) not null comment 'sum of row_hash(landing_sequence, contract_item_id, part_number)',
     billing_period varchar not null comment 'the month it is billed in',
-    primary key (contract_item_id, cycle_start, price_id)
+    primary key (contract_item_id, cycle_start, price_id, group_key)
 ) partitioned by (billing_period);

@@ -7,19 +7,22 @@
 
 mod date;
 mod instant;
+mod interval;
 mod zone;
 
 pub use date::LocalDate;
 pub use instant::parse_instant;
+pub use interval::CycleInterval;
 pub use zone::{TimeZone, ZoneLookup};
 
 use date::{days_in_month, days_of};
-use instant::shorten;
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
 /// Microseconds in a day of 24 hours.
 const DAY: i64 = 86_400 * SECOND;
+/// The longest rest that [`FirstCycle::Joined`] joins: no two zones are further apart.
+const JOINED_REST: i64 = 26 * 3_600 * SECOND;
 /// Days from 1970 that cycles may reach, 13,000 years either way: all arithmetic on them stays within `i64`.
 const DAY_LIMIT: i64 = 5_000_000;
 
@@ -37,49 +40,43 @@ pub enum TimeError {
         /// What is wrong with it, and what is expected.
         reason: &'static str,
     },
+    /// A day of the month that is none, or that the interval does not have.
+    #[error("`billing_day` is {0}; use 1 to 31, with an interval of months")]
+    NoBillingDay(i64),
+    /// The text is no way to begin.
+    #[error("unknown first cycle `{0}`; use anchored, unanchored or joined")]
+    UnknownFirstCycle(String),
     /// The text names no cycle interval.
-    #[error("unknown cycle interval `{0}`; use week, month, quarter or year")]
+    #[error("unknown cycle interval `{0}`; use day, week, month, quarter or year, or several: 3 months")]
     UnknownInterval(String),
     /// A cycle would reach beyond what a calendar can say.
     #[error("the instant {0} (microseconds since 1970) is too far away for a calendar")]
     OutOfRange(i64),
 }
 
-/// How long a billing cycle is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CycleInterval {
-    /// Seven days.
-    Week,
-    /// One calendar month.
-    Month,
-    /// Three calendar months.
-    Quarter,
-    /// Twelve calendar months.
-    Year,
+/// What the first cycle is taken to be where a contract begins between two boundaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstCycle {
+    /// A part of the cycle between these two boundaries.
+    #[default]
+    Anchored,
+    /// A part of the cycle that begins one interval before the boundary it ends at, counted back from that date: a stub
+    /// to 28 February, where cycles begin on the 31st, is a part of the 31 days from 28 January. (Kill Bill.)
+    Unanchored,
+    /// A whole cycle; and a rest of at most 26 hours is joined to the cycle after it: so cycles go on where those of an
+    /// earlier time zone ended. (Lago.)
+    Joined,
 }
 
-impl std::str::FromStr for CycleInterval {
+impl std::str::FromStr for FirstCycle {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
         match text {
-            "week" => Ok(Self::Week),
-            "month" => Ok(Self::Month),
-            "quarter" => Ok(Self::Quarter),
-            "year" => Ok(Self::Year),
-            _ => Err(TimeError::UnknownInterval(shorten(text))),
-        }
-    }
-}
-
-impl CycleInterval {
-    /// The length in months; `None` for a week.
-    fn months(self) -> Option<i64> {
-        match self {
-            Self::Week => None,
-            Self::Month => Some(1),
-            Self::Quarter => Some(3),
-            Self::Year => Some(12),
+            "anchored" => Ok(Self::Anchored),
+            "unanchored" => Ok(Self::Unanchored),
+            "joined" => Ok(Self::Joined),
+            _ => Err(TimeError::UnknownFirstCycle(instant::shorten(text))),
         }
     }
 }
@@ -89,12 +86,16 @@ impl CycleInterval {
 /// Boundary k is local midnight at the start of the day anchor + k intervals, for all whole k, always counted from
 /// the anchor; in a month that is too short it is the month's last day. So 31 January is followed by 28 February and
 /// 31 March. Without an anchor, cycles follow the calendar: weeks from Monday, months from the 1st, quarters from
-/// January, April, July and October, years from 1 January.
+/// January, April, July and October, years from 1 January. An anchor that is an instant keeps its local time of day.
 #[derive(Debug, Clone)]
 pub struct CycleCalendar {
     interval: CycleInterval,
-    anchor: LocalDate,
+    /// Months since the year 0, and the day of the month, which that month may be too short for.
+    anchor: (i64, i64),
+    /// The exact instant of the anchor and its local time of day.
+    exact: Option<(i64, i64)>,
     zone: TimeZone,
+    first: FirstCycle,
 }
 
 /// One billing cycle of a contract. All times are instants; ends are exclusive.
@@ -106,18 +107,60 @@ pub struct Cycle {
     pub cycle_start: i64,
     /// Where it ends: `full_end`, or the contract's end in between.
     pub cycle_end: i64,
-    /// The boundary at or before `cycle_start`.
+    /// The boundary at or before `cycle_start`; for the first cycle what [`FirstCycle`] says.
     pub full_start: i64,
     /// The boundary at or after `cycle_end`.
     pub full_end: i64,
+}
+
+/// The month, counted from the year 0, and the day of the month of a date.
+fn month_and_day(date: LocalDate) -> (i64, i64) {
+    let (year, month, day) = date.year_month_day();
+    (year * 12 + month - 1, day)
+}
+
+/// The day of a month counted from the year 0, or its last one.
+fn clamped_day(month: i64, day: i64) -> i64 {
+    let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+    days_of(year, month, day.min(days_in_month(year, month)))
 }
 
 impl CycleCalendar {
     /// Cycles of this interval, counted from `anchor`, or along the calendar without one, by the clocks of `zone`.
     pub fn new(interval: CycleInterval, anchor: Option<LocalDate>, zone: TimeZone) -> Self {
         // 1970-01-05 was a Monday, and 1970-01-01 begins a month, a quarter and a year.
-        let calendar = LocalDate::from_days(if interval == CycleInterval::Week { 4 } else { 0 });
-        Self { interval, anchor: anchor.unwrap_or(calendar), zone }
+        let calendar = LocalDate::from_days(if interval.is_weekly() { 4 } else { 0 });
+        let anchor = month_and_day(anchor.unwrap_or(calendar));
+        Self { interval, anchor, exact: None, zone, first: FirstCycle::Anchored }
+    }
+
+    /// The same, counted from an exact instant.
+    ///
+    /// # Errors
+    /// [`TimeError::OutOfRange`] more than 13,000 years from 1970.
+    pub fn anchored_at(mut self, instant: i64) -> Result<Self, TimeError> {
+        let local = self.zone.local_time(in_range(instant)?)?;
+        self.anchor = month_and_day(self.zone.local_date(instant)?);
+        self.exact = Some((instant, local.rem_euclid(DAY)));
+        Ok(self)
+    }
+
+    /// The same, on a day of the month, counted from the local month of an instant.
+    ///
+    /// # Errors
+    /// [`TimeError::NoBillingDay`] where the interval is not one of months or there is no such day.
+    pub fn on_billing_day(mut self, day: i64, instant: i64) -> Result<Self, TimeError> {
+        if !(1..=31).contains(&day) || self.interval.months == 0 {
+            return Err(TimeError::NoBillingDay(day));
+        }
+        self.anchor = (month_and_day(self.zone.local_date(in_range(instant)?)?).0, day);
+        Ok(self)
+    }
+
+    /// The same, with another first cycle.
+    pub fn beginning(mut self, first: FirstCycle) -> Self {
+        self.first = first;
+        self
     }
 
     /// The zone whose midnights are the boundaries.
@@ -130,23 +173,26 @@ impl CycleCalendar {
     /// # Errors
     /// [`TimeError::OutOfRange`] more than 13,000 years from 1970.
     pub fn boundary(&self, k: i64) -> Result<i64, TimeError> {
-        let day = if k.abs_diff(0) > 1_000_000 { None } else { Some(self.boundary_day(k)) };
-        match day.filter(|day| (-DAY_LIMIT..=DAY_LIMIT).contains(day)) {
-            Some(day) => Ok(self.zone.start_of_day(day)),
-            None => Err(TimeError::OutOfRange(if k < 0 { i64::MIN } else { i64::MAX })),
+        let far = || TimeError::OutOfRange(if k < 0 { i64::MIN } else { i64::MAX });
+        if k.abs_diff(0) > 10_000_000_000 {
+            return Err(far());
         }
+        let (month, day) = self.anchor;
+        let day = clamped_day(month + self.interval.months * k, day) + self.interval.days * k;
+        self.start_on(day)
+            .zip(self.interval.seconds.checked_mul(k).and_then(|seconds| seconds.checked_mul(SECOND)))
+            .and_then(|(start, elapsed)| start.checked_add(elapsed))
+            .filter(|instant| in_range(*instant).is_ok())
+            .ok_or_else(far)
     }
 
-    fn boundary_day(&self, k: i64) -> i64 {
-        match self.interval.months() {
-            None => i64::from(self.anchor.days()) + 7 * k,
-            Some(months) => {
-                let (year, month, day) = self.anchor.year_month_day();
-                let total = year * 12 + month - 1 + months * k;
-                let (year, month) = (total.div_euclid(12), total.rem_euclid(12) + 1);
-                days_of(year, month, day.min(days_in_month(year, month)))
-            }
-        }
+    /// Where a cycle begins on a local day; none where it is too far away.
+    fn start_on(&self, day: i64) -> Option<i64> {
+        (-DAY_LIMIT..=DAY_LIMIT).contains(&day).then(|| match self.exact {
+            None => self.zone.start_of_day(day),
+            Some((instant, _)) if self.interval.is_elapsed() => instant,
+            Some((_, time_of_day)) => self.zone.instant_of(day * DAY + time_of_day),
+        })
     }
 
     /// The k of the cycle that holds an instant: `boundary(k) <= instant < boundary(k + 1)`.
@@ -154,19 +200,9 @@ impl CycleCalendar {
     /// # Errors
     /// [`TimeError::OutOfRange`] more than 13,000 years from 1970.
     pub fn index_at(&self, instant: i64) -> Result<i64, TimeError> {
-        let date = self.zone.local_date(instant)?;
-        if i64::from(date.days()).abs() > DAY_LIMIT {
-            return Err(TimeError::OutOfRange(instant));
-        }
-        let mut k = match self.interval.months() {
-            None => (i64::from(date.days()) - i64::from(self.anchor.days())).div_euclid(7),
-            Some(months) => {
-                let (year, month, _) = date.year_month_day();
-                let (anchor_year, anchor_month, _) = self.anchor.year_month_day();
-                ((year - anchor_year) * 12 + month - anchor_month).div_euclid(months)
-            }
-        };
-        // The estimate ignores the day of the month and skipped midnights: it is off by one at most.
+        let since = in_range(instant)? - self.boundary(0)?;
+        // By mean months the estimate is off by a few at most.
+        let mut k = since.div_euclid(self.interval.mean_seconds() * SECOND);
         while self.boundary(k)? > instant {
             k -= 1;
         }
@@ -190,21 +226,39 @@ impl CycleCalendar {
     ) -> Result<Cycles<'_>, TimeError> {
         let valid_to = valid_to.unwrap_or(i64::MAX);
         let (from, until) = (from.max(valid_from), until.min(valid_to));
+        let mut cycles =
+            Cycles { calendar: self, valid_from, valid_to, until, first: 0, k: 0, full_start: until };
         if from >= until {
-            return Ok(Cycles {
-                calendar: self,
-                valid_from,
-                valid_to,
-                until,
-                first: 0,
-                k: 0,
-                full_start: until,
-            });
+            return Ok(cycles);
         }
-        let first = self.index_at(valid_from)?;
-        let k = if from == valid_from { first } else { self.index_at(from)? };
-        Ok(Cycles { calendar: self, valid_from, valid_to, until, first, k, full_start: self.boundary(k)? })
+        let mut first = self.index_at(valid_from)?;
+        let mut first_start = self.boundary(first)?;
+        if first_start < valid_from {
+            let first_end = self.boundary(first + 1)?;
+            match self.first {
+                FirstCycle::Anchored => {}
+                FirstCycle::Unanchored => {
+                    let (month, day) = month_and_day(self.zone.local_date(first_end)?);
+                    let day = clamped_day(month - self.interval.months, day) - self.interval.days;
+                    first_start = self.start_on(day).ok_or(TimeError::OutOfRange(first_end))?;
+                }
+                FirstCycle::Joined => {
+                    first_start = valid_from;
+                    first += i64::from(first_end - valid_from <= JOINED_REST);
+                }
+            }
+        }
+        cycles.first = first;
+        cycles.k = if from == valid_from { first } else { self.index_at(from)?.max(first) };
+        cycles.full_start = if cycles.k == first { first_start } else { self.boundary(cycles.k)? };
+        Ok(cycles)
     }
+}
+
+/// The instant, if a calendar can say it.
+fn in_range(instant: i64) -> Result<i64, TimeError> {
+    let limit = (DAY_LIMIT * DAY).unsigned_abs();
+    if instant.unsigned_abs() <= limit { Ok(instant) } else { Err(TimeError::OutOfRange(instant)) }
 }
 
 /// An iterator over the cycles of a contract; see [`CycleCalendar::cycles`].
@@ -223,27 +277,30 @@ impl Iterator for Cycles<'_> {
     type Item = Result<Cycle, TimeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.full_start >= self.until {
-            return None;
-        }
-        let full_start = self.full_start;
-        let full_end = match self.calendar.boundary(self.k + 1) {
-            Ok(full_end) => full_end,
-            Err(error) => {
-                self.full_start = self.until;
-                return Some(Err(error));
+        while self.full_start < self.until {
+            let full_start = self.full_start;
+            let full_end = match self.calendar.boundary(self.k + 1) {
+                Ok(full_end) => full_end,
+                Err(error) => {
+                    self.full_start = self.until;
+                    return Some(Err(error));
+                }
+            };
+            let cycle = Cycle {
+                number: self.k - self.first,
+                cycle_start: full_start.max(self.valid_from),
+                cycle_end: full_end.min(self.valid_to),
+                full_start,
+                full_end,
+            };
+            self.k += 1;
+            self.full_start = full_end;
+            // A day that the clocks of a place skipped has no cycle of its own.
+            if full_start < full_end {
+                return Some(Ok(cycle));
             }
-        };
-        let cycle = Cycle {
-            number: self.k - self.first,
-            cycle_start: full_start.max(self.valid_from),
-            cycle_end: full_end.min(self.valid_to),
-            full_start,
-            full_end,
-        };
-        self.k += 1;
-        self.full_start = full_end;
-        Some(Ok(cycle))
+        }
+        None
     }
 }
 
@@ -257,11 +314,15 @@ pub fn billing_period(cycle_end: i64, zone: &TimeZone) -> Result<String, TimeErr
 
 #[cfg(test)]
 mod tests {
-    use CycleInterval::{Month, Quarter, Week, Year};
     use jiff::{Timestamp, civil};
 
     use super::*;
     use zone::tests::all_zones;
+
+    const WEEK: CycleInterval = CycleInterval::WEEK;
+    const MONTH: CycleInterval = CycleInterval::MONTH;
+    const QUARTER: CycleInterval = CycleInterval::QUARTER;
+    const YEAR: CycleInterval = CycleInterval::YEAR;
 
     fn zone(name: &str) -> TimeZone {
         TimeZone::get(name).unwrap()
@@ -294,7 +355,7 @@ mod tests {
         // EXAMPLES.md, section 10.
         let berlin = "Europe/Berlin";
         assert_eq!(
-            starts(Month, Some("2024-10-31"), berlin, "2024-10-30T23:00Z", 6),
+            starts(MONTH, Some("2024-10-31"), berlin, "2024-10-30T23:00Z", 6),
             [
                 "2024-10-30T23:00Z",
                 "2024-11-29T23:00Z",
@@ -304,20 +365,20 @@ mod tests {
                 "2025-03-30T22:00Z",
             ]
         );
-        assert_eq!(starts(Month, None, berlin, "2024-10-05", 2), ["2024-09-30T22:00Z", "2024-10-31T23:00Z"]);
-        assert_eq!(starts(Week, None, "UTC", "2024-10-30", 2), ["2024-10-28T00:00Z", "2024-11-04T00:00Z"]);
-        assert_eq!(starts(Week, Some("2024-10-31"), "UTC", "2024-10-30", 1), ["2024-10-24T00:00Z"]);
+        assert_eq!(starts(MONTH, None, berlin, "2024-10-05", 2), ["2024-09-30T22:00Z", "2024-10-31T23:00Z"]);
+        assert_eq!(starts(WEEK, None, "UTC", "2024-10-30", 2), ["2024-10-28T00:00Z", "2024-11-04T00:00Z"]);
+        assert_eq!(starts(WEEK, Some("2024-10-31"), "UTC", "2024-10-30", 1), ["2024-10-24T00:00Z"]);
         assert_eq!(
-            starts(Quarter, None, "America/New_York", "2024-03-31", 2),
+            starts(QUARTER, None, "America/New_York", "2024-03-31", 2),
             ["2024-01-01T05:00Z", "2024-04-01T04:00Z"]
         );
         // lago-cycle-anchor-010: before the anchor, counted backwards from it.
         assert_eq!(
-            starts(Quarter, Some("2021-04-30"), "UTC", "2021-02-28", 3),
+            starts(QUARTER, Some("2021-04-30"), "UTC", "2021-02-28", 3),
             ["2021-01-30T00:00Z", "2021-04-30T00:00Z", "2021-07-30T00:00Z",]
         );
         assert_eq!(
-            starts(Year, Some("2024-02-29"), "UTC", "2024-02-29", 5),
+            starts(YEAR, Some("2024-02-29"), "UTC", "2024-02-29", 5),
             [
                 "2024-02-29T00:00Z",
                 "2025-02-28T00:00Z",
@@ -328,16 +389,16 @@ mod tests {
         );
         // Midnight of 2 September 2022 was skipped in Chile a week later: 11 September began at 01:00.
         assert_eq!(
-            starts(Week, Some("2022-09-11"), "America/Santiago", "2022-09-12", 1),
+            starts(WEEK, Some("2022-09-11"), "America/Santiago", "2022-09-12", 1),
             ["2022-09-11T04:00Z"]
         );
         // Samoa skipped 30 December 2011.
-        assert_eq!(starts(Month, Some("2011-12-30"), "Pacific/Apia", "2011-12-31", 1), ["2011-12-30T10:00Z"]);
+        assert_eq!(starts(MONTH, Some("2011-12-30"), "Pacific/Apia", "2011-12-31", 1), ["2011-12-30T10:00Z"]);
     }
 
     #[test]
     fn stubs_keep_their_full_boundaries() {
-        let calendar = CycleCalendar::new(Month, None, TimeZone::utc());
+        let calendar = CycleCalendar::new(MONTH, None, TimeZone::utc());
         let (from, to) = (at("2024-01-15T12:00Z"), at("2024-03-10"));
         let cycles: Vec<_> =
             calendar.cycles(from, Some(to), i64::MIN, i64::MAX).unwrap().map(Result::unwrap).collect();
@@ -376,7 +437,7 @@ mod tests {
         let (from, to) = (at("2007-03-10T12:34:56Z"), at("2027-03-10T12:34:56Z"));
         let anchors: Vec<_> = (1..=31).map(|day| LocalDate::new(2016, 1, day)).chain([None]).collect();
         for (ours, rules) in all_zones() {
-            for interval in [Week, Month, Quarter, Year] {
+            for interval in [WEEK, MONTH, QUARTER, YEAR] {
                 for anchor in &anchors {
                     let calendar = CycleCalendar::new(interval, *anchor, ours.clone());
                     let mut previous: Option<Cycle> = None;
@@ -397,7 +458,7 @@ mod tests {
                 }
             }
             let anchor = civil::date(2016, 1, 31);
-            let calendar = CycleCalendar::new(Month, LocalDate::new(2016, 1, 31), ours.clone());
+            let calendar = CycleCalendar::new(MONTH, LocalDate::new(2016, 1, 31), ours.clone());
             for k in -108..=134 {
                 let day = anchor + jiff::Span::new().months(k);
                 let boundary = Timestamp::from_microsecond(calendar.boundary(i64::from(k)).unwrap()).unwrap();

@@ -1,4 +1,5 @@
--- tier_gap: the tiers of a price begin at 0, meet, and the last is open.
+-- tier_gap: the tiers of a price begin at 0, meet, and the last is open; those of
+-- a capacity price have limits instead.
 
 with tier as (
     select
@@ -14,6 +15,11 @@ with tier as (
         ) as expected_number,
         count(*) over (partition by price_tier.price_id) as tier_count
     from price_tier
+    where not exists (
+        select 1
+        from capacity_limit
+        where capacity_limit.price_id = price_tier.price_id
+    )
 )
 
 select
@@ -40,7 +46,10 @@ select
     'has a tiered charge model and no tiers' as mistake
 from price
 where
-    price.charge_model in ('graduated', 'volume', 'record_graduated')
+    price.charge_model in (
+        'graduated', 'volume', 'record_graduated', 'level_graduated',
+        'level_volume', 'capacity'
+    )
     and not exists (
         select 1 from price_tier where price_tier.price_id = price.price_id
     )

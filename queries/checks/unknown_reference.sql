@@ -43,6 +43,13 @@ where
     and not exists (
         select 1 from quota where quota.quota_id = contract_item.quota_id
     )
+    and not exists (
+        select 1
+        from grant_account
+        where
+            grant_account.quota_id = contract_item.quota_id
+            and grant_account.contract_id = contract_item.contract_id
+    )
 
 union all
 

@@ -24,7 +24,7 @@ impl LocalDate {
 
     /// Year, month (1 to 12) and day of the month. From H. Hinnant, "chrono-compatible low-level date algorithms",
     /// `civil_from_days`: years begin in March, so that the leap day is the last.
-    pub(super) fn year_month_day(self) -> (i64, i64, i64) {
+    pub fn year_month_day(self) -> (i64, i64, i64) {
         let days = i64::from(self.0) + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);

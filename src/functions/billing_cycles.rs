@@ -6,33 +6,42 @@ use arrow::array::{
     ArrayRef, Int64Array, ListArray, StringViewBuilder, StructArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Date32Type, Field, Fields, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
 use super::arguments::{Arguments, Kind, coerce, failed};
-use crate::cycle::{Cycle, CycleCalendar, LocalDate, TimeError, ZoneLookup, billing_period};
+use crate::cycle::{Cycle, CycleCalendar, FirstCycle, LocalDate, TimeError, ZoneLookup, billing_period};
 use crate::schema::instant;
 
 const NAME: &str = "billing_cycles";
 
-const PARAMETERS: [(&str, Kind); 6] = [
+const PARAMETERS: [(&str, Kind); 9] = [
     ("cycle_interval", Kind::Text),
     ("cycle_anchor", Kind::Date),
+    ("anchor_time", Kind::Instant),
+    ("billing_day", Kind::WholeNumber),
+    ("first_cycle", Kind::Text),
     ("time_zone", Kind::Text),
     ("valid_from", Kind::Instant),
     ("valid_to", Kind::Instant),
     ("until", Kind::Instant),
 ];
 
-/// `billing_cycles(cycle_interval varchar, cycle_anchor date, time_zone varchar, valid_from timestamptz, valid_to
-/// timestamptz, until timestamptz)`: the billing cycles of a contract that begin at or before `until`.
+/// `billing_cycles(cycle_interval varchar, cycle_anchor date, anchor_time timestamptz, billing_day int, first_cycle
+/// varchar, time_zone varchar, valid_from timestamptz, valid_to timestamptz, until timestamptz)`: the billing cycles of
+/// a contract that begin at or before `until`.
 ///
 /// One list a row, in order of time, of structs `cycle_number bigint` (0 holds `valid_from`), `cycle_start`,
 /// `cycle_end` (cut to the contract's validity), `full_start`, `full_end` (uncut, for proration) `timestamptz`, and
-/// `billing_period varchar`. The rules are [`CycleCalendar`]'s. The interval is `week`, `month`, `quarter` or `year`;
-/// a null `cycle_anchor` follows the calendar, a null `valid_to` is open. Any other null is an error, since a contract
-/// without cycles would lose its usage; so are an unknown interval or zone.
+/// `billing_period varchar`. The rules are [`CycleCalendar`]'s; the interval is written as
+/// [`CycleInterval`](crate::cycle::CycleInterval) says, `month` or `3 months`. Boundaries are counted from
+/// `anchor_time`,
+/// an exact instant, or from `cycle_anchor`, a local date, or in months from the `billing_day` (1 to 31) of the local
+/// month of `valid_from`; where all three are null they follow the calendar. `first_cycle` is `anchored` (also where
+/// it is
+/// null), `unanchored` or `joined`, see [`FirstCycle`]; a null `valid_to` is open. Any other null is an error, since a
+/// contract without cycles would lose its usage; so are two anchors, an unknown interval or zone.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct BillingCycles {
     signature: Signature,
@@ -129,10 +138,13 @@ impl ScalarUDFImpl for BillingCycles {
         let arguments = Arguments::new(NAME, &args)?;
         let intervals = arguments.texts(0)?;
         let anchors = arguments.numbers::<Date32Type>(1)?;
-        let zone_names = arguments.texts(2)?;
-        let valid_from = arguments.numbers::<TimestampMicrosecondType>(3)?;
-        let valid_to = arguments.numbers::<TimestampMicrosecondType>(4)?;
-        let until = arguments.numbers::<TimestampMicrosecondType>(5)?;
+        let anchor_times = arguments.numbers::<TimestampMicrosecondType>(2)?;
+        let billing_days = arguments.numbers::<Int32Type>(3)?;
+        let first_cycles = arguments.texts(4)?;
+        let zone_names = arguments.texts(5)?;
+        let valid_from = arguments.numbers::<TimestampMicrosecondType>(6)?;
+        let valid_to = arguments.numbers::<TimestampMicrosecondType>(7)?;
+        let until = arguments.numbers::<TimestampMicrosecondType>(8)?;
 
         let mut columns = CycleColumns::default();
         let mut zones = ZoneLookup::default();
@@ -142,9 +154,21 @@ impl ScalarUDFImpl for BillingCycles {
             let from = valid_from.get(row).ok_or_else(|| null("valid_from"))?;
             let until = until.get(row).ok_or_else(|| null("until"))?;
             let anchor = anchors.get(row).map(LocalDate::from_days);
+            let (anchor_time, billing_day) = (anchor_times.get(row), billing_days.get(row));
+            let given = [anchor.is_some(), anchor_time.is_some(), billing_day.is_some()];
+            if given.into_iter().filter(|given| *given).count() > 1 {
+                return Err(failed(NAME, "give one of `cycle_anchor`, `anchor_time` and `billing_day`"));
+            }
             let cycles = interval.parse().and_then(|interval| {
-                let calendar = CycleCalendar::new(interval, anchor, zones.get(zone)?.clone());
-                columns.push_contract(&calendar, from, valid_to.get(row), until)
+                let mut calendar = CycleCalendar::new(interval, anchor, zones.get(zone)?.clone());
+                if let Some(instant) = anchor_time {
+                    calendar = calendar.anchored_at(instant)?;
+                }
+                if let Some(day) = billing_day {
+                    calendar = calendar.on_billing_day(i64::from(day), from)?;
+                }
+                let first = first_cycles.get(row).map_or(Ok(FirstCycle::Anchored), str::parse)?;
+                columns.push_contract(&calendar.beginning(first), from, valid_to.get(row), until)
             });
             cycles.map_err(|error| failed(NAME, error))?;
             if i32::try_from(columns.numbers.len()).is_err() {
@@ -177,7 +201,7 @@ mod tests {
                 select
                     contract_id,
                     unnest(billing_cycles(
-                        cycle_interval, cycle_anchor, time_zone, valid_from, valid_to,
+                        cycle_interval, cycle_anchor, null, null, null, time_zone, valid_from, valid_to,
                         '2025-01-30T23:00:00Z'::timestamptz
                     )) as cycle
                 from (values
@@ -208,16 +232,45 @@ mod tests {
             ('a', 'month', null, 'Asia/Tokyo', '2024-01-15'::timestamptz, null),
             ('b', 'quarter', null, 'UTC', '2024-01-15'::timestamptz, null)");
         let sql = "select contract_id, cycle['cycle_start'] from (select contract_id, unnest(billing_cycles(
-                cycle_interval, cycle_anchor, time_zone, valid_from, valid_to, '2024-02-10'::timestamptz)) as cycle
+                cycle_interval, cycle_anchor, null, null, null, time_zone, valid_from, valid_to,
+                '2024-02-10'::timestamptz)) as cycle
                 from contract) as contract_cycle order by contract_id, cycle['cycle_number']";
         assert_eq!(run(sql), ["a 2024-01-15T00:00:00Z", "a 2024-01-31T15:00:00Z", "b 2024-01-15T00:00:00Z"]);
+    }
+
+    /// Anchors that are instants, billing days, and first cycles; from the conformance cases and EXAMPLES.md.
+    #[test]
+    fn other_anchors() {
+        let starts = |arguments: &str, column: &str| {
+            rows(&format!(
+                "select cycle['{column}'] from (select unnest(billing_cycles({arguments}, null, \
+                 '2025-03-15'::timestamptz)) as cycle) as contract_cycle order by cycle['cycle_number'] limit 3"
+            ))
+            .unwrap()
+        };
+        let at = |text: &str| format!("'{text}'::timestamptz");
+        let exact =
+            format!("'month', null, {}, null, null, 'UTC', {}", at("2025-01-30T15:00:00Z"), at("2025-02-13"));
+        assert_eq!(starts(&exact, "full_start")[..2], ["2025-01-30T15:00:00Z", "2025-02-28T15:00:00Z"]);
+        let day = |first: &str, from: &str| format!("'month', null, null, 31, {first}, 'UTC', {}", at(from));
+        assert_eq!(
+            starts(&day("'unanchored'", "2024-02-14"), "full_start"),
+            ["2024-01-29T00:00:00Z", "2024-02-29T00:00:00Z", "2024-03-31T00:00:00Z"]
+        );
+        assert_eq!(starts(&day("null", "2024-02-14"), "full_start")[0], "2024-01-31T00:00:00Z");
+        let joined = format!(
+            "'month', null, null, null, 'joined', 'America/New_York', {}",
+            at("2022-03-01T00:00:00Z")
+        );
+        assert_eq!(starts(&joined, "full_start")[0], "2022-03-01T00:00:00Z");
+        assert_eq!(starts(&joined, "cycle_end")[0], "2022-04-01T04:00:00Z");
     }
 
     #[test]
     fn refused() {
         let call = |interval: &str, zone: &str, from: &str| {
             value(&format!(
-                "billing_cycles({interval}, null, {zone}, {from}, null, '2025-01-01'::timestamptz)"
+                "billing_cycles({interval}, null, null, null, null, {zone}, {from}, null, '2025-01-01'::timestamptz)"
             ))
         };
         let from = "'2024-01-01'::timestamptz";

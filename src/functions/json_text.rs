@@ -28,7 +28,8 @@ impl JsonText {
     }
 }
 
-fn text_of(value: &str) -> Option<Cow<'_, str>> {
+/// What a JSON value says, as text; `None` for null and for a broken string.
+pub(super) fn text_of(value: &str) -> Option<Cow<'_, str>> {
     match value.as_bytes() {
         b"null" => None,
         [b'"', ..] => json_string(value),

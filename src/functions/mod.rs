@@ -5,13 +5,17 @@
 
 mod arguments;
 mod billing_cycles;
+mod burn_down;
 mod checked_sum;
 mod json_decimal;
+mod json_fields;
 mod json_text;
+mod list_product;
 mod local_time;
 mod prorate;
 mod round_money;
 mod row_hash;
+mod session_steps;
 
 pub use row_hash::hash_of_bigint;
 
@@ -23,14 +27,19 @@ pub fn register(context: &SessionContext) {
     context.register_udaf(AggregateUDF::from(checked_sum::CheckedSum::new()));
     for function in [
         ScalarUDF::from(billing_cycles::BillingCycles::new()),
+        ScalarUDF::from(burn_down::BurnDown::new()),
         ScalarUDF::from(json_decimal::JsonDecimal::new()),
+        ScalarUDF::from(json_fields::JsonFields::new()),
         ScalarUDF::from(json_text::JsonText::new()),
+        ScalarUDF::from(list_product::ListProduct::new()),
         ScalarUDF::from(local_time::LocalTime::time()),
         ScalarUDF::from(local_time::LocalTime::date()),
         ScalarUDF::from(local_time::LocalTime::period()),
         ScalarUDF::from(prorate::Prorate::new()),
+        ScalarUDF::from(prorate::RoundRatio::new()),
         ScalarUDF::from(round_money::RoundMoney::new()),
         ScalarUDF::from(row_hash::RowHash::new()),
+        ScalarUDF::from(session_steps::SessionSteps::new()),
     ] {
         context.register_udf(function);
     }

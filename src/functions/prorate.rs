@@ -1,13 +1,15 @@
-//! `prorate`: a share of an amount, multiplied before it is divided.
+//! `prorate` and `round_ratio`: a share of an amount, multiplied before it is divided.
 
 use std::sync::Arc;
 
 use arrow::array::Decimal128Array;
-use arrow::datatypes::{DataType, Decimal128Type, i256};
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type, i256};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
 use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce, failed};
+use super::round_money::Mode;
+use crate::decimal::POWERS_OF_TEN;
 
 const NAME: &str = "prorate";
 
@@ -27,29 +29,111 @@ impl Prorate {
     }
 }
 
-/// All three are unscaled `decimal(38, 12)`, and so is the result.
-fn prorate(amount: i128, part: i128, whole: i128) -> std::result::Result<i128, &'static str> {
+/// amount x part / whole, to `decimals` places. All three are unscaled `decimal(38, 12)`, and so is the result.
+fn ratio(
+    amount: i128,
+    part: i128,
+    whole: i128,
+    decimals: u32,
+    mode: Mode,
+) -> std::result::Result<i128, &'static str> {
     if whole == 0 {
         return Err("the whole is zero");
     }
     // Two factors of at most 38 digits have at most 76, which is what i256 holds.
     let product =
         i256::from_i128(amount).checked_mul(i256::from_i128(part)).ok_or("the product overflows")?;
-    let whole = i256::from_i128(whole);
+    let unit = i256::from_i128(POWERS_OF_TEN[12 - decimals as usize]);
+    // At most 38 + 12 digits.
+    let whole = i256::from_i128(whole).wrapping_mul(unit);
     let quotient = product.checked_div(whole).ok_or("the division overflows")?;
-    let rest = product.checked_rem(whole).ok_or("the division overflows")?;
-    let rest = rest.wrapping_abs();
+    let rest = product.checked_rem(whole).ok_or("the division overflows")?.wrapping_abs();
     let missing = whole.wrapping_abs().wrapping_sub(rest);
     let negative = (product < i256::ZERO) != (whole < i256::ZERO);
-    let rounded = match (rest >= missing && rest != i256::ZERO, negative) {
+    let half = (rest != i256::ZERO).then(|| rest.cmp(&missing));
+    let odd = quotient.checked_rem(i256::from_i128(2)).ok_or("the division overflows")? != i256::ZERO;
+    let rounded = match (mode.moves_away(half, negative, odd), negative) {
         (false, _) => quotient,
         (true, false) => quotient.wrapping_add(i256::ONE),
         (true, true) => quotient.wrapping_sub(i256::ONE),
     };
     rounded
-        .to_i128()
+        .checked_mul(unit)
+        .and_then(i256::to_i128)
         .filter(|value| value.unsigned_abs() < 10_u128.pow(u32::from(MONEY_PRECISION)))
         .ok_or("the result has more than 38 digits")
+}
+
+fn prorate(amount: i128, part: i128, whole: i128) -> std::result::Result<i128, &'static str> {
+    ratio(amount, part, whole, 12, Mode::HalfUp)
+}
+
+/// `round_ratio(amount, part, whole, decimals, mode)`: amount x part / whole, rounded once to 0 to 12 decimals, as
+/// `decimal(38, 12)`.
+///
+/// The product has all its digits and is divided once, so that `round_ratio(2500, 1, 1024, 0, 'ceil')` counts started
+/// blocks and never one too many. The modes are those of `round_money`. A null amount, part or whole gives null; any
+/// other
+/// null, a whole of zero and a result of more than 26 digits before the point are errors.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct RoundRatio {
+    signature: Signature,
+}
+
+impl RoundRatio {
+    const NAME: &str = "round_ratio";
+
+    pub(super) fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for RoundRatio {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
+        let parameters = [
+            ("amount", Kind::Money),
+            ("part", Kind::Money),
+            ("whole", Kind::Money),
+            ("decimals", Kind::WholeNumber),
+            ("mode", Kind::Text),
+        ];
+        coerce(Self::NAME, &parameters, found)
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(MONEY)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let fail = |what: &str| failed(Self::NAME, what);
+        let arguments = Arguments::new(Self::NAME, &args)?;
+        let [amounts, parts, wholes] =
+            [0, 1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
+        let (amounts, parts, wholes) = (amounts?, parts?, wholes?);
+        let (decimals, modes) = (arguments.numbers::<Int32Type>(3)?, arguments.texts(4)?);
+        let mut values = Vec::with_capacity(arguments.rows());
+        for row in 0..arguments.rows() {
+            let (Some(amount), Some(part), Some(whole)) = (amounts.get(row), parts.get(row), wholes.get(row))
+            else {
+                values.push(None);
+                continue;
+            };
+            let decimals = decimals.get(row).and_then(|decimals| u32::try_from(decimals).ok());
+            let decimals =
+                decimals.filter(|decimals| *decimals <= 12).ok_or_else(|| fail("use 0 to 12 `decimals`"))?;
+            let mode = Mode::parse(modes.get(row)).map_err(|what| fail(&what))?;
+            values.push(Some(ratio(amount, part, whole, decimals, mode).map_err(fail)?));
+        }
+        arguments.finish(Arc::new(Decimal128Array::from(values).with_data_type(MONEY)))
+    }
 }
 
 impl ScalarUDFImpl for Prorate {
@@ -103,6 +187,26 @@ mod tests {
         let shares: i128 =
             (0..7).map(|k| prorate(cent, k + 1, 7).unwrap() - prorate(cent, k, 7).unwrap()).sum();
         assert_eq!(shares, cent);
+    }
+
+    #[test]
+    fn a_ratio_is_rounded_once() {
+        for (arguments, expected) in [
+            ("2500, 1, 1024, 0, 'ceil'", "3.000000000000"),
+            ("2048, 1, 1024, 0, 'ceil'", "2.000000000000"),
+            ("-2500, 1, 1024, 0, 'ceil'", "-2.000000000000"),
+            ("-2500, 1, 1024, 0, 'floor'", "-3.000000000000"),
+            ("5, 1, 2, 0, 'half_up'", "3.000000000000"),
+            ("5, 1, 2, 0, 'half_even'", "2.000000000000"),
+            ("1400, 1, 1000, 12, 'half_up'", "1.400000000000"),
+            ("299, 20, 31, 5, 'ceil'", "192.903230000000"),
+        ] {
+            assert_eq!(rows(&format!("select round_ratio({arguments})")).unwrap(), [expected], "{arguments}");
+        }
+        assert!(rows("select round_ratio(1, 1, 0, 0, 'ceil')").unwrap_err().contains("the whole is zero"));
+        assert!(
+            rows("select round_ratio(1, 1, 1, 13, 'ceil')").unwrap_err().contains("use 0 to 12 `decimals`")
+        );
     }
 
     #[test]

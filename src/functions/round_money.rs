@@ -15,8 +15,9 @@ const NAME: &str = "round_money";
 
 /// `round_money(amount decimal, decimals int, mode varchar)`: the amount to so many decimals, as `decimal(38, 12)`.
 ///
-/// `mode` is `half_up` (a half goes away from zero) or `half_even` (a half goes to the even neighbour). `decimals`
-/// is -12 to 12; negative ones round to tens, hundreds and so on. The amount is rounded once, from all the digits it
+/// `mode` is `half_up` (a half goes away from zero), `half_even` (a half goes to the even neighbour), `ceil` (any rest
+/// goes to the larger number) or `floor` (to the smaller one). `decimals` is -12 to 12; negative ones round to tens,
+/// hundreds and so on. The amount is rounded once, from all the digits it
 /// has. A null amount stays null; any other null, an unknown mode and a result of more than 26 digits before
 /// the point are errors.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -30,15 +31,50 @@ impl RoundMoney {
     }
 }
 
-/// Where a half goes.
+/// Where a rest goes.
 #[derive(Clone, Copy)]
-enum Mode {
+pub(super) enum Mode {
+    /// To the nearest; a half away from zero.
     HalfUp,
+    /// To the nearest; a half to the even neighbour.
     HalfEven,
+    /// To the larger one.
+    Ceil,
+    /// To the smaller one.
+    Floor,
+}
+
+impl Mode {
+    /// The mode of this name; the error says which there are.
+    pub(super) fn parse(text: Option<&str>) -> std::result::Result<Self, String> {
+        match text {
+            Some("half_up") => Ok(Self::HalfUp),
+            Some("half_even") => Ok(Self::HalfEven),
+            Some("ceil") => Ok(Self::Ceil),
+            Some("floor") => Ok(Self::Floor),
+            _ => {
+                let text = text.unwrap_or("null");
+                Err(format!("unknown mode `{text}`; use half_up, half_even, ceil or floor"))
+            }
+        }
+    }
+
+    /// Whether a quotient is moved away from zero: how its rest compares with a half (none: there is no rest), and
+    /// whether
+    /// the value is negative and the quotient odd.
+    pub(super) fn moves_away(self, rest: Option<Ordering>, negative: bool, odd: bool) -> bool {
+        match (self, rest) {
+            (_, None) => false,
+            (Self::Ceil, _) => !negative,
+            (Self::Floor, _) => negative,
+            (_, Some(Ordering::Equal)) => matches!(self, Self::HalfUp) || odd,
+            (_, Some(rest)) => rest == Ordering::Greater,
+        }
+    }
 }
 
 /// The integers that decimals are stored as.
-trait Unscaled: ArrowNativeTypeOp {
+pub(super) trait Unscaled: ArrowNativeTypeOp {
     const TEN: Self;
     fn to_money(self) -> Option<i128>;
 }
@@ -60,30 +96,26 @@ impl Unscaled for i256 {
 }
 
 /// Rounds `value` x 10^-`scale`; the result is unscaled `decimal(38, 12)`, `None` where it does not fit.
-fn round<T: Unscaled>(value: T, scale: i32, decimals: i32, mode: Mode) -> Option<i128> {
+pub(super) fn round<T: Unscaled>(value: T, scale: i32, decimals: i32, mode: Mode) -> Option<i128> {
     let surplus = u32::try_from(scale - decimals).unwrap_or(0);
-    let rounded = match T::TEN.pow_checked(surplus) {
-        _ if surplus == 0 => value,
+    let negative = value.is_lt(T::ZERO);
+    let (quotient, rest, odd) = match T::TEN.pow_checked(surplus) {
+        _ if surplus == 0 || value.is_zero() => (value, None, false),
         // Less than a tenth of what the last digit kept is worth.
-        Err(_) => T::ZERO,
+        Err(_) => (T::ZERO, Some(Ordering::Less), false),
         Ok(unit) => {
             let (quotient, rest) = (value.div_checked(unit).ok()?, value.mod_checked(unit).ok()?);
-            let rest = if rest.is_lt(T::ZERO) { rest.neg_wrapping() } else { rest };
+            let rest = if negative { rest.neg_wrapping() } else { rest };
+            let two = T::ONE.add_wrapping(T::ONE);
             // Comparing with what is missing to a whole unit cannot overflow, as doubling could.
-            let up = match rest.compare(unit.sub_wrapping(rest)) {
-                Ordering::Less => false,
-                Ordering::Greater => true,
-                Ordering::Equal => {
-                    let two = T::ONE.add_wrapping(T::ONE);
-                    matches!(mode, Mode::HalfUp) || !quotient.mod_checked(two).ok()?.is_zero()
-                }
-            };
-            match (up, value.is_lt(T::ZERO)) {
-                (false, _) => quotient,
-                (true, false) => quotient.add_checked(T::ONE).ok()?,
-                (true, true) => quotient.sub_checked(T::ONE).ok()?,
-            }
+            let half = (!rest.is_zero()).then(|| rest.compare(unit.sub_wrapping(rest)));
+            (quotient, half, !quotient.mod_checked(two).ok()?.is_zero())
         }
+    };
+    let rounded = match (mode.moves_away(rest, negative, odd), negative) {
+        (false, _) => quotient,
+        (true, false) => quotient.add_checked(T::ONE).ok()?,
+        (true, true) => quotient.sub_checked(T::ONE).ok()?,
     };
     if rounded.is_zero() {
         return Some(0);
@@ -148,14 +180,7 @@ fn round_rows<T: Unscaled>(
             }
             None => return Err(failed(NAME, "`decimals` is null; use -12 to 12")),
         };
-        let mode = match modes.get(row) {
-            Some("half_up") => Mode::HalfUp,
-            Some("half_even") => Mode::HalfEven,
-            mode => {
-                let mode = mode.unwrap_or("null");
-                return Err(failed(NAME, format_args!("unknown mode `{mode}`; use half_up or half_even")));
-            }
-        };
+        let mode = Mode::parse(modes.get(row)).map_err(|what| failed(NAME, what))?;
         match round(amount, scale, decimals, mode) {
             Some(money) => rounded.push(Some(money)),
             None => {
@@ -206,6 +231,20 @@ mod tests {
     }
 
     #[test]
+    fn to_one_side() {
+        for (amount, decimals, up, down) in [
+            ("1.001", 2, "1.010000000000", "1.000000000000"),
+            ("-1.009", 2, "-1.000000000000", "-1.010000000000"),
+            ("1.01", 2, "1.010000000000", "1.010000000000"),
+            ("123.456", -2, "200.000000000000", "100.000000000000"),
+            ("0", -2, "0.000000000000", "0.000000000000"),
+        ] {
+            assert_eq!(rounded(amount, decimals, "ceil"), up, "{amount}");
+            assert_eq!(rounded(amount, decimals, "floor"), down, "{amount}");
+        }
+    }
+
+    #[test]
     fn per_row() {
         let sql = "select round_money(amount, decimals, mode) from (values
             (2.345, 2, 'half_up'), (2.345, 2, 'half_even'), (2345.000, -1, 'half_even'), (null, 2, 'half_up'))
@@ -218,7 +257,7 @@ mod tests {
         for (expression, message) in [
             (
                 "round_money(1.5, 2, 'half_down')",
-                "round_money: unknown mode `half_down`; use half_up or half_even",
+                "round_money: unknown mode `half_down`; use half_up, half_even, ceil or floor",
             ),
             ("round_money(1.5, 2, null)", "round_money: unknown mode `null`"),
             ("round_money(1.5, null, 'half_up')", "round_money: `decimals` is null"),

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    62 queries plan, 31 tables have contracts
+    72 queries plan, 56 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -86,21 +86,30 @@ fn a_run_and_what_it_says_again() {
     rebuild guiding: 257 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
+    rebuild grant_event: 0 rows ([seconds])
+    rebuild record_detail: 0 rows ([seconds])
+    rebuild grant_balance: 0 rows ([seconds])
+    rebuild level_event: 0 rows ([seconds])
+    rebuild level_change: 0 rows ([seconds])
+    rebuild record_charge: 0 rows ([seconds])
+    rebuild measured_usage: 0 rows ([seconds])
     rebuild metered_usage: 28 rows ([seconds])
     rebuild entitlement_status: 6 rows ([seconds])
     rebuild billable_usage: 28 rows ([seconds])
+    rebuild priced_quantity: 28 rows ([seconds])
     rebuild charge: 30 rows ([seconds])
     rebuild item_line: 23 rows ([seconds])
+    rebuild price_minimum: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 28 tables made, 0 up to date, 12 checks held ([seconds])
+    published as run 1: 53 tables made, 0 up to date, 12 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 28 tables are up to date ([seconds])
+    nothing to do: all 53 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0

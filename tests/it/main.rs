@@ -19,6 +19,7 @@ mod laws;
 mod mistakes;
 mod prompt;
 mod queries;
+mod rate_book;
 mod rating;
 mod real_data;
 mod s3;

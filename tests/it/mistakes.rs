@@ -361,7 +361,7 @@ fn a_reference_line_that_does_not_fit() {
       |
     3 | driven_km-2026,driven_km,per_unit,0.2x9,,arrears,none,2026-01-01,2026-10-15
       |                                   ^^^^^
-    hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, record_maximum, billing_timing, proration, valid_from, valid_to
+    hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, record_maximum, billing_timing, proration, fixed_days, valid_from, valid_to
     error: 2 mistakes in the project
     "#);
 }
@@ -617,6 +617,6 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 28 tables are up to date ([seconds])
+    nothing to do: all 53 tables are up to date ([seconds])
     "#);
 }

@@ -17,6 +17,7 @@ select
     cast(null as decimal(38, 12)) as record_maximum,
     'arrears' as billing_timing,
     'none' as proration,
+    cast(null as integer) as fixed_days,
     tariff.valid_from,
     tariff.valid_to
 from tariff
@@ -32,6 +33,7 @@ select
     cast(null as decimal(38, 12)) as record_maximum,
     'arrears' as billing_timing,
     'none' as proration,
+    cast(null as integer) as fixed_days,
     reservation.valid_from,
     cast(null as timestamp with time zone) as valid_to
 from reservation
@@ -47,6 +49,7 @@ select
     cast(null as decimal(38, 12)) as record_maximum,
     'arrears' as billing_timing,
     'none' as proration,
+    cast(null as integer) as fixed_days,
     date_trunc('hour', reservation.valid_from) as valid_from,
     cast(null as timestamp with time zone) as valid_to
 from reservation

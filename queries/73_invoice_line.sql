@@ -1,7 +1,7 @@
 -- invoice_line: what does the customer read, and pay?
 --
 -- grain:  line_id
--- reads:  item_line, minimum_line
+-- reads:  item_line, price_minimum, minimum_line
 
 select
     item_line.line_id,
@@ -11,6 +11,7 @@ select
     item_line.cycle_start,
     item_line.cycle_end,
     item_line.price_id,
+    item_line.group_key,
     item_line.line_type,
     item_line.description,
     item_line.record_count,
@@ -27,6 +28,30 @@ from item_line
 union all
 
 select
+    price_minimum.line_id,
+    price_minimum.customer_id,
+    price_minimum.contract_id,
+    price_minimum.contract_item_id,
+    price_minimum.cycle_start,
+    price_minimum.cycle_end,
+    cast(null as varchar) as price_id,
+    '' as group_key,
+    'minimum_fee' as line_type,
+    'Minimum amount, remaining part' as description,
+    cast(0 as bigint) as record_count,
+    cast(0 as decimal(38, 12)) as quantity,
+    cast(0 as decimal(38, 12)) as included_quantity,
+    cast(0 as decimal(38, 12)) as billable_quantity,
+    cast(null as varchar) as unit,
+    price_minimum.amount_exact,
+    price_minimum.amount,
+    price_minimum.currency,
+    price_minimum.billing_period
+from price_minimum
+
+union all
+
+select
     minimum_line.line_id,
     minimum_line.customer_id,
     minimum_line.contract_id,
@@ -34,6 +59,7 @@ select
     minimum_line.cycle_start,
     minimum_line.cycle_end,
     cast(null as varchar) as price_id,
+    '' as group_key,
     'minimum_fee' as line_type,
     'Minimum fee, remaining part' as description,
     cast(0 as bigint) as record_count,

@@ -1,0 +1,98 @@
+-- percentage_charge: what does a record cost at a percentage of it?
+--
+-- grain:  landing_sequence, contract_item_id, part_number
+-- reads:  record_detail, price, record_allowance
+-- rule:   the first records of a cycle are free until free_records are through
+--         or free_quantity is used up, whichever is earlier; of the record that
+--         crosses free_quantity only the part above it is charged
+-- money:  unrounded, decimal(38, 12)
+
+with in_order as (
+    select
+        record_detail.landing_sequence,
+        record_detail.contract_item_id,
+        record_detail.part_number,
+        price.unit_amount,
+        coalesce(price.flat_amount, 0) as flat_amount,
+        record_allowance.free_records,
+        record_allowance.free_quantity,
+        record_allowance.record_minimum,
+        price.record_maximum,
+        record_detail.quantity,
+        row_number() over record_order as record_number,
+        sum(record_detail.quantity) over record_order as quantity_until
+    from price
+    inner join record_detail
+        on price.price_id = record_detail.price_id
+    left join record_allowance
+        on price.price_id = record_allowance.price_id
+    where price.charge_model = 'percentage'
+    window record_order as (
+        partition by
+            record_detail.contract_item_id,
+            record_detail.cycle_start,
+            record_detail.price_id,
+            record_detail.group_key
+        order by
+            case
+                when record_allowance.record_order = 'arrival' then null
+                else record_detail.usage_start
+            end,
+            record_detail.landing_sequence,
+            record_detail.part_number
+        rows between unbounded preceding and current row
+    )
+),
+
+paid as (
+    select
+        in_order.landing_sequence,
+        in_order.contract_item_id,
+        in_order.part_number,
+        in_order.unit_amount,
+        in_order.flat_amount,
+        in_order.record_minimum,
+        in_order.record_maximum,
+        case
+            when in_order.record_number > in_order.free_records then true
+            when in_order.quantity_until > in_order.free_quantity then true
+            else
+                in_order.free_records is null
+                and in_order.free_quantity is null
+        end as is_paid,
+        case
+            when in_order.record_number > in_order.free_records
+                then in_order.quantity
+            when in_order.free_quantity is not null
+                then greatest(
+                    least(
+                        in_order.quantity,
+                        in_order.quantity_until - in_order.free_quantity
+                    ),
+                    0
+                )
+            when in_order.free_records is not null then 0
+            else in_order.quantity
+        end as paid_quantity
+    from in_order
+)
+
+select
+    paid.landing_sequence,
+    paid.contract_item_id,
+    paid.part_number,
+    paid.is_paid,
+    paid.paid_quantity,
+    case
+        when paid.is_paid
+            then greatest(
+                least(
+                    prorate(paid.paid_quantity, paid.unit_amount, 1)
+                    + paid.flat_amount,
+                    paid.record_maximum -- null is no limit
+                ),
+                paid.record_minimum
+            )
+        else 0
+    end as amount
+from paid

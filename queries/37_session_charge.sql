@@ -1,0 +1,146 @@
+-- session_charge: what does a session cost by the clock?
+--
+-- grain:  landing_sequence, contract_item_id, part_number
+-- reads:  record_detail, price, rate_schedule, rate_window, rate_step
+-- rule:   a session is walked in increments, each charged whole at the rate in
+--         force where it begins, each rounded; the connection fee is that of the
+--         first window; no length costs nothing
+-- money:  decimal(38, 12), rounded as the rate schedule declares
+
+with stepped_window as (
+    select
+        rate_window.price_id,
+        concat(
+            rate_window.window_number,
+            '|', coalesce(rate_window.weekdays, ''),
+            '|', coalesce(rate_window.months, ''),
+            '|', coalesce(rate_window.month_days, ''),
+            '|', rate_window.start_time,
+            '|', rate_window.weight,
+            '|',
+            array_to_string(
+                array_sort(
+                    array_agg(
+                        concat(
+                            rate_step.step_number,
+                            ':', rate_step.elapsed_from,
+                            ':', rate_step.increment_quantity
+                        )
+                    )
+                ),
+                ','
+            )
+        ) as window_text
+    from rate_window
+    inner join rate_step
+        on rate_window.price_id = rate_step.price_id
+        and rate_window.window_number = rate_step.window_number
+    group by
+        rate_window.price_id,
+        rate_window.window_number,
+        rate_window.weekdays,
+        rate_window.months,
+        rate_window.month_days,
+        rate_window.start_time,
+        rate_window.weight
+),
+
+schedule as (
+    select
+        stepped_window.price_id,
+        array_to_string(
+            array_sort(array_agg(stepped_window.window_text)), ';'
+        ) as schedule_text
+    from stepped_window
+    group by stepped_window.price_id
+),
+
+session as (
+    select
+        record_detail.landing_sequence,
+        record_detail.contract_item_id,
+        record_detail.part_number,
+        record_detail.price_id,
+        rate_schedule.step_decimals,
+        rate_schedule.session_decimals,
+        rate_schedule.session_rounding,
+        session_steps(
+            record_detail.usage_start,
+            record_detail.quantity,
+            record_detail.time_zone,
+            schedule.schedule_text,
+            case
+                when rate_schedule.splits_windows then null
+                else record_detail.usage_start
+            end
+        ) as steps
+    from rate_schedule
+    inner join schedule
+        on rate_schedule.price_id = schedule.price_id
+    inner join price
+        on rate_schedule.price_id = price.price_id
+        and price.charge_model = 'time_of_use'
+    inner join record_detail
+        on rate_schedule.price_id = record_detail.price_id
+),
+
+step_run as (
+    select
+        session.landing_sequence,
+        session.contract_item_id,
+        session.part_number,
+        session.price_id,
+        session.step_decimals,
+        session.session_decimals,
+        session.session_rounding,
+        unnest(session.steps) as run
+    from session
+),
+
+run_charge as (
+    select
+        step_run.landing_sequence,
+        step_run.contract_item_id,
+        step_run.part_number,
+        step_run.session_decimals,
+        step_run.session_rounding,
+        cast(
+            step_run.run['step_count'] as decimal(20, 0)
+        )
+        * round_ratio(
+            rate_step.unit_amount,
+            rate_step.increment_quantity,
+            rate_step.unit_quantity,
+            step_run.step_decimals,
+            'half_up'
+        )
+        + case step_run.run['run_number']
+            when 1 then rate_window.connection_fee
+            else 0
+        end as amount
+    from step_run
+    inner join rate_window
+        on step_run.price_id = rate_window.price_id
+        and step_run.run['window_number'] = rate_window.window_number
+    inner join rate_step
+        on rate_window.price_id = rate_step.price_id
+        and rate_window.window_number = rate_step.window_number
+        and step_run.run['rate_number'] = rate_step.step_number
+)
+
+select
+    run_charge.landing_sequence,
+    run_charge.contract_item_id,
+    run_charge.part_number,
+    round_money(
+        sum(run_charge.amount),
+        coalesce(run_charge.session_decimals, 12),
+        run_charge.session_rounding
+    ) as amount
+from run_charge
+group by
+    run_charge.landing_sequence,
+    run_charge.contract_item_id,
+    run_charge.part_number,
+    run_charge.session_decimals,
+    run_charge.session_rounding

@@ -1,0 +1,47 @@
+-- record_charge: what does a record cost by itself, where its price is walked
+-- record by record?
+--
+-- grain:  landing_sequence, contract_item_id, part_number
+-- reads:  record_detail, percentage_charge, session_charge, dimension_charge,
+--         price
+-- rule:   a record that no rule prices costs nothing
+
+select
+    record_detail.landing_sequence,
+    record_detail.contract_item_id,
+    record_detail.part_number,
+    record_detail.cycle_start,
+    record_detail.usage_start,
+    record_detail.price_id,
+    record_detail.group_key,
+    record_detail.quantity,
+    case price.charge_model
+        when 'percentage' then percentage_charge.is_paid
+        else true
+    end as is_paid,
+    case price.charge_model
+        when 'percentage' then percentage_charge.paid_quantity
+        else record_detail.quantity
+    end as paid_quantity,
+    coalesce(
+        percentage_charge.amount,
+        session_charge.amount,
+        dimension_charge.amount,
+        0
+    ) as amount
+from price
+inner join record_detail
+    on price.price_id = record_detail.price_id
+left join percentage_charge
+    on record_detail.landing_sequence = percentage_charge.landing_sequence
+    and record_detail.contract_item_id = percentage_charge.contract_item_id
+    and record_detail.part_number = percentage_charge.part_number
+left join session_charge
+    on record_detail.landing_sequence = session_charge.landing_sequence
+    and record_detail.contract_item_id = session_charge.contract_item_id
+    and record_detail.part_number = session_charge.part_number
+left join dimension_charge
+    on record_detail.landing_sequence = dimension_charge.landing_sequence
+    and record_detail.contract_item_id = dimension_charge.contract_item_id
+    and record_detail.part_number = dimension_charge.part_number
+where price.charge_model in ('percentage', 'time_of_use', 'dimension')

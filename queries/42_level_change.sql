@@ -1,0 +1,170 @@
+-- level_change: how does a level move in a cycle, and for which share of it?
+--
+-- grain:  contract_item_id, cycle_start, price_id, group_key, change_number
+-- reads:  level_event, item_cycle, contract_item, contract, metric
+-- rule:   what is carried in comes first, for the whole time the price counts; a
+--         change counts from its day, or its instant, to the end of that time;
+--         by days over the days of the whole cycle, a mean level over the time
+--         the price counts
+
+with level_total as (
+    select
+        level_event.contract_item_id,
+        level_event.group_key,
+        level_event.cycle_start,
+        level_event.price_id,
+        sum(level_event.quantity) as quantity
+    from level_event
+    group by
+        level_event.contract_item_id,
+        level_event.group_key,
+        level_event.cycle_start,
+        level_event.price_id
+),
+
+level_group as (
+    select distinct
+        level_total.contract_item_id,
+        level_total.group_key
+    from level_total
+),
+
+level_cycle as (
+    select
+        item_cycle.contract_item_id,
+        level_group.group_key,
+        item_cycle.cycle_start,
+        item_cycle.price_id,
+        item_cycle.version_number,
+        item_cycle.charge_from,
+        item_cycle.charge_to,
+        case
+            when metric.aggregation = 'weighted_sum' then 'mean'
+            else metric.proration
+        end as proration,
+        metric.carries_over,
+        item_cycle.full_start,
+        item_cycle.full_end,
+        cast(
+            local_date(item_cycle.charge_to, contract.time_zone) as integer
+        ) as end_day,
+        item_cycle.days,
+        item_cycle.full_days,
+        coalesce(level_total.quantity, 0) as quantity
+    from level_group
+    inner join item_cycle
+        on level_group.contract_item_id = item_cycle.contract_item_id
+    inner join contract_item
+        on item_cycle.contract_item_id = contract_item.contract_item_id
+    inner join contract
+        on contract_item.contract_id = contract.contract_id
+    inner join metric
+        on contract_item.product_id = metric.product_id
+    left join level_total
+        on item_cycle.contract_item_id = level_total.contract_item_id
+        and level_group.group_key = level_total.group_key
+        and item_cycle.cycle_start = level_total.cycle_start
+        and item_cycle.price_id = level_total.price_id
+),
+
+carried as (
+    select
+        level_cycle.contract_item_id,
+        level_cycle.group_key,
+        level_cycle.cycle_start,
+        level_cycle.price_id,
+        level_cycle.proration,
+        level_cycle.days,
+        level_cycle.full_days,
+        cast(level_cycle.charge_to as bigint)
+        - cast(level_cycle.charge_from as bigint) as microseconds,
+        cast(level_cycle.full_end as bigint)
+        - cast(level_cycle.full_start as bigint) as full_microseconds,
+        case
+            when level_cycle.carries_over
+                then coalesce(
+                    sum(level_cycle.quantity) over (
+                        partition by
+                            level_cycle.contract_item_id,
+                            level_cycle.group_key
+                        order by
+                            level_cycle.charge_from,
+                            level_cycle.price_id <> 'none',
+                            level_cycle.version_number
+                        rows between unbounded preceding and 1 preceding
+                    ),
+                    0
+                )
+            else 0
+        end as quantity
+    from level_cycle
+),
+
+change as (
+    select
+        carried.contract_item_id,
+        carried.cycle_start,
+        carried.price_id,
+        carried.group_key,
+        cast(0 as bigint) as change_number,
+        carried.quantity,
+        carried.proration,
+        carried.days as days_left,
+        carried.full_days,
+        carried.microseconds as microseconds_left,
+        carried.microseconds,
+        carried.full_microseconds
+    from carried
+    where carried.quantity <> 0
+
+    union all
+
+    select
+        level_event.contract_item_id,
+        level_event.cycle_start,
+        level_event.price_id,
+        level_event.group_key,
+        level_event.event_number as change_number,
+        level_event.quantity,
+        level_cycle.proration,
+        greatest(
+            least(
+                level_cycle.end_day - level_event.effective_day, level_cycle.days
+            ),
+            0
+        ) as days_left,
+        level_cycle.full_days,
+        cast(level_cycle.charge_to as bigint)
+        - cast(level_event.usage_start as bigint) as microseconds_left,
+        cast(level_cycle.charge_to as bigint)
+        - cast(level_cycle.charge_from as bigint) as microseconds,
+        cast(level_cycle.full_end as bigint)
+        - cast(level_cycle.full_start as bigint) as full_microseconds
+    from level_event
+    inner join level_cycle
+        on level_event.contract_item_id = level_cycle.contract_item_id
+        and level_event.group_key = level_cycle.group_key
+        and level_event.cycle_start = level_cycle.cycle_start
+        and level_event.price_id = level_cycle.price_id
+)
+
+select
+    change.contract_item_id,
+    change.cycle_start,
+    change.price_id,
+    change.group_key,
+    change.change_number,
+    change.quantity,
+    case change.proration
+        when 'days' then change.days_left
+        when 'time' then change.microseconds_left
+        when 'mean' then change.microseconds_left
+        else 1
+    end as share_part,
+    case change.proration
+        when 'days' then change.full_days
+        when 'time' then change.full_microseconds
+        when 'mean' then change.microseconds
+        else 1
+    end as share_whole
+from change

@@ -1,0 +1,92 @@
+-- metered_usage: how much did an item use in a cycle, at which price?
+--
+-- grain:  contract_item_id, cycle_start, price_id, group_key
+-- reads:  item_cycle, priced_usage, measured_usage, record_charge
+-- rule:   the sum of its records, or what the metric of its product says; what
+--         records cost by themselves is added up beside it
+
+with item_total as (
+    select
+        priced_usage.contract_item_id,
+        priced_usage.cycle_start,
+        priced_usage.price_id,
+        count(*) as record_count,
+        sum(priced_usage.quantity) as quantity,
+        sum(priced_usage.record_amount) as record_amount,
+        sum(
+            cast(
+                row_hash(
+                    priced_usage.landing_sequence,
+                    priced_usage.contract_item_id,
+                    priced_usage.part_number
+                ) as decimal(38, 0)
+            )
+        ) as id_hash
+    from priced_usage
+    group by
+        priced_usage.contract_item_id,
+        priced_usage.cycle_start,
+        priced_usage.price_id
+),
+
+record_total as (
+    select
+        record_charge.contract_item_id,
+        record_charge.cycle_start,
+        record_charge.price_id,
+        record_charge.group_key,
+        sum(record_charge.amount) as amount
+    from record_charge
+    group by
+        record_charge.contract_item_id,
+        record_charge.cycle_start,
+        record_charge.price_id,
+        record_charge.group_key
+),
+
+metered as (
+    select
+        item_cycle.contract_item_id,
+        item_cycle.cycle_start,
+        item_cycle.price_id,
+        coalesce(measured_usage.group_key, '') as group_key,
+        coalesce(
+            measured_usage.record_count, item_total.record_count, 0
+        ) as record_count,
+        coalesce(
+            measured_usage.record_quantity, item_total.quantity, 0
+        ) as record_quantity,
+        coalesce(measured_usage.quantity, item_total.quantity, 0) as quantity,
+        coalesce(
+            measured_usage.record_amount, item_total.record_amount, 0
+        ) as record_amount,
+        coalesce(measured_usage.id_hash, item_total.id_hash, 0) as id_hash,
+        item_cycle.billing_period
+    from item_cycle
+    left join item_total
+        on item_cycle.contract_item_id = item_total.contract_item_id
+        and item_cycle.cycle_start = item_total.cycle_start
+        and item_cycle.price_id = item_total.price_id
+    left join measured_usage
+        on item_cycle.contract_item_id = measured_usage.contract_item_id
+        and item_cycle.cycle_start = measured_usage.cycle_start
+        and item_cycle.price_id = measured_usage.price_id
+)
+
+select
+    metered.contract_item_id,
+    metered.cycle_start,
+    metered.price_id,
+    metered.group_key,
+    metered.record_count,
+    metered.record_quantity,
+    metered.quantity,
+    coalesce(record_total.amount, metered.record_amount) as record_amount,
+    metered.id_hash,
+    metered.billing_period
+from metered
+left join record_total
+    on metered.contract_item_id = record_total.contract_item_id
+    and metered.cycle_start = record_total.cycle_start
+    and metered.price_id = record_total.price_id
+    and metered.group_key = record_total.group_key

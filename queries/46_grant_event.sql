@@ -1,0 +1,267 @@
+-- grant_event: what happens to the grants of an account, and when?
+--
+-- grain:  contract_id, quota_id, happens_at, stage, place, landing_sequence
+-- reads:  grant_account, quota_grant, quota_reset, contract, contract_item,
+--         billing_cycle, guided_usage, suspense
+-- rule:   at one instant, by stage: recurring grants are full again, the others
+--         roll over, overage is forgiven, grants begin, (overage is paid,)
+--         balances are read, grants end, and then usage counts
+--
+-- Steps are written as burn_down reads them; a grant is the number of its place
+-- in the order in which grants burn.
+
+with horizon as (
+    select
+        billing_cycle.contract_id,
+        max(billing_cycle.cycle_end) as last_at
+    from billing_cycle
+    group by billing_cycle.contract_id
+),
+
+ordered_grant as (
+    select
+        quota_grant.grant_id,
+        quota_grant.contract_id,
+        quota_grant.quota_id,
+        cast(row_number() over (
+            partition by quota_grant.contract_id, quota_grant.quota_id
+            order by
+                quota_grant.priority,
+                quota_grant.expires_at asc nulls last,
+                quota_grant.effective_at,
+                quota_grant.grant_id
+        ) as integer) as place,
+        quota_grant.amount,
+        quota_grant.effective_at,
+        least(quota_grant.expires_at, quota_grant.voided_at) as ends_at,
+        quota_grant.recurrence_interval,
+        coalesce(quota_grant.recurrence_anchor, quota_grant.effective_at)
+            as recurrence_anchor,
+        quota_grant.rollover_minimum,
+        quota_grant.rollover_maximum,
+        quota_grant.opening_balance,
+        grant_account.opened_at,
+        contract.time_zone,
+        horizon.last_at
+    from grant_account
+    inner join quota_grant
+        on grant_account.contract_id = quota_grant.contract_id
+        and grant_account.quota_id = quota_grant.quota_id
+    inner join contract
+        on grant_account.contract_id = contract.contract_id
+    inner join horizon
+        on grant_account.contract_id = horizon.contract_id
+),
+
+recurrence as (
+    select
+        ordered_grant.contract_id,
+        ordered_grant.quota_id,
+        ordered_grant.place,
+        ordered_grant.amount,
+        ordered_grant.effective_at,
+        ordered_grant.opened_at,
+        ordered_grant.ends_at,
+        unnest(
+            billing_cycles(
+                ordered_grant.recurrence_interval,
+                null,
+                ordered_grant.recurrence_anchor,
+                null,
+                null,
+                ordered_grant.time_zone,
+                ordered_grant.effective_at,
+                ordered_grant.ends_at,
+                ordered_grant.last_at
+            )
+        ) as period
+    from ordered_grant
+    where ordered_grant.recurrence_interval is not null
+)
+
+select
+    grant_account.contract_id,
+    grant_account.quota_id,
+    grant_account.opened_at as happens_at,
+    cast(0 as integer) as stage,
+    cast(0 as integer) as place,
+    concat('owe:', grant_account.opening_overage) as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from grant_account
+
+union all
+
+-- A grant that has not begun has a balance of nothing.
+select
+    ordered_grant.contract_id,
+    ordered_grant.quota_id,
+    ordered_grant.opened_at as happens_at,
+    cast(0 as integer) as stage,
+    ordered_grant.place,
+    case
+        when ordered_grant.effective_at < ordered_grant.opened_at
+            then concat(
+                'set:',
+                ordered_grant.place,
+                ':',
+                coalesce(ordered_grant.opening_balance, 0)
+            )
+        else concat('lose:', ordered_grant.place)
+    end as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from ordered_grant
+
+union all
+
+select
+    recurrence.contract_id,
+    recurrence.quota_id,
+    recurrence.period['full_start'] as happens_at,
+    cast(1 as integer) as stage,
+    recurrence.place,
+    concat('set:', recurrence.place, ':', recurrence.amount) as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from recurrence
+where
+    recurrence.period['full_start'] > recurrence.effective_at
+    and recurrence.period['full_start'] > recurrence.opened_at
+
+union all
+
+select
+    ordered_grant.contract_id,
+    ordered_grant.quota_id,
+    quota_reset.reset_at as happens_at,
+    cast(2 as integer) as stage,
+    ordered_grant.place,
+    concat(
+        'roll:',
+        ordered_grant.place,
+        ':',
+        ordered_grant.rollover_minimum,
+        ':',
+        ordered_grant.rollover_maximum
+    ) as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from quota_reset
+inner join ordered_grant
+    on quota_reset.contract_id = ordered_grant.contract_id
+    and quota_reset.quota_id = ordered_grant.quota_id
+    and quota_reset.reset_at >= ordered_grant.opened_at
+    and quota_reset.reset_at > ordered_grant.effective_at
+    and (
+        ordered_grant.ends_at is null
+        or quota_reset.reset_at < ordered_grant.ends_at
+    )
+
+union all
+
+select
+    quota_reset.contract_id,
+    quota_reset.quota_id,
+    quota_reset.reset_at as happens_at,
+    cast(3 as integer) as stage,
+    cast(0 as integer) as place,
+    'owe:0' as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from quota_reset
+inner join grant_account
+    on quota_reset.contract_id = grant_account.contract_id
+    and quota_reset.quota_id = grant_account.quota_id
+    and quota_reset.reset_at >= grant_account.opened_at
+where not quota_reset.keeps_overage
+
+union all
+
+select
+    ordered_grant.contract_id,
+    ordered_grant.quota_id,
+    ordered_grant.effective_at as happens_at,
+    cast(4 as integer) as stage,
+    ordered_grant.place,
+    concat(
+        'set:',
+        ordered_grant.place,
+        ':',
+        case
+            when ordered_grant.effective_at = ordered_grant.opened_at
+                then coalesce(
+                    ordered_grant.opening_balance, ordered_grant.amount
+                )
+            else ordered_grant.amount
+        end
+    ) as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from ordered_grant
+where
+    ordered_grant.effective_at >= ordered_grant.opened_at
+    and (
+        ordered_grant.ends_at is null
+        or ordered_grant.effective_at < ordered_grant.ends_at
+    )
+
+union all
+
+select
+    billing_cycle.contract_id,
+    grant_account.quota_id,
+    billing_cycle.cycle_end as happens_at,
+    cast(6 as integer) as stage,
+    cast(0 as integer) as place,
+    'read' as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from grant_account
+inner join billing_cycle
+    on grant_account.contract_id = billing_cycle.contract_id
+    and billing_cycle.cycle_end >= grant_account.opened_at
+
+union all
+
+select
+    ordered_grant.contract_id,
+    ordered_grant.quota_id,
+    greatest(ordered_grant.ends_at, ordered_grant.opened_at)
+        as happens_at,
+    cast(7 as integer) as stage,
+    ordered_grant.place,
+    concat('lose:', ordered_grant.place) as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from ordered_grant
+where ordered_grant.ends_at is not null
+
+union all
+
+select
+    grant_account.contract_id,
+    grant_account.quota_id,
+    guided_usage.usage_start as happens_at,
+    cast(8 as integer) as stage,
+    cast(0 as integer) as place,
+    cast(null as varchar) as step,
+    guided_usage.landing_sequence,
+    sum(guided_usage.quantity) as quantity
+from grant_account
+inner join contract_item
+    on grant_account.contract_id = contract_item.contract_id
+    and grant_account.quota_id = contract_item.quota_id
+inner join guided_usage
+    on contract_item.contract_item_id = guided_usage.contract_item_id
+    and guided_usage.usage_start >= grant_account.opened_at
+where not exists (
+    select 1
+    from suspense
+    where suspense.landing_sequence = guided_usage.landing_sequence
+)
+group by
+    grant_account.contract_id,
+    grant_account.quota_id,
+    guided_usage.usage_start,
+    guided_usage.landing_sequence

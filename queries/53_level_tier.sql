@@ -1,0 +1,132 @@
+-- level_tier: which share of a level is in which tier of its price?
+--
+-- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
+-- reads:  level_change, price, price_tier
+-- rule:   each move of the level passes through tiers, upwards where units are
+--         added and downwards where they go, and counts in each for its share of
+--         the cycle; a tier is reached where the level is ever above its begin;
+--         the first is always, and takes what is below zero; a level that comes
+--         to less than nothing costs nothing
+-- money:  unrounded, decimal(38, 12)
+
+with moved as (
+    select
+        level_change.contract_item_id,
+        level_change.cycle_start,
+        level_change.price_id,
+        level_change.group_key,
+        level_change.quantity,
+        level_change.share_part,
+        level_change.share_whole,
+        sum(level_change.quantity) over in_order as level_after,
+        sum(
+            level_change.quantity
+            * cast(level_change.share_part as decimal(19, 0))
+        ) over (
+            partition by
+                level_change.contract_item_id,
+                level_change.cycle_start,
+                level_change.price_id,
+                level_change.group_key
+        ) as share_total
+    from price
+    inner join level_change
+        on price.price_id = level_change.price_id
+    where price.charge_model = 'level_graduated'
+    window in_order as (
+        partition by
+            level_change.contract_item_id,
+            level_change.cycle_start,
+            level_change.price_id,
+            level_change.group_key
+        order by level_change.change_number
+        rows between unbounded preceding and current row
+    )
+),
+
+in_tier as (
+    select
+        moved.contract_item_id,
+        moved.cycle_start,
+        moved.price_id,
+        moved.group_key,
+        price_tier.tier_number,
+        price_tier.unit_amount,
+        price_tier.flat_amount,
+        moved.share_part,
+        moved.share_whole,
+        moved.share_total,
+        moved.level_after > price_tier.quantity_from
+        or price_tier.tier_number = 1 as is_reached,
+        -- The level within the tier, after the move and before it.
+        least(
+            moved.level_after,
+            coalesce(price_tier.quantity_to, moved.level_after)
+        )
+        - case price_tier.tier_number
+            when 1 then 0
+            else least(moved.level_after, price_tier.quantity_from)
+        end
+        - least(
+            moved.level_after - moved.quantity,
+            coalesce(
+                price_tier.quantity_to, moved.level_after - moved.quantity
+            )
+        )
+        + case price_tier.tier_number
+            when 1 then 0
+            else
+                least(
+                    moved.level_after - moved.quantity, price_tier.quantity_from
+                )
+        end as quantity
+    from moved
+    inner join price_tier
+        on moved.price_id = price_tier.price_id
+)
+
+select
+    in_tier.contract_item_id,
+    in_tier.cycle_start,
+    in_tier.price_id,
+    in_tier.group_key,
+    in_tier.tier_number,
+    prorate(
+        sum(in_tier.quantity * cast(in_tier.share_part as decimal(19, 0))),
+        1,
+        in_tier.share_whole
+    ) as quantity,
+    in_tier.unit_amount,
+    case
+        when in_tier.share_total >= 0 and bool_or(in_tier.is_reached)
+            then in_tier.flat_amount
+        else 0
+    end as flat_amount,
+    case
+        when in_tier.share_total >= 0
+            then prorate(
+                sum(
+                    in_tier.quantity
+                    * cast(in_tier.share_part as decimal(19, 0))
+                ),
+                in_tier.unit_amount,
+                in_tier.share_whole
+            )
+            + case
+                when bool_or(in_tier.is_reached) then in_tier.flat_amount
+                else 0
+            end
+        else 0
+    end as amount
+from in_tier
+group by
+    in_tier.contract_item_id,
+    in_tier.cycle_start,
+    in_tier.price_id,
+    in_tier.group_key,
+    in_tier.tier_number,
+    in_tier.unit_amount,
+    in_tier.flat_amount,
+    in_tier.share_whole,
+    in_tier.share_total
+having bool_or(in_tier.is_reached) or sum(in_tier.quantity) <> 0

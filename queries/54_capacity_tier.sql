@@ -1,0 +1,64 @@
+-- capacity_tier: which tier of a capacity price holds for the usage of a cycle?
+--
+-- grain:  contract_item_id, cycle_start, price_id
+-- reads:  priced_quantity, price, price_tier, capacity_limit
+-- rule:   the lowest tier in which no group is above its limit, else the last;
+--         it is charged with the first group
+
+with reached as (
+    select
+        priced_quantity.contract_item_id,
+        priced_quantity.cycle_start,
+        priced_quantity.price_id,
+        priced_quantity.group_key,
+        price_tier.tier_number,
+        price_tier.tier_number = max(price_tier.tier_number) over (
+            partition by
+                priced_quantity.contract_item_id,
+                priced_quantity.cycle_start,
+                priced_quantity.price_id
+        ) as is_last,
+        coalesce(
+            priced_quantity.quantity > capacity_limit.quantity_to, false
+        ) as is_above
+    from price
+    inner join priced_quantity
+        on price.price_id = priced_quantity.price_id
+    inner join price_tier
+        on price.price_id = price_tier.price_id
+    left join capacity_limit
+        on price_tier.price_id = capacity_limit.price_id
+        and price_tier.tier_number = capacity_limit.tier_number
+        and priced_quantity.group_key = capacity_limit.group_key
+    where price.charge_model = 'capacity'
+),
+
+tier as (
+    select
+        reached.contract_item_id,
+        reached.cycle_start,
+        reached.price_id,
+        reached.tier_number,
+        min(reached.group_key) as group_key,
+        bool_or(reached.is_above) and not bool_or(reached.is_last) as is_above
+    from reached
+    group by
+        reached.contract_item_id,
+        reached.cycle_start,
+        reached.price_id,
+        reached.tier_number
+)
+
+select
+    tier.contract_item_id,
+    tier.cycle_start,
+    tier.price_id,
+    tier.group_key,
+    min(tier.tier_number) as tier_number
+from tier
+where not tier.is_above
+group by
+    tier.contract_item_id,
+    tier.cycle_start,
+    tier.price_id,
+    tier.group_key

@@ -1,0 +1,12 @@
+-- What happens to the grants of an account, and when.
+create table grant_event (
+    contract_id varchar not null comment 'the contract',
+    quota_id varchar not null comment 'the quota',
+    happens_at timestamp not null comment 'the instant',
+    stage integer not null comment 'order of what happens at one instant, see the query',
+    place integer not null comment 'the grant, by its place in the order in which grants burn; 0: the account',
+    step varchar comment 'what happens, as burn_down reads it; null: usage',
+    landing_sequence bigint not null comment 'the record of usage; 0: none',
+    quantity decimal(38, 12) comment 'what it uses [unit]; null: no usage',
+    primary key (contract_id, quota_id, happens_at, stage, place, landing_sequence)
+);

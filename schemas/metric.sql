@@ -1,0 +1,30 @@
+-- How usage of a product becomes a quantity, where that is not the sum of its
+-- records: one row for each such product.
+create table metric (
+    product_id varchar not null comment 'what is priced',
+    aggregation varchar not null default 'sum' comment 'sum, max, latest, percentile, unique_count (of item_field) or weighted_sum (mean level over time)',
+    group_fields varchar comment 'fields of the record, a comma between them: each combination is metered and priced by itself; null: all together',
+    item_field varchar comment 'unique_count: the field that names the item',
+    operation_field varchar comment 'unique_count: the field that says remove where an item goes; null: it is only added',
+    percentile_rank decimal(38, 12) comment 'percentile: the smallest value that this share of values does not exceed, 0.95',
+    window_interval varchar comment 'values of each minute, hour or day of the contract''s time zone are aggregated first; null: all of the cycle at once',
+    window_aggregation varchar not null default 'sum' comment 'how windows become one quantity: sum, max, mean or percentile',
+    carries_over boolean not null default false comment 'true: the level of the cycle before goes on; false: each cycle begins at zero',
+    proration varchar not null default 'none' comment 'units count in full (none), for the local days left of the whole cycle (days), or for the time left (time)',
+    negative_quantity varchar not null default 'kept' comment 'a negative result is kept, or counts as zero',
+    decimals integer comment 'the result is rounded to so many decimals, negative ones are tens; null: it is not',
+    rounding varchar not null default 'half_up' comment 'half_up, half_even, ceil or floor',
+    check (aggregation in ('sum', 'max', 'latest', 'percentile', 'unique_count', 'weighted_sum')),
+    check (aggregation <> 'unique_count' or item_field is not null),
+    check (aggregation <> 'percentile' or percentile_rank is not null),
+    check (percentile_rank > 0 and percentile_rank <= 1),
+    check (window_interval in ('minute', 'hour', 'day')),
+    check (window_aggregation in ('sum', 'max', 'mean', 'percentile')),
+    check (proration in ('none', 'days', 'time')),
+    check (not carries_over or aggregation in ('sum', 'unique_count', 'weighted_sum')),
+    check (window_interval is null or (not carries_over and proration = 'none' and aggregation in ('sum', 'max', 'latest', 'percentile', 'unique_count'))),
+    check (negative_quantity in ('kept', 'zero')),
+    check (decimals between -12 and 12),
+    check (rounding in ('half_up', 'half_even', 'ceil', 'floor')),
+    primary key (product_id)
+);

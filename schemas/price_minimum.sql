@@ -1,0 +1,15 @@
+-- What an item still owes to reach the minimum amount of its price.
+create table price_minimum (
+    line_id varchar not null comment 'stable key: item, cycle and price',
+    customer_id varchar not null comment 'who pays',
+    contract_id varchar not null comment 'the contract',
+    contract_item_id varchar not null comment 'the item',
+    cycle_start timestamp not null comment 'the cycle, inclusive',
+    cycle_end timestamp not null comment 'exclusive',
+    price_id varchar not null comment 'the price',
+    amount_exact decimal(38, 12) not null comment 'before rounding [currency]',
+    amount decimal(38, 12) not null comment 'rounded as its currency declares [currency]',
+    currency varchar not null comment 'ISO 4217 code',
+    billing_period varchar not null comment 'the month it is billed in',
+    primary key (contract_item_id, cycle_start, price_id)
+);

@@ -1,0 +1,12 @@
+-- The windows of the contract's clock in which sessions are priced differently.
+create table rate_window (
+    price_id varchar not null comment 'the price',
+    window_number integer not null comment 'from 1',
+    weekdays varchar comment '1 is Monday, a comma between them; null: all',
+    months varchar comment '1 is January, a comma between them; null: all',
+    month_days varchar comment '1 to 31, a comma between them; null: all',
+    start_time varchar not null default '00:00:00' comment 'from this time of day on, HH:MM:SS',
+    weight integer not null default 0 comment 'the largest holds, then the latest start_time',
+    connection_fee decimal(38, 12) not null default 0 comment 'of a session that begins in the window [currency]',
+    primary key (price_id, window_number)
+);

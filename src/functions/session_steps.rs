@@ -1,0 +1,191 @@
+//! `session_steps`: a session cut into increments, each in the window of the clock that is in force where it begins.
+
+mod schedule;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Array, Int64Array, ListArray, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Decimal128Type, Field, Fields, TimestampMicrosecondType};
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::arguments::{Arguments, Kind, coerce, failed};
+use crate::cycle::ZoneLookup;
+use schedule::Schedule;
+
+const NAME: &str = "session_steps";
+
+/// Units of the twelfth decimal in a microsecond.
+const PICOS: i128 = 1_000_000;
+
+/// `session_steps(session_start timestamptz, length decimal, time_zone varchar, schedule varchar, window_at
+/// timestamptz)`:
+/// how many increments of which kind a session of `length` seconds has.
+///
+/// The session is walked from its start. Each step is one increment of the rate that the elapsed seconds have reached
+/// in
+/// the window in force where the step begins; it counts whole, also where the session ends inside it. With `window_at`
+/// the
+/// window of that instant holds throughout, as for what has no duration; null: each step's own. The length of a step
+/// depends on where the one before it ended, which SQL cannot say.
+///
+/// A schedule is windows with `;` between them, each `number|weekdays|months|month days|start|weight|rates`: weekdays
+/// (1
+/// is Monday), months and month days are lists with commas, empty for all; start is `HH:MM:SS`; rates are
+/// `number:from:increment` with commas between them. In force at a local time is, of the windows whose days match and
+/// which have started that day, the one of the highest weight, then of the latest start, then of the lowest number; its
+/// rate is the one with the largest `from` that is not above the elapsed seconds. (CGRateS: rating plan, destination
+/// rates, `RoundingMethod` aside.)
+///
+/// A list, in order of time, of structs `run_number int` (from 1), `window_number int`, `rate_number int`, `step_count
+/// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none. A null length or schedule
+/// gives
+/// an empty list; no window or rate in force is an error, and so are more than a million steps.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct SessionSteps {
+    signature: Signature,
+}
+
+impl SessionSteps {
+    pub(super) fn new() -> Self {
+        Self { signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+fn fields() -> Fields {
+    Fields::from(vec![
+        Field::new("run_number", DataType::Int32, false),
+        Field::new("window_number", DataType::Int32, false),
+        Field::new("rate_number", DataType::Int32, false),
+        Field::new("step_count", DataType::Int64, false),
+    ])
+}
+
+impl ScalarUDFImpl for SessionSteps {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
+        let parameters = [
+            ("session_start", Kind::Instant),
+            ("length", Kind::Money),
+            ("time_zone", Kind::Text),
+            ("schedule", Kind::Text),
+            ("window_at", Kind::Instant),
+        ];
+        coerce(NAME, &parameters, found)
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::new_list(DataType::Struct(fields()), true))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arguments = Arguments::new(NAME, &args)?;
+        let starts = arguments.numbers::<TimestampMicrosecondType>(0)?;
+        let lengths = arguments.numbers::<Decimal128Type>(1)?;
+        let (zone_names, schedules) = (arguments.texts(2)?, arguments.texts(3)?);
+        let windows_at = arguments.numbers::<TimestampMicrosecondType>(4)?;
+        let mut zones = ZoneLookup::default();
+        let mut known: Option<(&str, Schedule)> = None;
+        let mut runs: Vec<(i32, i32, i32, i64)> = Vec::new();
+        let mut counts = Vec::with_capacity(arguments.rows());
+        for row in 0..arguments.rows() {
+            let first = runs.len();
+            if let (Some(start), Some(length), Some(zone), Some(text)) =
+                (starts.get(row), lengths.get(row), zone_names.get(row), schedules.get(row))
+            {
+                let zone = zones.get(zone).map_err(|error| failed(NAME, error))?;
+                let schedule = match known.take().filter(|(last, _)| *last == text) {
+                    Some(known) => known.1,
+                    None => Schedule::parse(text)
+                        .ok_or_else(|| failed(NAME, format_args!("`{text}` is no schedule")))?,
+                };
+                let schedule = &known.insert((text, schedule)).1;
+                let mut elapsed = 0_i128;
+                let mut steps = 0;
+                while elapsed < length {
+                    let at = match windows_at.get(row) {
+                        Some(at) => Some(at),
+                        None => {
+                            i64::try_from(elapsed / PICOS).ok().and_then(|micros| start.checked_add(micros))
+                        }
+                    };
+                    let local = at.and_then(|at| zone.local_time(at).ok());
+                    let step = local.and_then(|local| schedule.step_at(local, elapsed));
+                    let (window, rate, increment) = step.ok_or_else(|| {
+                        failed(NAME, format_args!("no window or rate is in force for {at:?} in `{text}`"))
+                    })?;
+                    match runs.last_mut().filter(|_| steps > 0) {
+                        Some(run) if (run.1, run.2) == (window, rate) => run.3 += 1,
+                        _ => {
+                            let number = i32::try_from(runs.len() - first + 1).unwrap_or(i32::MAX);
+                            runs.push((number, window, rate, 1));
+                        }
+                    }
+                    elapsed += increment;
+                    steps += 1;
+                    if steps > 1_000_000 {
+                        return Err(failed(NAME, "a session has more than a million steps"));
+                    }
+                }
+            }
+            counts.push(runs.len() - first);
+        }
+        let column = |value: fn(&(i32, i32, i32, i64)) -> i32| -> ArrayRef {
+            Arc::new(runs.iter().map(value).collect::<Int32Array>())
+        };
+        let steps: Int64Array = runs.iter().map(|run| run.3).collect();
+        let columns = vec![column(|run| run.0), column(|run| run.1), column(|run| run.2), Arc::new(steps)];
+        let rows = StructArray::try_new(fields(), columns, None)?;
+        let item = Arc::new(Field::new_list_field(DataType::Struct(fields()), true));
+        let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(counts), Arc::new(rows), None)?;
+        arguments.finish(Arc::new(lists))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::tests::{rows, value};
+
+    fn steps(start: &str, length: &str, schedule: &str, window_at: &str) -> Vec<String> {
+        rows(&format!(
+            "select row['run_number'], row['window_number'], row['rate_number'], row['step_count']
+             from (select unnest(session_steps('{start}'::timestamptz, {length}, 'Europe/Berlin', '{schedule}',
+                {window_at})) as row) as steps
+             order by row['run_number']"
+        ))
+        .unwrap()
+    }
+
+    /// EXAMPLES.md, section 7, at Berlin's time: 18:59 is 17:59Z in January.
+    #[test]
+    fn worked_by_hand() {
+        let schedule = "1|1,2,3,4,5|||08:00:00|10|1:0:30;2|1,2,3,4,5|||19:00:00|10|1:0:60";
+        assert_eq!(steps("2024-01-10T17:59:00Z", "150", schedule, "null"), ["1 1 1 2", "2 2 1 2"]);
+        assert_eq!(
+            steps("2024-01-10T17:59:00Z", "150", schedule, "'2024-01-10T17:59:00Z'::timestamptz"),
+            ["1 1 1 5"]
+        );
+        assert!(steps("2024-01-10T17:59:00Z", "0", schedule, "null").is_empty());
+    }
+
+    #[test]
+    fn windows_and_rates() {
+        // A first minute, then seconds; New Year's Day outranks by weight, and the first month by nothing.
+        let schedule = "1||||00:00:00|10|1:0:60,2:60:1;2||1|1|00:00:00|20|1:0:1;3||1||00:00:00|10|1:0:7";
+        assert_eq!(steps("2024-02-10T12:00:00Z", "62.5", schedule, "null"), ["1 1 1 1", "2 1 2 3"]);
+        assert_eq!(steps("2024-12-31T22:59:30Z", "62", schedule, "null"), ["1 1 1 1", "2 2 1 2"]);
+        let error =
+            value("session_steps('2024-01-10'::timestamptz, 1, 'UTC', '1|7|||00:00:00|1|1:0:1', null)");
+        assert!(error.unwrap_err().contains("no window or rate is in force"));
+        let error = value("session_steps('2024-01-10'::timestamptz, 1, 'UTC', '1|7|||00:00', null)");
+        assert!(error.unwrap_err().contains("is no schedule"));
+    }
+}
