@@ -54,6 +54,9 @@ pub struct Written {
     pub keys: Option<KeyHashes>,
 }
 
+/// The values of the partition columns, and which rows of a batch have them; none: all.
+type PartRows = (Vec<String>, Option<Vec<u32>>);
+
 /// Writes one table; `stem` names its files.
 pub struct TableWriter {
     warehouse: Warehouse,
@@ -240,7 +243,7 @@ impl TableWriter {
     }
 
     /// The rows of each partition value; no list where all rows have one value.
-    fn partition(&self, batch: &RecordBatch) -> Result<Vec<(Vec<String>, Option<Vec<u32>>)>> {
+    fn partition(&self, batch: &RecordBatch) -> Result<Vec<PartRows>> {
         let names = &self.schema.partition_by;
         if names.is_empty() {
             return Ok(vec![(Vec::new(), None)]);
