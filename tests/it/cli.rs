@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    72 queries plan, 56 tables have contracts
+    80 queries plan, 56 tables have contracts
     next: meterhouse run
     "#);
 }
