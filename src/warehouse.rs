@@ -50,6 +50,9 @@ pub struct DataFile {
 const SMALL_SIDE_BYTES: usize = 512 << 20;
 /// The same where only the number of rows is known.
 const SMALL_SIDE_ROWS: usize = 4 << 20;
+/// Rows that are worked on at once. A joined column of texts keeps the buffers of all batches it was built from, and
+/// from join to join their number multiplies: few large batches keep a chain of joins quick.
+const BATCH_ROWS: usize = 1 << 15;
 
 /// How often a create is tried that neither happened nor met another.
 const SETTLING: usize = 3;
@@ -340,7 +343,7 @@ pub fn store_url() -> ObjectStoreUrl {
 
 /// The one place that builds a DataFusion session: exact literals, checked sums, UTC, our functions, bounded memory.
 pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<SessionContext> {
-    let mut session = SessionConfig::new().with_information_schema(false);
+    let mut session = SessionConfig::new().with_information_schema(false).with_batch_size(BATCH_ROWS);
     if settings.engine.threads > 0 {
         session = session.with_target_partitions(settings.engine.threads);
     }
