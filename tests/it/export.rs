@@ -150,7 +150,7 @@ fn the_whole_sample_is_exported_exactly_in_every_way() {
     let by_customer = export(&[]);
     assert!(assert_statements_sum_to_lines(&by_customer) > 300);
     assert!(by_customer == export(&[]), "the same bytes again");
-    let one_thread = export(&["--set", "engine.threads=1", "--set", "engine.memory_mb=64"]);
+    let one_thread = export(&["--set", "engine.threads=1", "--set", "engine.memory_mb=128"]);
     assert!(by_customer == one_thread, "whatever the threads and the memory");
 
     let manifest = manifest(&sample, "csv");
