@@ -8,6 +8,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue, Statistics, stats::Precision};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
@@ -75,7 +76,15 @@ impl TableProvider for FileTable {
         let partitions: Vec<_> = self.partitions.iter().cloned().map(Arc::new).collect();
         let columns = ScanSchema::builder(self.stored.clone()).with_table_partition_cols(partitions).build();
         // One read brings the whole of a small file, instead of its last bytes, then its footer, then its columns.
-        let source = ParquetSource::new(columns).with_metadata_size_hint(SMALL as usize);
+        let runtime = state.runtime_env();
+        // A file never changes, so its footer is read once for all queries of a session.
+        let reader = CachedParquetFileReaderFactory::new(
+            runtime.object_store(store_url())?,
+            runtime.cache_manager.get_file_metadata_cache(),
+        );
+        let source = ParquetSource::new(columns)
+            .with_metadata_size_hint(SMALL as usize)
+            .with_parquet_file_reader_factory(Arc::new(reader));
         let groups = state.config().target_partitions().min(self.files.len());
         let mut file_groups = vec![Vec::new(); groups];
         for (number, file) in self.files.iter().enumerate() {
