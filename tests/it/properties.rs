@@ -89,6 +89,8 @@ struct Price {
     unit_amount: String,
     /// Number, from, to, unit, flat and block, as `price_tier` has them.
     tiers: Vec<String>,
+    /// Where the first of several tiers ends, in thousandths.
+    first_bound: Option<u64>,
     block_quantity: String,
     free_quantity: String,
 }
@@ -100,6 +102,7 @@ impl Price {
             model,
             unit_amount: thousandths(draw.below(2_000)),
             tiers: Vec::new(),
+            first_bound: None,
             block_quantity: String::new(),
             free_quantity: String::new(),
         };
@@ -111,7 +114,10 @@ impl Price {
             let count = 1 + draw.below(4);
             let mut from = 0;
             for number in 1..=count {
-                let to = from + 1 + draw.below(40_000);
+                let to = from + 1 + draw.below(20_000);
+                if number == 1 && count > 1 {
+                    price.first_bound = Some(to);
+                }
                 let bound = if number == count { String::new() } else { thousandths(to) };
                 let block =
                     if model == "blocks" { thousandths(1 + draw.below(9_000)) } else { String::new() };
@@ -179,9 +185,13 @@ fn what_holds_of_any_price_and_usage() {
     let mut prices = Vec::new();
     for number in 0..60 {
         let price = Price::draw(&mut draw);
-        let parts: Vec<u64> = (0..2 + draw.below(5)).map(|_| draw.below(30_000)).collect();
+        let mut parts: Vec<u64> = (0..2 + draw.below(5)).map(|_| draw.below(10_000)).collect();
+        // Of every second price the first record ends where a tier does.
+        if let Some(bound) = price.first_bound.filter(|_| number % 2 == 0) {
+            parts[0] = bound;
+        }
         let total = thousandths(parts.iter().sum());
-        let more = thousandths(parts.iter().sum::<u64>() + 1 + draw.below(30_000));
+        let more = thousandths(parts.iter().sum::<u64>() + 1 + draw.below(10_000));
         for way in ["whole", "split", "reversed", "more", "replaced", "sliced"] {
             let item = format!("{number:02}-{way}");
             files.item("C", &item);
@@ -336,6 +346,7 @@ fn amounts_near_the_limit_are_right_or_an_error() {
             model: if tiers.is_empty() { "per_unit" } else { "graduated" },
             unit_amount: unit_amount.into(),
             tiers,
+            first_bound: None,
             block_quantity: String::new(),
             free_quantity: String::new(),
         };
