@@ -145,19 +145,20 @@ select
     metered.usage_type,
     metered.unit,
     metered.record_quantity,
-    cast(
-        case
-            when metered.block_quantity is null then metered.quantity
-            else
+    case
+        when metered.block_quantity is null
+            then cast(metered.quantity as decimal(38, 12))
+        else
+            cast(
                 (metered.quantity - metered.quantity % metered.block_quantity)
                 / metered.block_quantity
                 + case
                     when metered.quantity % metered.block_quantity > 0 then 1
                     when metered.quantity % metered.block_quantity < 0 then -1
                     else 0
-                end
-        end as decimal(38, 12)
-    ) as quantity,
+                end as decimal(38, 12)
+            )
+    end as quantity,
     metered.record_price,
     case
         when metered.is_anonymous then 'no identifier'

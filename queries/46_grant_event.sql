@@ -3,19 +3,42 @@
 -- grain:  contract_id, quota_id, happens_at, stage, place, landing_sequence
 -- reads:  grant_account, quota_grant, quota_reset, contract, contract_item,
 --         billing_cycle, guided_usage, suspense
--- rule:   at one instant, by stage: recurring grants are full again, the others
---         roll over, overage is forgiven, grants begin, (overage is paid,)
---         balances are read, grants end, and then usage counts
+-- rule:   at one instant, by stage: a cycle ends, and overage that is charged with
+--         it, (1) accounts open, (2) recurring grants are full again, (3) others
+--         roll over, (4) overage is not carried on, (5) grants begin, (6) overage
+--         is paid, see grant_step, (7) balances are read, (8) grants end, and then
+--         (9) usage counts
 --
 -- Steps are written as burn_down reads them; a grant is the number of its place
--- in the order in which grants burn.
+-- in the order in which grants burn. What credits pay, and when their balances are
+-- read, is in credit_balance.
 
-with horizon as (
+with account as (
     select
-        billing_cycle.contract_id,
+        grant_account.contract_id,
+        grant_account.quota_id,
+        grant_account.quota_scope,
+        case grant_account.quota_scope
+            when 'customer' then contract.customer_id
+            else contract.contract_id
+        end as owner_id,
+        contract.customer_id,
+        grant_account.currency,
+        grant_account.overage,
+        grant_account.opened_at,
+        grant_account.opening_overage,
+        contract.time_zone
+    from grant_account
+    inner join contract
+        on grant_account.contract_id = contract.contract_id
+),
+
+horizon as (
+    select
+        billing_cycle.customer_id,
         max(billing_cycle.cycle_end) as last_at
     from billing_cycle
-    group by billing_cycle.contract_id
+    group by billing_cycle.customer_id
 ),
 
 ordered_grant as (
@@ -40,17 +63,16 @@ ordered_grant as (
         quota_grant.rollover_minimum,
         quota_grant.rollover_maximum,
         quota_grant.opening_balance,
-        grant_account.opened_at,
-        contract.time_zone,
+        account.currency,
+        account.opened_at,
+        account.time_zone,
         horizon.last_at
-    from grant_account
+    from account
     inner join quota_grant
-        on grant_account.contract_id = quota_grant.contract_id
-        and grant_account.quota_id = quota_grant.quota_id
-    inner join contract
-        on grant_account.contract_id = contract.contract_id
+        on account.contract_id = quota_grant.contract_id
+        and account.quota_id = quota_grant.quota_id
     inner join horizon
-        on grant_account.contract_id = horizon.contract_id
+        on account.customer_id = horizon.customer_id
 ),
 
 recurrence as (
@@ -58,6 +80,8 @@ recurrence as (
         ordered_grant.contract_id,
         ordered_grant.quota_id,
         ordered_grant.place,
+        ordered_grant.grant_id,
+        ordered_grant.currency,
         ordered_grant.amount,
         ordered_grant.effective_at,
         ordered_grant.opened_at,
@@ -80,15 +104,39 @@ recurrence as (
 )
 
 select
-    grant_account.contract_id,
-    grant_account.quota_id,
-    grant_account.opened_at as happens_at,
+    account.contract_id,
+    account.quota_id,
+    billing_cycle.cycle_end as happens_at,
     cast(0 as integer) as stage,
     cast(0 as integer) as place,
-    concat('owe:', grant_account.opening_overage) as step,
+    cast(null as varchar) as grant_id,
+    account.currency,
+    case account.overage
+        when 'charged' then 'read owe:0'
+        else 'read'
+    end as step,
     cast(0 as bigint) as landing_sequence,
     cast(null as decimal(38, 12)) as quantity
-from grant_account
+from account
+inner join billing_cycle
+    on account.contract_id = billing_cycle.contract_id
+    and billing_cycle.cycle_end >= account.opened_at
+where account.currency is null
+
+union all
+
+select
+    account.contract_id,
+    account.quota_id,
+    account.opened_at as happens_at,
+    cast(1 as integer) as stage,
+    cast(0 as integer) as place,
+    cast(null as varchar) as grant_id,
+    account.currency,
+    concat('owe:', account.opening_overage) as step,
+    cast(0 as bigint) as landing_sequence,
+    cast(null as decimal(38, 12)) as quantity
+from account
 
 union all
 
@@ -97,8 +145,10 @@ select
     ordered_grant.contract_id,
     ordered_grant.quota_id,
     ordered_grant.opened_at as happens_at,
-    cast(0 as integer) as stage,
+    cast(1 as integer) as stage,
     ordered_grant.place,
+    ordered_grant.grant_id,
+    ordered_grant.currency,
     case
         when ordered_grant.effective_at < ordered_grant.opened_at
             then concat(
@@ -119,8 +169,10 @@ select
     recurrence.contract_id,
     recurrence.quota_id,
     recurrence.period['full_start'] as happens_at,
-    cast(1 as integer) as stage,
+    cast(2 as integer) as stage,
     recurrence.place,
+    recurrence.grant_id,
+    recurrence.currency,
     concat('set:', recurrence.place, ':', recurrence.amount) as step,
     cast(0 as bigint) as landing_sequence,
     cast(null as decimal(38, 12)) as quantity
@@ -135,8 +187,10 @@ select
     ordered_grant.contract_id,
     ordered_grant.quota_id,
     quota_reset.reset_at as happens_at,
-    cast(2 as integer) as stage,
+    cast(3 as integer) as stage,
     ordered_grant.place,
+    ordered_grant.grant_id,
+    ordered_grant.currency,
     concat(
         'roll:',
         ordered_grant.place,
@@ -164,16 +218,18 @@ select
     quota_reset.contract_id,
     quota_reset.quota_id,
     quota_reset.reset_at as happens_at,
-    cast(3 as integer) as stage,
+    cast(4 as integer) as stage,
     cast(0 as integer) as place,
+    cast(null as varchar) as grant_id,
+    account.currency,
     'owe:0' as step,
     cast(0 as bigint) as landing_sequence,
     cast(null as decimal(38, 12)) as quantity
 from quota_reset
-inner join grant_account
-    on quota_reset.contract_id = grant_account.contract_id
-    and quota_reset.quota_id = grant_account.quota_id
-    and quota_reset.reset_at >= grant_account.opened_at
+inner join account
+    on quota_reset.contract_id = account.contract_id
+    and quota_reset.quota_id = account.quota_id
+    and quota_reset.reset_at >= account.opened_at
 where not quota_reset.keeps_overage
 
 union all
@@ -182,8 +238,10 @@ select
     ordered_grant.contract_id,
     ordered_grant.quota_id,
     ordered_grant.effective_at as happens_at,
-    cast(4 as integer) as stage,
+    cast(5 as integer) as stage,
     ordered_grant.place,
+    ordered_grant.grant_id,
+    ordered_grant.currency,
     concat(
         'set:',
         ordered_grant.place,
@@ -209,18 +267,21 @@ where
 union all
 
 select
-    billing_cycle.contract_id,
-    grant_account.quota_id,
+    account.contract_id,
+    account.quota_id,
     billing_cycle.cycle_end as happens_at,
-    cast(6 as integer) as stage,
+    cast(7 as integer) as stage,
     cast(0 as integer) as place,
+    cast(null as varchar) as grant_id,
+    account.currency,
     'read' as step,
     cast(0 as bigint) as landing_sequence,
     cast(null as decimal(38, 12)) as quantity
-from grant_account
+from account
 inner join billing_cycle
-    on grant_account.contract_id = billing_cycle.contract_id
-    and billing_cycle.cycle_end >= grant_account.opened_at
+    on account.contract_id = billing_cycle.contract_id
+    and billing_cycle.cycle_end >= account.opened_at
+where account.currency is null
 
 union all
 
@@ -229,8 +290,10 @@ select
     ordered_grant.quota_id,
     greatest(ordered_grant.ends_at, ordered_grant.opened_at)
         as happens_at,
-    cast(7 as integer) as stage,
+    cast(8 as integer) as stage,
     ordered_grant.place,
+    ordered_grant.grant_id,
+    ordered_grant.currency,
     concat('lose:', ordered_grant.place) as step,
     cast(0 as bigint) as landing_sequence,
     cast(null as decimal(38, 12)) as quantity
@@ -240,28 +303,39 @@ where ordered_grant.ends_at is not null
 union all
 
 select
-    grant_account.contract_id,
-    grant_account.quota_id,
+    account.contract_id,
+    account.quota_id,
     guided_usage.usage_start as happens_at,
-    cast(8 as integer) as stage,
+    cast(9 as integer) as stage,
     cast(0 as integer) as place,
+    cast(null as varchar) as grant_id,
+    account.currency,
     cast(null as varchar) as step,
     guided_usage.landing_sequence,
     sum(guided_usage.quantity) as quantity
-from grant_account
+from account
 inner join contract_item
-    on grant_account.contract_id = contract_item.contract_id
-    and grant_account.quota_id = contract_item.quota_id
+    on account.quota_id = contract_item.quota_id
+    and account.quota_scope = contract_item.quota_scope
+inner join contract
+    on contract_item.contract_id = contract.contract_id
+    and account.owner_id = case account.quota_scope
+        when 'customer' then contract.customer_id
+        else contract.contract_id
+    end
 inner join guided_usage
     on contract_item.contract_item_id = guided_usage.contract_item_id
-    and guided_usage.usage_start >= grant_account.opened_at
-where not exists (
-    select 1
-    from suspense
-    where suspense.landing_sequence = guided_usage.landing_sequence
-)
+    and guided_usage.usage_start >= account.opened_at
+where
+    account.currency is null
+    and not exists (
+        select 1
+        from suspense
+        where suspense.landing_sequence = guided_usage.landing_sequence
+    )
 group by
-    grant_account.contract_id,
-    grant_account.quota_id,
+    account.contract_id,
+    account.quota_id,
+    account.currency,
     guided_usage.usage_start,
     guided_usage.landing_sequence

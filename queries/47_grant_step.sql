@@ -2,7 +2,8 @@
 --
 -- grain:  contract_id, quota_id, step_number
 -- reads:  grant_event
--- rule:   whatever sets a balance, overage takes from at once; between two
+-- rule:   accounts of a quantity, see credit_balance for those of money; whatever
+--         sets a balance, overage takes from at once; between two
 --         instants at which something happens to the grants the order of usage
 --         is of no matter, so it is added up
 
@@ -16,6 +17,7 @@ with with_payment as (
         grant_event.step,
         grant_event.quantity
     from grant_event
+    where grant_event.currency is null
 
     union all
 
@@ -23,12 +25,14 @@ with with_payment as (
         grant_event.contract_id,
         grant_event.quota_id,
         grant_event.happens_at,
-        5 as stage,
+        6 as stage,
         0 as place,
         'pay' as step,
         cast(null as decimal(38, 12)) as quantity
     from grant_event
-    where grant_event.stage < 5
+    where
+        grant_event.currency is null
+        and grant_event.stage between 1 and 5
 ),
 
 in_segment as (

@@ -5,7 +5,8 @@
 -- rule:   who shares a quota draws from it in the declared order, earlier
 --         prices first: included is what the grant covers with this usage,
 --         less what it covers without, so that the parts sum to the whole also
---         where usage is negative; without a quota the grant is zero
+--         where usage is negative; without a quota the grant is zero; what
+--         grants pay later is covered, too
 
 with in_draw_order as (
     select
@@ -16,7 +17,14 @@ with in_draw_order as (
         metered_usage.quantity,
         metered_usage.record_amount,
         metered_usage.billing_period,
-        coalesce(entitlement_status.included_quantity, 0) as granted_quantity,
+        coalesce(entitlement_status.covered_quantity, 0) as granted_quantity,
+        coalesce(
+            entitlement_status.covered_quantity
+            - entitlement_status.goodwill_quantity,
+            0
+        ) as quota_quantity,
+        entitlement_status.quota_id is not null
+        and entitlement_status.covered_quantity is null as is_carried,
         coalesce(
             sum(metered_usage.quantity) over (
                 partition by
@@ -54,19 +62,37 @@ drawn as (
         in_draw_order.price_id,
         in_draw_order.group_key,
         in_draw_order.quantity,
+        case
+            when in_draw_order.is_carried then in_draw_order.quantity
+            else
+                greatest(
+                    least(
+                        in_draw_order.quantity_before + in_draw_order.quantity,
+                        greatest(in_draw_order.granted_quantity, 0)
+                    ),
+                    least(in_draw_order.granted_quantity, 0)
+                )
+                - greatest(
+                    least(
+                        in_draw_order.quantity_before,
+                        greatest(in_draw_order.granted_quantity, 0)
+                    ),
+                    least(in_draw_order.granted_quantity, 0)
+                )
+        end as included_quantity,
         greatest(
             least(
                 in_draw_order.quantity_before + in_draw_order.quantity,
                 in_draw_order.granted_quantity
             ),
-            0
+            in_draw_order.quota_quantity
         )
         - greatest(
             least(
                 in_draw_order.quantity_before, in_draw_order.granted_quantity
             ),
-            0
-        ) as included_quantity,
+            in_draw_order.quota_quantity
+        ) as goodwill_quantity,
         in_draw_order.record_amount,
         in_draw_order.billing_period
     from in_draw_order
@@ -79,6 +105,7 @@ select
     drawn.group_key,
     drawn.quantity,
     drawn.included_quantity,
+    drawn.goodwill_quantity,
     drawn.quantity - drawn.included_quantity as billable_quantity,
     drawn.record_amount,
     drawn.billing_period

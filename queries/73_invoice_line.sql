@@ -1,7 +1,7 @@
 -- invoice_line: what does the customer read, and pay?
 --
 -- grain:  line_id
--- reads:  item_line, price_minimum, minimum_line
+-- reads:  item_line, price_minimum, minimum_line, credit_balance
 
 select
     item_line.line_id,
@@ -72,3 +72,36 @@ select
     minimum_line.currency,
     minimum_line.billing_period
 from minimum_line
+
+union all
+
+select
+    credit_balance.line_id,
+    credit_balance.customer_id,
+    credit_balance.contract_id,
+    cast(null as varchar) as contract_item_id,
+    credit_balance.cycle_start,
+    credit_balance.cycle_end,
+    cast(null as varchar) as price_id,
+    '' as group_key,
+    'credit' as line_type,
+    'Credit applied' as description,
+    cast(0 as bigint) as record_count,
+    cast(0 as decimal(38, 12)) as quantity,
+    cast(0 as decimal(38, 12)) as included_quantity,
+    cast(0 as decimal(38, 12)) as billable_quantity,
+    cast(null as varchar) as unit,
+    -sum(credit_balance.used_amount) as amount_exact,
+    -sum(credit_balance.used_amount) as amount,
+    credit_balance.currency,
+    credit_balance.billing_period
+from credit_balance
+group by
+    credit_balance.line_id,
+    credit_balance.customer_id,
+    credit_balance.contract_id,
+    credit_balance.cycle_start,
+    credit_balance.cycle_end,
+    credit_balance.currency,
+    credit_balance.billing_period
+having sum(credit_balance.used_amount) > 0

@@ -6,6 +6,7 @@ create table billable_usage (
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     quantity decimal(38, 12) not null comment 'metered [unit]',
     included_quantity decimal(38, 12) not null comment 'covered by quota [unit]',
+    goodwill_quantity decimal(38, 12) not null comment 'of that, beyond the quota and let pass [unit]',
     billable_quantity decimal(38, 12) not null comment 'left to price [unit]',
     record_amount decimal(38, 12) not null comment 'sum of what the records cost by themselves [currency]',
     billing_period varchar not null comment 'the month it is billed in',

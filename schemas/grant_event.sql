@@ -1,10 +1,13 @@
--- What happens to the grants of an account, and when.
+-- What happens to the grants of an account, and when. An account of credits has a
+-- currency.
 create table grant_event (
-    contract_id varchar not null comment 'the contract',
+    contract_id varchar not null comment 'the contract of the account',
     quota_id varchar not null comment 'the quota',
     happens_at timestamp not null comment 'the instant',
     stage integer not null comment 'order of what happens at one instant, see the query',
     place integer not null comment 'the grant, by its place in the order in which grants burn; 0: the account',
+    grant_id varchar comment 'the grant; null: the account',
+    currency varchar comment 'ISO 4217 code',
     step varchar comment 'what happens, as burn_down reads it; null: usage',
     landing_sequence bigint not null comment 'the record of usage; 0: none',
     quantity decimal(38, 12) comment 'what it uses [unit]; null: no usage',

@@ -4,12 +4,12 @@ create table invoice_line (
     line_id varchar not null comment 'stable key: item, cycle, price and group',
     customer_id varchar not null comment 'who pays',
     contract_id varchar not null comment 'the contract',
-    contract_item_id varchar comment 'the item; null: a minimum fee of the contract',
+    contract_item_id varchar comment 'the item; null: a minimum fee or credits of the contract',
     cycle_start timestamp not null comment 'the cycle, inclusive',
     cycle_end timestamp not null comment 'exclusive',
     price_id varchar comment 'the price',
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
-    line_type varchar not null comment 'fee, usage, overage or minimum_fee',
+    line_type varchar not null comment 'fee, usage, overage, minimum_fee or credit',
     description varchar not null comment 'as on the invoice',
     record_count bigint not null comment 'records behind it [records]',
     quantity decimal(38, 12) not null comment 'metered [unit]',
@@ -20,6 +20,6 @@ create table invoice_line (
     amount decimal(38, 12) not null comment 'rounded as its currency declares [currency]',
     currency varchar not null comment 'ISO 4217 code',
     billing_period varchar not null comment 'the month it is billed in',
-    check (line_type in ('fee', 'usage', 'overage', 'minimum_fee')),
+    check (line_type in ('fee', 'usage', 'overage', 'minimum_fee', 'credit')),
     primary key (line_id)
 ) partitioned by (billing_period);

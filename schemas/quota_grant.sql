@@ -1,9 +1,9 @@
 -- What a contract may use of a quota, or of money paid in advance, and when.
 create table quota_grant (
     grant_id varchar not null comment 'the grant',
-    contract_id varchar not null comment 'the contract',
+    contract_id varchar not null comment 'the contract of the account',
     quota_id varchar not null comment 'the quota',
-    amount decimal(38, 12) not null comment 'what is granted [unit]',
+    amount decimal(38, 12) not null comment 'what is granted [unit, or currency of the account]',
     priority integer not null default 1 comment 'lower ones burn first, then those that expire earlier',
     effective_at timestamp not null comment 'it can be used from, inclusive',
     expires_at timestamp comment 'to, exclusive; what is left is lost; null: never',

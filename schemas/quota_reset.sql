@@ -3,6 +3,6 @@ create table quota_reset (
     contract_id varchar not null comment 'the contract',
     quota_id varchar not null comment 'the quota',
     reset_at timestamp not null comment 'the instant',
-    keeps_overage boolean not null default false comment 'true: overage burns what is rolled over; false: it is forgiven',
+    keeps_overage boolean not null default false comment 'true: overage burns what is rolled over; false: it does not, and is not carried on',
     primary key (contract_id, quota_id, reset_at)
 );

@@ -3,8 +3,8 @@
 use jiff::{Span, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
+use crate::case::{Refused, text};
 use crate::project::{Found, Project, Row};
-use crate::rated::{Refused, text};
 use crate::read::Plan;
 use crate::value::{instant, time};
 

@@ -7,11 +7,14 @@
 //! project has no row to write is not expressible, with the reason; a wrong number has failed.
 
 mod calendar;
+mod case;
+mod price;
 mod project;
 mod quota;
 mod rated;
 mod read;
 mod report;
+mod usage;
 mod value;
 
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::case::{Refused, text};
 use crate::project::{Found, Project, Row};
-use crate::rated::{Refused, text};
 use crate::read::Plan;
 use crate::value::{instant, time};
 
@@ -20,7 +20,7 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
     let field = text(&metric["field"]);
     let quantity_field = match (text(&metric["aggregation"]).as_deref(), &field) {
         (None | Some("sum"), None) => "quantity".to_string(),
-        (None | Some("sum"), Some(name)) => crate::rated::field(name),
+        (None | Some("sum"), Some(name)) => crate::case::field(name),
         (Some("count"), _) => "records".to_string(),
         (Some(other), _) => {
             return Err(format!("grants are burnt by usage records, not by a level: {other}"));
@@ -139,7 +139,7 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
             record.insert("quantity".into(), event["quantity"].clone());
         }
         for (name, value) in event["properties"].as_object().into_iter().flatten() {
-            record.insert(crate::rated::field(name), value.clone());
+            record.insert(crate::case::field(name), value.clone());
         }
         project.record(record);
     }

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::calendar;
+use crate::case::{Refused, text};
 use crate::project::{Found, Project, query};
 use crate::quota;
-use crate::rated::{Contract, Refused, text};
+use crate::rated::Contract;
 use crate::value::{Decimal, instant, time};
 
 /// How the answer to a case is read.
@@ -85,13 +86,13 @@ pub fn plan(case: &Value, project: &mut Project) -> Result<Plan, Refused> {
         return Ok(Plan::Slices { before: names.0, all: names.1 });
     }
     if let Some(deltas) = input["deltas"].as_array() {
-        crate::rated::weighted(case, &id, deltas, project)?;
+        crate::usage::weighted(case, &id, deltas, project)?;
         return Ok(Plan::Rated { contract: id });
     }
     if let Some(full) = text(&input["full_quantity"]) {
         let prorated = text(&input["prorated_quantity"]).ok_or("a full quantity without a prorated one")?;
         let delta = json!({ "quantity": full, "prorated": prorated });
-        crate::rated::weighted(case, &id, &[delta], project)?;
+        crate::usage::weighted(case, &id, &[delta], project)?;
         return Ok(Plan::Rated { contract: id });
     }
     contract(&id, usage(), true).add(project)?;

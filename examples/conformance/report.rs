@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::rated::text;
+use crate::case::text;
 use crate::value::Decimal;
 
 /// What became of a case.

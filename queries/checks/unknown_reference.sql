@@ -46,9 +46,19 @@ where
     and not exists (
         select 1
         from grant_account
+        inner join contract as owner
+            on grant_account.contract_id = owner.contract_id
+        inner join contract as drawing
+            on owner.customer_id = drawing.customer_id
         where
             grant_account.quota_id = contract_item.quota_id
-            and grant_account.contract_id = contract_item.contract_id
+            and grant_account.quota_scope = contract_item.quota_scope
+            and grant_account.currency is null
+            and drawing.contract_id = contract_item.contract_id
+            and (
+                grant_account.quota_scope = 'customer'
+                or grant_account.contract_id = drawing.contract_id
+            )
     )
 
 union all
@@ -104,4 +114,35 @@ where not exists (
     select 1
     from contract
     where contract.contract_id = minimum_fee.contract_id
+)
+
+union all
+
+select
+    'grant_account' as table_name,
+    grant_account.quota_id as key,
+    concat('unknown contract ', grant_account.contract_id) as mistake
+from grant_account
+where not exists (
+    select 1
+    from contract
+    where contract.contract_id = grant_account.contract_id
+)
+
+union all
+
+select
+    'quota_grant' as table_name,
+    quota_grant.grant_id as key,
+    concat(
+        'contract ', quota_grant.contract_id, ' has no account ',
+        quota_grant.quota_id
+    ) as mistake
+from quota_grant
+where not exists (
+    select 1
+    from grant_account
+    where
+        grant_account.contract_id = quota_grant.contract_id
+        and grant_account.quota_id = quota_grant.quota_id
 )

@@ -14,5 +14,8 @@ select
     entitlement_status.included_quantity,
     entitlement_status.used_quantity,
     entitlement_status.remaining_quantity,
-    entitlement_status.overage_quantity
+    entitlement_status.goodwill_quantity,
+    entitlement_status.overage_quantity,
+    entitlement_status.state,
+    entitlement_status.has_access
 from entitlement_status

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    80 queries plan, 56 tables have contracts
+    82 queries plan, 58 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -100,16 +100,18 @@ fn a_run_and_what_it_says_again() {
     rebuild charge: 30 rows ([seconds])
     rebuild item_line: 23 rows ([seconds])
     rebuild price_minimum: 0 rows ([seconds])
+    rebuild minimum_line: 2 rows ([seconds])
+    rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 53 tables made, 0 up to date, 12 checks held ([seconds])
+    published as run 1: 55 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 53 tables are up to date ([seconds])
+    nothing to do: all 55 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0

@@ -18,6 +18,7 @@ mod landing;
 mod laws;
 mod mistakes;
 mod prompt;
+mod properties;
 mod queries;
 mod rate_book;
 mod rating;

@@ -617,6 +617,36 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 53 tables are up to date ([seconds])
+    nothing to do: all 55 tables are up to date ([seconds])
     "#);
+}
+
+#[test]
+fn accounts_of_grants_that_cannot_be_burnt() {
+    let sample = Sample::new();
+    sample.write(
+        "data/grant_account.csv",
+        "contract_id,quota_id,quota_scope,currency,opened_at\n\
+         CON123,prepaid,contract,EUR,2026-09-01\n\
+         CON124,gift,customer,EUR,2026-09-01\n\
+         BYTE-API,dollars,contract,EUR,2026-09-01\n",
+    );
+    sample.write(
+        "data/quota_grant.csv",
+        "grant_id,contract_id,quota_id,amount,effective_at\nfirst,CON123,prepaid,10.005,2026-09-01\n",
+    );
+    let (_, message) = sample.fails(&["run"]);
+    for row in [
+        "| BYTE-API    | dollars  | the contract pays in USD                    |",
+        "| CON123      | prepaid  | grant first is not in minor units           |",
+        "| CON123      | prepaid  | gift of contract CON124 pays the same lines |",
+    ] {
+        assert!(message.contains(row), "{message}");
+    }
+    sample.write(
+        "data/quota_grant.csv",
+        "grant_id,contract_id,quota_id,amount,effective_at\nfirst,CON123,unknown,10,2026-09-01\n",
+    );
+    let (_, message) = sample.fails(&["run"]);
+    assert!(message.contains("contract CON123 has no account unknown"), "{message}");
 }

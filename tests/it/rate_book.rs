@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::sample::{Sample, repository};
 
-/// Reference data of the sample that the examples use.
-const KEPT: [&str; 2] = ["customer.csv", "currency.csv"];
-
 /// The fenced blocks of a page, as what stands behind the fence and the text.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
@@ -62,15 +59,7 @@ fn merged(texts: &[&str]) -> String {
 fn every_example_gives_what_the_page_says() {
     let page = std::fs::read_to_string(repository().join("docs/rate-book.md")).unwrap();
     let blocks = blocks(&page);
-    let sample = Sample::empty();
-    for entry in std::fs::read_dir(sample.path().join("data")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_string();
-        if path.is_file() && !KEPT.contains(&name.as_str()) {
-            let text = sample.read(&format!("data/{name}"));
-            sample.write(&format!("data/{name}"), &format!("{}\n", text.lines().next().unwrap()));
-        }
-    }
+    let sample = Sample::blank();
     let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut usage = String::new();
     let mut queries: Vec<(&str, &str)> = Vec::new();

@@ -12,9 +12,6 @@ use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
 
 use crate::sample::{Sample, repository};
 
-/// The shipped reference data that a file need not repeat.
-const KEPT: [&str; 2] = ["data/customer.csv", "data/currency.csv"];
-
 /// The program on a project, as a database.
 struct Program(Sample);
 
@@ -54,15 +51,7 @@ impl DB for Program {
 
 /// The project that the head of a file describes.
 fn project(script: &str) -> Sample {
-    let sample = Sample::empty();
-    for entry in std::fs::read_dir(sample.path().join("data")).unwrap() {
-        let path = entry.unwrap().path();
-        let file = format!("data/{}", path.file_name().unwrap().to_str().unwrap());
-        if path.is_file() && !KEPT.contains(&file.as_str()) {
-            let text = sample.read(&file);
-            sample.write(&file, &format!("{}\n", text.lines().next().unwrap()));
-        }
-    }
+    let sample = Sample::blank();
     let mut files: Vec<(String, String)> = Vec::new();
     let mut inside = false;
     for line in script.lines().take_while(|line| line.starts_with('#')) {

@@ -53,6 +53,21 @@ impl Sample {
         sample
     }
 
+    /// The shipped project without usage, and of its reference data customers and currencies only: the other files have a
+    /// header and no rows.
+    pub fn blank() -> Self {
+        let sample = Self::empty();
+        for entry in std::fs::read_dir(sample.path().join("data")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_string();
+            if path.is_file() && !["customer.csv", "currency.csv"].contains(&name.as_str()) {
+                let text = sample.read(&format!("data/{name}"));
+                sample.write(&format!("data/{name}"), &format!("{}\n", text.lines().next().unwrap()));
+            }
+        }
+        sample
+    }
+
     /// A copy of another sample, with its warehouse.
     pub fn over(other: &Path) -> Self {
         let folder = TempDir::new().unwrap();

@@ -29,7 +29,8 @@ select
     entitlement_status.included_quantity,
     entitlement_status.used_quantity,
     entitlement_status.remaining_quantity,
-    entitlement_status.overage_quantity,
+    entitlement_status.goodwill_quantity + entitlement_status.overage_quantity
+        as beyond_quantity,
     quota_user.unit,
     cast(
         case
@@ -47,7 +48,8 @@ select
             )
         end as integer
     ) as included_percent,
-    entitlement_status.overage_quantity > 0 as is_used_up
+    entitlement_status.goodwill_quantity + entitlement_status.overage_quantity > 0
+        as is_used_up
 from entitlement_status
 left join quota_user
     on entitlement_status.customer_id = quota_user.customer_id
