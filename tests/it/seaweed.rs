@@ -140,6 +140,13 @@ impl Drop for Seaweed {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Its sockets lie beside its folder, and a killed server leaves them.
+        for port in &self.ports {
+            let sockets = std::env::temp_dir().join(format!("seaweedfs-*-{port}.sock"));
+            for socket in glob::glob(&sockets.to_string_lossy()).unwrap() {
+                let _ = std::fs::remove_file(socket.unwrap());
+            }
+        }
     }
 }
 
