@@ -1,16 +1,28 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, identity_rule
+-- reads:  usage_record, identity_rule, landing_hold, billed_usage
 -- rule:   a record is identified by source and transaction_id, and the first to
---         arrive counts, unless its source has a rule of its own
+--         arrive counts, unless its source has a rule of its own; one that stands
+--         in closed books stays there
 --
 -- Comparing one hash finds the few identities that may have come twice; only
 -- those are compared in full.
 
-with repeated as (
+with billed_record as (
+    select distinct billed_usage.landing_sequence
+    from billed_usage
+),
+
+repeated as (
     select row_hash(usage_record.source, usage_record.transaction_id) as id_hash
     from usage_record
+    where not exists (
+        select 1
+        from landing_hold
+        where
+            landing_hold.landing_id = usage_record.landing_sequence / 1000000000
+    )
     group by row_hash(usage_record.source, usage_record.transaction_id)
     having count(*) > 1
 ),
@@ -26,6 +38,7 @@ candidate as (
         case identity_rule.identity
             when 'transaction_id_time' then usage_record.usage_start
         end as identity_time,
+        billed_record.landing_sequence is null as is_open,
         case identity_rule.keeps
             when 'latest' then -usage_record.landing_sequence
             else usage_record.landing_sequence
@@ -49,6 +62,14 @@ candidate as (
         = row_hash(usage_record.source, usage_record.transaction_id)
     left join identity_rule
         on usage_record.source = identity_rule.source
+    left join billed_record
+        on usage_record.landing_sequence = billed_record.landing_sequence
+    where not exists (
+        select 1
+        from landing_hold
+        where
+            landing_hold.landing_id = usage_record.landing_sequence / 1000000000
+    )
 ),
 
 arrival as (
@@ -61,6 +82,7 @@ arrival as (
         candidate.usage_type,
         candidate.unit,
         candidate.record_quantity,
+        candidate.is_open,
         candidate.content_hash,
         first_value(candidate.content_hash) over identity_in_order
             as original_content_hash
@@ -70,7 +92,7 @@ arrival as (
             candidate.source,
             candidate.transaction_id,
             candidate.identity_time
-        order by candidate.precedence
+        order by candidate.is_open, candidate.precedence
         rows between unbounded preceding and current row
     )
 )
@@ -89,4 +111,6 @@ select
         else 'conflicting'
     end as duplicate_kind
 from arrival
-where arrival.landing_sequence <> arrival.original_landing_sequence
+where
+    arrival.landing_sequence <> arrival.original_landing_sequence
+    and arrival.is_open

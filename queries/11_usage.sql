@@ -1,7 +1,7 @@
 -- usage: the records that count, one for each identity.
 --
 -- grain:  landing_sequence
--- reads:  usage_record, usage_duplicate
+-- reads:  usage_record, usage_duplicate, usage_exclusion, landing_hold
 
 select
     usage_record.landing_sequence,
@@ -19,8 +19,20 @@ select
     usage_record.distance,
     usage_record.attributes
 from usage_record
-where not exists (
-    select 1
-    from usage_duplicate
-    where usage_duplicate.landing_sequence = usage_record.landing_sequence
-)
+where
+    not exists (
+        select 1
+        from usage_duplicate
+        where usage_duplicate.landing_sequence = usage_record.landing_sequence
+    )
+    and not exists (
+        select 1
+        from usage_exclusion
+        where usage_exclusion.landing_sequence = usage_record.landing_sequence
+    )
+    and not exists (
+        select 1
+        from landing_hold
+        where
+            landing_hold.landing_id = usage_record.landing_sequence / 1000000000
+    )

@@ -1,8 +1,9 @@
 -- usage_filtered: which usage is left out on purpose, and by which rule?
 --
 -- grain:  landing_sequence
--- reads:  usage_filter, usage
--- rule:   where two rules match, the first by name is given
+-- reads:  usage_filter, usage, billed_usage
+-- rule:   where two rules match, the first by name is given; what stands in closed
+--         books stays there
 
 select
     usage.landing_sequence,
@@ -14,6 +15,11 @@ from usage
 inner join usage_filter
     on usage.usage_type = usage_filter.usage_type
     and usage.source = coalesce(usage_filter.source, usage.source)
+where not exists (
+    select 1
+    from billed_usage
+    where billed_usage.landing_sequence = usage.landing_sequence
+)
 group by
     usage.landing_sequence,
     usage.usage_type,

@@ -1,9 +1,10 @@
 -- guided_usage: which contract item and billing cycle own a record?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guiding
+-- reads:  guiding, closed_period, billed_usage, usage_exclusion, late_usage
 -- rule:   a record that waits in `suspense` counts nowhere, though a part of it
---         may stand here
+--         may stand here; what stands in closed books keeps its guiding, unless
+--         it is void now
 
 select
     guiding.landing_sequence,
@@ -19,4 +20,58 @@ select
     guiding.record_price,
     guiding.billing_period
 from guiding
-where guiding.suspense_reason is null
+where
+    guiding.suspense_reason is null
+    and not exists (
+        select 1
+        from closed_period
+        where closed_period.billing_period = guiding.billing_period
+    )
+    and not exists (
+        select 1
+        from billed_usage
+        where billed_usage.landing_sequence = guiding.landing_sequence
+    )
+
+union all
+
+select
+    billed_usage.landing_sequence,
+    billed_usage.contract_item_id,
+    billed_usage.part_number,
+    billed_usage.cycle_start,
+    billed_usage.usage_start,
+    billed_usage.product_id,
+    billed_usage.usage_type,
+    billed_usage.unit,
+    billed_usage.record_quantity,
+    billed_usage.quantity,
+    billed_usage.record_price,
+    billed_usage.billing_period
+from billed_usage
+where not exists (
+    select 1
+    from usage_exclusion
+    where usage_exclusion.landing_sequence = billed_usage.landing_sequence
+)
+
+union all
+
+select
+    late_usage.landing_sequence,
+    late_usage.contract_item_id,
+    late_usage.part_number,
+    late_usage.counted_cycle_start as cycle_start,
+    -- What counts in another cycle is rated by the price that is in force there.
+    greatest(
+        late_usage.usage_start, late_usage.counted_cycle_start
+    ) as usage_start,
+    late_usage.product_id,
+    late_usage.usage_type,
+    late_usage.unit,
+    late_usage.record_quantity,
+    late_usage.quantity,
+    late_usage.record_price,
+    late_usage.counted_period as billing_period
+from late_usage
+where late_usage.suspense_reason is null

@@ -1,15 +1,31 @@
 -- suspense: which usage can be neither guided nor rated, and why?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, guided_usage, guiding, price_gap
--- rule:   if one part of a record cannot be placed, the whole record waits
+-- reads:  usage_record, guided_usage, guiding, price_gap, late_usage,
+--         billed_usage, closed_period
+-- rule:   if one part of a record cannot be placed, the whole record waits; what
+--         stands in closed books does not
 
 with waiting as (
     select
         guiding.landing_sequence,
         guiding.suspense_reason
     from guiding
-    where guiding.suspense_reason is not null
+    where
+        guiding.suspense_reason is not null
+        and not exists (
+            select 1
+            from billed_usage
+            where billed_usage.landing_sequence = guiding.landing_sequence
+        )
+
+    union all
+
+    select
+        late_usage.landing_sequence,
+        late_usage.suspense_reason
+    from late_usage
+    where late_usage.suspense_reason is not null
 
     union all
 
@@ -27,6 +43,11 @@ with waiting as (
             price_gap.gap_to is null
             or guided_usage.usage_start < price_gap.gap_to
         )
+    where not exists (
+        select 1
+        from closed_period
+        where closed_period.billing_period = guided_usage.billing_period
+    )
 ),
 
 waiting_record as (

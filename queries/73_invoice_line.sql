@@ -1,7 +1,8 @@
 -- invoice_line: what does the customer read, and pay?
 --
 -- grain:  line_id
--- reads:  item_line, price_minimum, minimum_line, credit_balance
+-- reads:  item_line, price_minimum, minimum_line, credit_balance,
+--         correction_line
 
 select
     item_line.line_id,
@@ -22,6 +23,8 @@ select
     item_line.amount_exact,
     item_line.amount,
     item_line.currency,
+    cast(null as varchar) as corrected_period,
+    cast(null as varchar) as corrected_line_id,
     item_line.billing_period
 from item_line
 
@@ -46,6 +49,8 @@ select
     price_minimum.amount_exact,
     price_minimum.amount,
     price_minimum.currency,
+    cast(null as varchar) as corrected_period,
+    cast(null as varchar) as corrected_line_id,
     price_minimum.billing_period
 from price_minimum
 
@@ -70,8 +75,36 @@ select
     minimum_line.amount_exact,
     minimum_line.amount,
     minimum_line.currency,
+    cast(null as varchar) as corrected_period,
+    cast(null as varchar) as corrected_line_id,
     minimum_line.billing_period
 from minimum_line
+
+union all
+
+select
+    correction_line.line_id,
+    correction_line.customer_id,
+    correction_line.contract_id,
+    correction_line.contract_item_id,
+    correction_line.cycle_start,
+    correction_line.cycle_end,
+    correction_line.price_id,
+    correction_line.group_key,
+    correction_line.line_type,
+    correction_line.description,
+    correction_line.record_count,
+    correction_line.quantity,
+    correction_line.included_quantity,
+    correction_line.billable_quantity,
+    correction_line.unit,
+    correction_line.amount_exact,
+    correction_line.amount,
+    correction_line.currency,
+    correction_line.corrected_period,
+    correction_line.corrected_line_id,
+    correction_line.billing_period
+from correction_line
 
 union all
 
@@ -94,6 +127,8 @@ select
     -sum(credit_balance.used_amount) as amount_exact,
     -sum(credit_balance.used_amount) as amount,
     credit_balance.currency,
+    cast(null as varchar) as corrected_period,
+    cast(null as varchar) as corrected_line_id,
     credit_balance.billing_period
 from credit_balance
 group by

@@ -1,17 +1,19 @@
 -- usage_statement: which usage is behind a line, and what share of it?
 --
 -- grain:  line_id, landing_sequence, part_number
--- reads:  invoice_line, priced_usage, record_detail, record_charge, usage_record
+-- reads:  invoice_line, priced_usage, record_detail, record_charge, usage_record,
+--         closed_period, billed_statement
 -- rule:   a line's amount is spread over its usage, in order of time, by
 --         quantity, or by what each record costs by itself; a line without
---         usage is one row; the period is in each key, so that one period's
---         statement is made without the others
+--         usage is one row; period and customer are in each key, so that the
+--         statement of some is made without the others; a closed period's is kept
 -- money:  each share is the rounded total so far less the one before, so that
 --         the shares sum to the line
 
 with weighted as (
     select
         invoice_line.line_id,
+        invoice_line.customer_id,
         invoice_line.billing_period,
         priced_usage.landing_sequence,
         priced_usage.part_number,
@@ -37,11 +39,18 @@ with weighted as (
         and priced_usage.cycle_start = invoice_line.cycle_start
         and priced_usage.price_id = invoice_line.price_id
         and coalesce(record_detail.group_key, '') = invoice_line.group_key
+        and invoice_line.corrected_period is null
+    where not exists (
+        select 1
+        from closed_period
+        where closed_period.billing_period = invoice_line.billing_period
+    )
 ),
 
 running as (
     select
         weighted.line_id,
+        weighted.customer_id,
         weighted.billing_period,
         weighted.landing_sequence,
         weighted.part_number,
@@ -51,11 +60,17 @@ running as (
         row_number() over in_time_order as row_in_line,
         sum(weighted.weight) over in_time_order as weight_until,
         sum(weighted.weight) over (
-            partition by weighted.line_id, weighted.billing_period
+            partition by
+                weighted.line_id,
+                weighted.billing_period,
+                weighted.customer_id
         ) as line_weight
     from weighted
     window in_time_order as (
-        partition by weighted.line_id, weighted.billing_period
+        partition by
+            weighted.line_id,
+            weighted.billing_period,
+            weighted.customer_id
         order by
             weighted.usage_start,
             weighted.landing_sequence,
@@ -67,6 +82,7 @@ running as (
 shared as (
     select
         running.line_id,
+        running.customer_id,
         running.billing_period,
         running.landing_sequence,
         running.part_number,
@@ -91,6 +107,7 @@ shared as (
 
 select
     shared.line_id,
+    shared.customer_id,
     shared.landing_sequence,
     shared.part_number,
     usage_record.source,
@@ -109,6 +126,7 @@ union all
 
 select
     invoice_line.line_id,
+    invoice_line.customer_id,
     cast(null as bigint) as landing_sequence,
     cast(null as integer) as part_number,
     cast(null as varchar) as source,
@@ -120,4 +138,27 @@ select
     invoice_line.amount,
     invoice_line.billing_period
 from invoice_line
-where invoice_line.record_count = 0
+where
+    invoice_line.record_count = 0
+    and not exists (
+        select 1
+        from closed_period
+        where closed_period.billing_period = invoice_line.billing_period
+    )
+
+union all
+
+select
+    billed_statement.line_id,
+    billed_statement.customer_id,
+    billed_statement.landing_sequence,
+    billed_statement.part_number,
+    billed_statement.source,
+    billed_statement.transaction_id,
+    billed_statement.usage_type,
+    billed_statement.usage_start,
+    billed_statement.usage_end,
+    billed_statement.quantity,
+    billed_statement.amount,
+    billed_statement.billing_period
+from billed_statement

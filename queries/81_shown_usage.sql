@@ -19,7 +19,7 @@ with shown as (
         usage_statement.usage_type,
         usage_statement.quantity,
         usage_statement.amount,
-        invoice_line.customer_id,
+        usage_statement.customer_id,
         invoice_line.included_quantity,
         invoice_line.billable_quantity,
         invoice_line.amount as line_amount,
@@ -27,14 +27,15 @@ with shown as (
         invoice_line.currency,
         invoice_line.description,
         invoice_line.record_count,
-        contract.time_zone,
+        coalesce(contract.time_zone, 'UTC') as time_zone,
         coalesce(contract_item.usage_shown, 'full') = 'overage'
         and invoice_line.included_quantity <> 0 as is_overage_only
     from usage_statement
     inner join invoice_line
         on usage_statement.line_id = invoice_line.line_id
         and usage_statement.billing_period = invoice_line.billing_period
-    inner join contract
+        and usage_statement.customer_id = invoice_line.customer_id
+    left join contract
         on invoice_line.contract_id = contract.contract_id
     left join contract_item
         on invoice_line.contract_item_id = contract_item.contract_item_id
@@ -68,7 +69,7 @@ running as (
         sum(shown.quantity) over in_time_order as quantity_until
     from shown
     window in_time_order as (
-        partition by shown.line_id, shown.billing_period
+        partition by shown.line_id, shown.billing_period, shown.customer_id
         order by
             shown.usage_start,
             shown.landing_sequence,

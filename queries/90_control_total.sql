@@ -2,9 +2,10 @@
 --
 -- grain:  landing_id, usage_type, unit, place
 -- reads:  landing, usage_rejected, usage_duplicate, usage_filtered, suspense,
---         guided_usage
--- rule:   received = rejected + duplicate + filtered + suspended + guided, which
---         the check landing_balance compares
+--         guided_usage, usage_exclusion, usage_record, landing_hold
+-- rule:   received = rejected + held + discarded + duplicate + void + filtered
+--         + suspended + written off + guided, which the check landing_balance
+--         compares
 
 with guided_record as (
     select distinct
@@ -48,6 +49,28 @@ placed as (
         usage_filtered.record_quantity,
         'filtered' as place
     from usage_filtered
+
+    union all
+
+    select
+        usage_exclusion.landing_sequence,
+        usage_exclusion.usage_type,
+        usage_exclusion.unit,
+        usage_exclusion.record_quantity,
+        usage_exclusion.place
+    from usage_exclusion
+
+    union all
+
+    select
+        usage_record.landing_sequence,
+        usage_record.usage_type,
+        coalesce(usage_record.unit, '') as unit,
+        coalesce(usage_record.quantity, 0) as record_quantity,
+        landing_hold.place
+    from usage_record
+    inner join landing_hold
+        on usage_record.landing_sequence / 1000000000 = landing_hold.landing_id
 
     union all
 

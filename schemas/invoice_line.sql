@@ -9,7 +9,7 @@ create table invoice_line (
     cycle_end timestamp not null comment 'exclusive',
     price_id varchar comment 'the price',
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
-    line_type varchar not null comment 'fee, usage, overage, minimum_fee or credit',
+    line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit or correction',
     description varchar not null comment 'as on the invoice',
     record_count bigint not null comment 'records behind it [records]',
     quantity decimal(38, 12) not null comment 'metered [unit]',
@@ -19,7 +19,9 @@ create table invoice_line (
     amount_exact decimal(38, 12) not null comment 'before rounding [currency]',
     amount decimal(38, 12) not null comment 'rounded as its currency declares [currency]',
     currency varchar not null comment 'ISO 4217 code',
+    corrected_period varchar comment 'the closed period that it corrects; null: none',
+    corrected_line_id varchar comment 'the line of that period',
     billing_period varchar not null comment 'the month it is billed in',
-    check (line_type in ('fee', 'usage', 'overage', 'minimum_fee', 'credit')),
+    check (line_type in ('fee', 'usage', 'overage', 'minimum_fee', 'credit', 'correction')),
     primary key (line_id)
 ) partitioned by (billing_period);

@@ -1,5 +1,7 @@
 //! The command line: what may be typed, and which part of the program does it.
 
+mod books;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -7,13 +9,16 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, Parser, Subcommand};
 use futures::future::BoxFuture;
 
+use self::books::{Decided, close_due, confirmed};
 use crate::cycle::parse_instant;
 use crate::error::{Error, Mistake, Result, While};
 use crate::output::{self, Counter, Format};
-use crate::project::{Project, Query};
+use crate::project::{Project, Query, SUSPENSE, USAGE_RECORD};
 use crate::prompt::Prompt;
 use crate::warehouse::{Warehouse, session};
-use crate::{ask, describe, export, generate, init, land, lint, plan, reader, run, views};
+use crate::{
+    ask, decision, describe, export, generate, init, land, lint, plan, publish, reader, run, verify, views,
+};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -64,6 +69,64 @@ enum Command {
         /// Maps files of foreign shape by queries/landing/NAME.sql.
         #[arg(long, value_name = "NAME")]
         with: Option<String>,
+        /// Keeps the files out of every run until `release NAME` or `discard NAME`.
+        #[arg(long, value_name = "NAME")]
+        hold: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Lets a held batch count from the next run on.
+    Release {
+        /// The name it was held under.
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Gives a held batch up: it stays in the warehouse and never counts.
+    Discard {
+        /// The name it was held under.
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Takes records out of every count; in a closed period that makes a correction.
+    #[command(
+        before_help = "Examples:\n  meterhouse void TR13134131223 --reason \"billed twice by the operator\"\n  meterhouse void TR17 --replaced-by TR17-2 --reason \"wrong distance\""
+    )]
+    Void {
+        /// The records.
+        #[arg(required = true, value_name = "TRANSACTION_ID")]
+        ids: Vec<String>,
+        /// Where they are from, if several sources have the id.
+        #[arg(long)]
+        source: Option<String>,
+        /// The record that amends it.
+        #[arg(long, value_name = "TRANSACTION_ID")]
+        replaced_by: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Gives up records that wait in suspense.
+    WriteOff {
+        /// The records.
+        #[arg(required = true, value_name = "TRANSACTION_ID")]
+        ids: Vec<String>,
+        /// Where they are from, if several sources have the id.
+        #[arg(long)]
+        source: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Lets records count again that were voided or written off.
+    Restore {
+        /// The records.
+        #[arg(required = true, value_name = "TRANSACTION_ID")]
+        ids: Vec<String>,
+        /// Where they are from, if several sources have the id.
+        #[arg(long)]
+        source: Option<String>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Lands the inbox, brings every table up to date, checks, publishes.
     Run {
@@ -71,6 +134,40 @@ enum Command {
         #[arg(long)]
         period: Option<String>,
     },
+    /// Runs, and closes a billing period for good: what comes later makes corrections in the open one.
+    #[command(
+        before_help = "Examples:\n  meterhouse close --period 2026-10\n  meterhouse close --period 2026-10 --confirm 2026-10    where nobody can be asked"
+    )]
+    Close {
+        /// The billing period, such as 2026-10.
+        #[arg(long)]
+        period: String,
+        /// The period again, instead of being asked for it.
+        #[arg(long, value_name = "PERIOD")]
+        confirm: Option<String>,
+        /// Why it is closed though a check, a guard or a parked customer speaks against it.
+        #[arg(long, value_name = "WHY")]
+        accept: Option<String>,
+        /// Who closes it.
+        #[arg(long, env = "USER", default_value = "unknown")]
+        by: String,
+    },
+    /// Rates a closed period by the contracts, prices and queries of today; shows the difference, and corrects it.
+    #[command(
+        before_help = "Examples:\n  meterhouse rerate --period 2026-08 --reason \"price agreed in July\""
+    )]
+    Rerate {
+        /// The closed billing period.
+        #[arg(long)]
+        period: String,
+        /// The period again, instead of being asked for it when the difference is shown.
+        #[arg(long, value_name = "PERIOD")]
+        confirm: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Reads everything that was published and closed, and compares it with what was written.
+    Verify,
     /// Shows periods, totals, suspense and the next step.
     Status,
     /// Queries everything, read-only; without a query on a terminal, a prompt.
@@ -139,6 +236,30 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Who decides something, and why.
+#[derive(Debug, clap::Args)]
+struct Why {
+    /// Why.
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// Who.
+    #[arg(long, env = "USER", default_value = "unknown")]
+    by: String,
+}
+
+impl Why {
+    /// With the time of the clock; a reason has to be given.
+    fn author(self, at: i64) -> Result<decision::Author> {
+        if self.reason.trim().is_empty() {
+            return Err(Error::usage(
+                "no reason was given",
+                "--reason \"why\"; it is kept with the decision",
+            ));
+        }
+        Ok(decision::Author { by: self.by, at, reason: self.reason })
+    }
 }
 
 impl Cli {
@@ -224,10 +345,22 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         // Done above.
         Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
         Command::Init { .. } | Command::Completions { .. } => Ok(()),
-        Command::Land { files, with } => {
+        Command::Land { files, with, hold, why } => {
             let with = with.map(|name| landing_query(&project, &name)).transpose()?;
             warehouse.probe().await?;
-            let mut failed = None;
+            let hold = match hold {
+                None => None,
+                Some(name) => {
+                    reader::open(&project, &warehouse, &context, as_of).await?;
+                    let state = decision::hold_state(&context, &name).await?;
+                    if let Some(state) = state.filter(|state| state != "hold") {
+                        let what = format!("the batch {name} has ended: {state}");
+                        return Err(Error::usage(what, "hold this one under another name"));
+                    }
+                    Some(land::Hold { name, author: why.author(now)? })
+                }
+            };
+            let (mut failed, mut is_new) = (None, false);
             // One unreadable file does not keep the others out; the first error is the command's.
             for file in &files {
                 let sources = match land::Source::named(file).await {
@@ -238,14 +371,102 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
                     }
                 };
                 for source in &sources {
-                    match land::land(&project, &warehouse, &context, source, with).await {
-                        Ok(landed) => say(&run::describe_landed(&landed)),
+                    match land::land(&project, &warehouse, &context, source, with, hold.as_ref()).await {
+                        Ok(landed) => {
+                            is_new |= !landed.before;
+                            say(&run::describe_landed(&landed));
+                        }
                         Err(error) => failed = failed.or(Some(error)),
                     }
                 }
             }
             failed.map_or(Ok(()), Err)?;
+            match hold {
+                Some(hold) if is_new => {
+                    say(&format!("next: meterhouse release {0}, or discard {0}", hold.name))
+                }
+                _ => say("next: meterhouse run"),
+            }
+            Ok(())
+        }
+        Command::Release { name, why } => {
+            let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
+            of.end_hold(decision::Decision::Release(name), &why.author(now)?).await?;
             say("next: meterhouse run");
+            Ok(())
+        }
+        Command::Discard { name, why } => {
+            let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
+            of.end_hold(decision::Decision::Discard(name), &why.author(now)?).await?;
+            say("next: meterhouse run");
+            Ok(())
+        }
+        Command::Void { ids, source, replaced_by, why } => {
+            let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
+            let make = |id| decision::Decision::Void(id, replaced_by.clone());
+            let count = of.decide(USAGE_RECORD, &ids, source.as_deref(), &why.author(now)?, make).await?;
+            say(&format!("{count} void"));
+            say("next: meterhouse run");
+            Ok(())
+        }
+        Command::WriteOff { ids, source, why } => {
+            let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
+            let make = decision::Decision::WriteOff;
+            let count = of.decide(SUSPENSE, &ids, source.as_deref(), &why.author(now)?, make).await?;
+            say(&format!("{count} written off"));
+            say("next: meterhouse run");
+            Ok(())
+        }
+        Command::Restore { ids, source, why } => {
+            let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
+            let make = decision::Decision::Restore;
+            let count = of.decide(USAGE_RECORD, &ids, source.as_deref(), &why.author(now)?, make).await?;
+            say(&format!("{count} restored"));
+            say("next: meterhouse run");
+            Ok(())
+        }
+        Command::Close { period, confirm, accept, by } => {
+            lint::check(&project, &planning).await?;
+            check_period(&period)?;
+            if publish::head(&warehouse).await?.is_some_and(|head| head.is_closed(&period)) {
+                say(&format!("{period} is closed already"));
+                return Ok(());
+            }
+            confirmed("closed", &period, confirm.as_deref())?;
+            let close = run::Close { period, by, accepted: accept };
+            let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
+            of.close(close, &say).await?;
+            say("next: meterhouse export --period ..., or `meterhouse verify`");
+            Ok(())
+        }
+        Command::Rerate { period, confirm, why } => {
+            lint::check(&project, &planning).await?;
+            check_period(&period)?;
+            let author = why.author(now)?;
+            let as_of_text = instant_text(as_of)?;
+            let mut request = run::Request { as_of, as_of_text, period: None, close: None, rerate: None };
+            run::run(&project, &warehouse, &context, &request, &say).await?;
+            let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
+            request.rerate = Some(rerate);
+            let prepared = run::prepare(&project, &warehouse, &context, &request, &say).await?;
+            for query in in_reading_order(&project.rerate) {
+                show(&context, query, as_of, Format::or_default(cli.format), out).await?;
+            }
+            if let Err(error) = confirmed("rated again", &period, confirm.as_deref()) {
+                prepared.discard().await?;
+                return Err(error);
+            }
+            prepared.publish().await?;
+            say(&format!("{period} is rated again; its corrections are lines of the open period"));
+            say("next: meterhouse status");
+            Ok(())
+        }
+        Command::Verify => {
+            let verified = verify::verify(&project, &warehouse, &context).await?;
+            say(&format!(
+                "as it was written: {} entries of the ledger, {} closed periods, {} files",
+                verified.runs, verified.closings, verified.files
+            ));
             Ok(())
         }
         Command::Run { period } => {
@@ -254,7 +475,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
                 check_period(period)?;
             }
             let as_of_text = instant_text(as_of)?;
-            let request = run::Request { as_of, as_of_text, period };
+            let request = run::Request { as_of, as_of_text, period, close: None, rerate: None };
             let started = std::time::Instant::now();
             let report = run::run(&project, &warehouse, &context, &request, &say).await?;
             let seconds = started.elapsed().as_secs_f64();
@@ -262,9 +483,11 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
                 warn_parked(customer, check);
             }
             let Some(number) = report.published else {
+                close_due(&project, &warehouse, &context, as_of, &say).await?;
                 say(&format!("nothing to do: all {} tables are up to date ({seconds:.1} s)", report.skipped));
                 return Ok(());
             };
+            close_due(&project, &warehouse, &context, as_of, &say).await?;
             for query in in_reading_order(&project.reports) {
                 show(&context, query, as_of, Format::or_default(cli.format), out).await?;
             }

@@ -37,6 +37,9 @@ pub struct Settings {
     /// `data/*/<table>.csv`.
     #[serde(default)]
     pub reference: BTreeMap<String, String>,
+    /// When periods close.
+    #[serde(default)]
+    pub close: CloseSettings,
     /// What a run may use of the machine.
     #[serde(default)]
     pub engine: EngineSettings,
@@ -62,6 +65,18 @@ pub struct Inbox {
     pub files: Vec<String>,
     /// The query under `queries/landing/` that maps a file of foreign shape to usage records.
     pub with: Option<String>,
+}
+
+/// When periods close.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseSettings {
+    /// Whether a run closes what is due, oldest first.
+    #[serde(default)]
+    pub automatic: bool,
+    /// How many days after its last cycle ended a period is due.
+    #[serde(default)]
+    pub after_days: u32,
 }
 
 /// What a run may use of the machine.

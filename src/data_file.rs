@@ -1,4 +1,5 @@
-//! Writes the data files of a table: zstd Parquet, one file for each partition value, under the table's contract.
+//! Writes the data files of a table under its contract: Parquet packed with zstd, or with Snappy where there is little,
+//! one file for each partition value.
 //!
 //! What always holds: a row that breaks the contract (a null, a CHECK, a decimal out of range) is never written; the
 //! hash of a table depends on its rows and not on their order, batching or files.
@@ -15,6 +16,8 @@ use arrow::util::display::array_value_to_string;
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
@@ -26,10 +29,14 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::error::{Error, Place, Result, While};
 use crate::primary_key::KeyHashes;
 use crate::schema::TableSchema;
+use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
 /// Open files hold at most this many bytes of rows not yet written; the largest is flushed beyond.
 const BUFFER_BYTES: usize = 256 << 20;
+
+/// A first batch with fewer rows is that of a small table.
+const SMALL_ROWS: usize = 8192;
 
 struct OpenFile {
     path: String,
@@ -125,12 +132,19 @@ impl TableWriter {
         let stored: Vec<usize> = (0..self.stored.fields().len()).collect();
         let rows = self.converter.convert_columns(batch.columns()).during(|| self.working())?;
         let batch_stored = batch.project(&stored).during(|| self.working())?;
+        let compression = compression_of(batch.num_rows())?;
         for (values, indices) in self.partition(&batch)? {
             let file = match self.open.entry(values) {
                 Entry::Occupied(file) => file.into_mut(),
                 Entry::Vacant(slot) => {
-                    let file =
-                        open_file(&self.warehouse, &self.schema, &self.stored, &self.stem, slot.key())?;
+                    let file = open_file(
+                        &self.warehouse,
+                        &self.schema,
+                        &self.stored,
+                        &self.stem,
+                        slot.key(),
+                        compression,
+                    )?;
                     slot.insert(file)
                 }
             };
@@ -313,12 +327,22 @@ fn is_shortened(given: &ArrayRef, column: &ArrayRef) -> Result<bool, arrow::erro
     }
 }
 
+/// How a table is packed whose first batch has so many rows. A small table is small however it is packed, and zstd
+/// takes longer to begin with each column than to pack it.
+fn compression_of(rows: usize) -> Result<Compression> {
+    if rows < SMALL_ROWS {
+        return Ok(Compression::SNAPPY);
+    }
+    Ok(Compression::ZSTD(ZstdLevel::try_new(1).during(|| "choosing zstd".into())?))
+}
+
 fn open_file(
     warehouse: &Warehouse,
     schema: &TableSchema,
     stored: &SchemaRef,
     stem: &str,
     values: &[String],
+    compression: Compression,
 ) -> Result<OpenFile> {
     let partition: BTreeMap<_, _> = schema.partition_by.iter().cloned().zip(values.iter().cloned()).collect();
     let folders: String =
@@ -328,13 +352,47 @@ fn open_file(
     // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
     let sequence = ColumnPath::from("landing_sequence");
     let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).during(|| "choosing zstd".into())?))
+        .set_compression(compression)
         .set_column_dictionary_enabled(sequence.clone(), false)
         .set_column_encoding(sequence, Encoding::DELTA_BINARY_PACKED)
         .build();
     let writer = AsyncArrowWriter::try_new(object, stored.clone(), Some(properties))
         .during(|| format!("opening {path}"))?;
     Ok(OpenFile { path, hash: 0, writer, partition })
+}
+
+/// The hash of the rows of a file as it is now; an error also where its size is not what was written.
+pub async fn row_hash(
+    context: &SessionContext,
+    warehouse: &Warehouse,
+    schema: &TableSchema,
+    file: &DataFile,
+) -> Result<String> {
+    let path = Path::from(format!("{}/{}", schema.name, file.path));
+    let working = || format!("reading {path}");
+    let found = warehouse.store().head(&path).await.during(working)?;
+    if found.size != file.size {
+        return Err(Error::data(format!("it has {} bytes, not {}", found.size, file.size), ""));
+    }
+    let arrow = schema.arrow();
+    let fields = arrow.fields().iter().map(|field| SortField::new(field.data_type().clone()));
+    let converter = RowConverter::new(fields.collect()).during(working)?;
+    let table = FileTable::new(schema, vec![file.clone()]);
+    let frame = context.read_table(Arc::new(table)).during(working)?;
+    let mut rows = frame.execute_stream().await.during(working)?;
+    let mut hash = 0_u128;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.during(working)?;
+        let columns = arrow.fields().iter().zip(batch.columns());
+        let columns: Vec<ArrayRef> = columns
+            .map(|(field, column)| cast(column, field.data_type()))
+            .collect::<Result<_, _>>()
+            .during(working)?;
+        for row in &converter.convert_columns(&columns).during(working)? {
+            hash = hash.wrapping_add(xxh3_128(row.as_ref()));
+        }
+    }
+    Ok(format!("{hash:032x}"))
 }
 
 /// A CHECK as something that can be evaluated on rows.

@@ -18,21 +18,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, UInt64Type};
+use datafusion::common::Column;
 use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::logical_expr::cast as cast_expr;
 use datafusion::prelude::{SessionContext, col, lit};
 
 use self::encode::{Encoder, Form};
 pub use self::file_name::folder_name;
 use self::manifest::{About, FileEntry, Manifest, Totals};
 use self::page::Pages;
-use self::sorted::Sorted;
+use self::sorted::{Customers, Sorted};
 use self::target::{FileWriter, Target};
 use crate::cycle::{TimeZone, parse_instant};
 use crate::error::{Error, Result, While};
 use crate::output::Format;
-use crate::plan::{BILLING_PERIOD, execution_error, plan};
-use crate::project::{Project, Query};
+use crate::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
+use crate::project::{INVOICE_LINE, Project, Query};
 use crate::publish::Entry;
 use crate::reader;
 use crate::run::{self, Notice};
@@ -42,6 +45,11 @@ use crate::warehouse::Warehouse;
 const PERIOD_STATUS: &str = "period";
 const STATE: &str = "state";
 const OPEN: &str = "open";
+
+/// The column of lines that says how many records are behind each.
+const RECORD_COUNT: &str = "record_count";
+/// Memory for each record of the customers that are asked for at once: it is joined, and sorted three times.
+const BYTES_OF_RECORD: usize = 4096;
 
 /// What is exported.
 #[derive(Debug, Clone)]
@@ -106,11 +114,10 @@ pub async fn export(
     if queries.is_empty() {
         return Err(Error::usage("the project has no queries/export/", "write one query for each file"));
     }
-    let mut inputs = Vec::new();
-    for query in &queries {
-        inputs.push(Sorted::start(context, query, &request.period, request.as_of).await?);
-    }
-    if next_customer(&mut inputs).await?.is_none() {
+    let known = customers_of(context, &queries, request).await?;
+    // They are asked for part by part, so that the statement of each part fits in memory.
+    let parts = Customers::in_parts(&known, (project.settings.engine.memory_mb << 20) / BYTES_OF_RECORD);
+    if known.is_empty() {
         let what = format!("there is nothing to export for {}", request.period);
         return Err(Error::data(what, "`meterhouse status` shows the billing periods that have lines"));
     }
@@ -128,20 +135,26 @@ pub async fn export(
     let manifest = Manifest::begin(&target, &name, &about).await?;
     let mut work = Work { target: &mut target, manifest, period: &request.period };
     let mut customers = 0;
-    while let Some(customer) = next_customer(&mut inputs).await? {
-        if parked.contains(&customer) {
-            skip(&mut inputs, &customer).await?;
-            continue;
+    for part in &parts {
+        let mut inputs = Vec::new();
+        for query in &queries {
+            inputs.push(Sorted::start(context, query, &request.period, part, request.as_of).await?);
         }
-        match &mut way {
-            Way::Rows { form, period } if request.one_file => {
-                work.add_to_period(&mut inputs, &customer, *form, period).await?;
+        while let Some(customer) = next_customer(&mut inputs).await? {
+            if parked.contains(&customer) {
+                skip(&mut inputs, &customer).await?;
+                continue;
             }
-            Way::Rows { form, .. } => work.customer_files(&mut inputs, &customer, *form).await?,
-            Way::Pages(pages) => work.page(&mut inputs, &customer, pages).await?,
+            match &mut way {
+                Way::Rows { form, period } if request.one_file => {
+                    work.add_to_period(&mut inputs, &customer, *form, period).await?;
+                }
+                Way::Rows { form, .. } => work.customer_files(&mut inputs, &customer, *form).await?,
+                Way::Pages(pages) => work.page(&mut inputs, &customer, pages).await?,
+            }
+            customers += 1;
+            progress(customers);
         }
-        customers += 1;
-        progress(customers);
     }
     if let Way::Rows { period, .. } = way {
         for (name, file) in period {
@@ -150,6 +163,61 @@ pub async fn export(
     }
     let files = work.manifest.finish(work.target).await?;
     Ok(Report { customers, files, manifest: name, parked: head.parked })
+}
+
+/// The customers of the period, each with the number of records behind its lines; where there is no line, those whom
+/// the first query with rows names.
+async fn customers_of(
+    context: &SessionContext,
+    queries: &[&Query],
+    request: &Request,
+) -> Result<BTreeMap<String, u64>> {
+    let of_period = || col(BILLING_PERIOD).eq(lit(&request.period));
+    let failed = |error: DataFusionError| execution_error(&error, INVOICE_LINE);
+    if let Ok(lines) = context.table(INVOICE_LINE).await {
+        let records = cast_expr(sum(col(RECORD_COUNT)), DataType::UInt64);
+        let frame = lines
+            .filter(of_period())
+            .and_then(|frame| frame.aggregate(vec![col(CUSTOMER)], vec![sum(col(RECORD_COUNT))]))
+            .and_then(|frame| frame.select(vec![col(CUSTOMER), records]));
+        // A project may have lines of another shape.
+        if let Ok(frame) = frame {
+            let customers = counted(&frame.collect().await.map_err(failed)?)?;
+            if !customers.is_empty() {
+                return Ok(customers);
+            }
+        }
+    }
+    let mut customers = BTreeMap::new();
+    for query in queries {
+        if !customers.is_empty() {
+            break;
+        }
+        let failed = |error: DataFusionError| execution_error(&error, &query.name);
+        let frame =
+            plan(context, query, request.as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+        let customer = col(Column::from_name(frame.schema().field(0).name()));
+        let frame = frame
+            .filter(of_period())
+            .and_then(|frame| frame.aggregate(vec![customer.clone()], vec![count(lit(1)).alias("rows")]))
+            .and_then(|frame| frame.select(vec![customer, cast_expr(col("rows"), DataType::UInt64)]));
+        customers = counted(&frame.map_err(failed)?.collect().await.map_err(failed)?)?;
+    }
+    Ok(customers)
+}
+
+/// Rows of a customer and a number.
+fn counted(rows: &[arrow::array::RecordBatch]) -> Result<BTreeMap<String, u64>> {
+    let working = || "reading the customers".to_string();
+    let mut customers = BTreeMap::new();
+    for batch in rows {
+        let names = cast(batch.column(0), &DataType::Utf8).during(working)?;
+        let numbers = batch.column(1).as_primitive::<UInt64Type>();
+        for (name, number) in names.as_string::<i32>().iter().zip(numbers) {
+            customers.insert(name.unwrap_or_default().to_string(), number.unwrap_or_default());
+        }
+    }
+    Ok(customers)
 }
 
 /// Refuses to export what the project no longer says: prices and rules that were changed and not run.

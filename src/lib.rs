@@ -7,6 +7,7 @@
 //! - `prompt`, `completion`: `sql` on a terminal
 //! - `report`: an error as text
 //! - `views`: SQL for other engines
+//! - `verify`: whether what was published is as it was
 //! - `ask`: one query, read-only
 //! - `describe`: what tables there are
 //! - `export`: files for the invoicing system
@@ -17,7 +18,9 @@
 //! - `refresh`: how one table is brought up to date
 //! - `reader`: the tables as they are now
 //! - `publish`: the ledger
+//! - `books`: which periods are closed
 //! - `land`: files into usage records
+//! - `decision`: what people decide about them
 //! - `plan`: a query and what is wrong with it
 //! - `primary_key`: no two rows with one key
 //! - `data_file`, `table`: a table's files, written and read
@@ -30,12 +33,14 @@
 //! - `cycle`, `decimal`, `config`, `error`
 
 pub mod ask;
+pub mod books;
 pub mod cli;
 pub mod completion;
 pub mod config;
 pub mod cycle;
 pub mod data_file;
 pub mod decimal;
+pub mod decision;
 pub mod describe;
 pub mod error;
 pub mod export;
@@ -59,5 +64,6 @@ pub mod run;
 pub mod schema;
 pub mod small_files;
 pub mod table;
+pub mod verify;
 pub mod views;
 pub mod warehouse;

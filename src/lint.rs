@@ -53,7 +53,16 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     broken.extend(project.queries.keys().filter(is_unordered).map(String::as_str));
     let is_there = |name: &String| project.schemas.contains_key(name) || project.queries.contains_key(name);
     let made = project.order.iter().filter_map(|name| project.queries.get(name));
-    let others = [&project.checks, &project.reports, &project.status, &project.export, &project.page];
+    let others = [
+        &project.checks,
+        &project.reports,
+        &project.status,
+        &project.export,
+        &project.page,
+        &project.closing,
+        &project.guards,
+        &project.rerate,
+    ];
     for query in made.chain(others.into_iter().flat_map(BTreeMap::values)) {
         findings.queries += 1;
         mistakes.extend(volatile(query, context));
@@ -69,8 +78,11 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                 }
             }
             Ok(frame) => {
-                // A mistake in types shows only when the plan is optimized.
-                if let Err(error) = context.state().optimize(frame.logical_plan()) {
+                // A mistake in types shows only when the plan is analyzed.
+                let state = context.state();
+                let plan = frame.logical_plan().clone();
+                let analyzed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
+                if let Err(error) = analyzed {
                     mistakes.push(crate::plan::planning_mistake(&error, &query.file));
                     broken.insert(&query.name);
                     continue;
@@ -80,6 +92,11 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                 };
                 if is_export(&project.export) || is_export(&project.page) {
                     mistakes.extend(export_misfits(frame.logical_plan(), query));
+                }
+                if let Some(schema) = project.schemas.get(&query.name).filter(|_| {
+                    project.closing.get(&query.name).is_some_and(|closing| closing.file == query.file)
+                }) {
+                    mistakes.extend(misfits(frame.logical_plan(), schema, query));
                 }
                 let is_made = project.queries.get(&query.name).is_some_and(|made| made.file == query.file);
                 match project.schemas.get(&query.name).filter(|_| is_made) {

@@ -22,8 +22,33 @@ use crate::schema::{self, TableSchema};
 
 /// The table that landing writes.
 pub const USAGE_RECORD: &str = "usage_record";
-/// The tables that landing writes beside it.
-pub const LANDED: [&str; 3] = [USAGE_RECORD, "usage_rejected", "landing"];
+/// The table that what people decide about usage is written to.
+pub const USAGE_DECISION: &str = "usage_decision";
+/// The tables that landing and decisions write, between runs.
+pub const LANDED: [&str; 4] = [USAGE_RECORD, "usage_rejected", "landing", USAGE_DECISION];
+/// The view in which usage has its place: from here on a closed period is rated by the queries of its closing.
+pub const GUIDED_USAGE: &str = "guided_usage";
+/// The lines that are billed.
+pub const INVOICE_LINE: &str = "invoice_line";
+/// The records that wait.
+pub const SUSPENSE: &str = "suspense";
+/// The view that says when each period ends.
+pub const PERIOD_END: &str = "period_end";
+/// What tells which usage of closed periods changed since.
+pub const PERIOD_CHANGE: &str = "period_change";
+/// What the program itself reads of the tables that queries make.
+pub const READ: [&str; 5] = [GUIDED_USAGE, INVOICE_LINE, SUSPENSE, PERIOD_END, PERIOD_CHANGE];
+/// The table of the periods that are closed.
+pub const CLOSED_PERIOD: &str = "closed_period";
+/// The table of the closed periods that were rated again by other rules.
+pub const RERATING: &str = "rerating";
+/// The table of the lines of closed periods.
+pub const BILLED_LINE: &str = "billed_line";
+/// The table of what lines of closed periods would be now.
+pub const RERATED_LINE: &str = "rerated_line";
+/// The tables that closing and rating again write.
+pub const BOOKS: [&str; 6] =
+    [CLOSED_PERIOD, BILLED_LINE, "billed_statement", "billed_usage", RERATED_LINE, RERATING];
 
 /// One query file: a single SELECT.
 #[derive(Debug, Clone)]
@@ -67,6 +92,12 @@ pub struct Project {
     pub export: BTreeMap<String, Query>,
     /// What its HTML pages show besides.
     pub page: BTreeMap<String, Query>,
+    /// What closing a period writes to the books.
+    pub closing: BTreeMap<String, Query>,
+    /// The rules whose rows are reasons not to close.
+    pub guards: BTreeMap<String, Query>,
+    /// What rating again shows before it is published.
+    pub rerate: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
     pub landing: BTreeMap<String, Query>,
     /// The queries that make a sample.
@@ -130,11 +161,16 @@ impl Project {
         let status = read_queries("queries/status")?;
         let export = read_queries("queries/export")?;
         let page = read_queries("queries/export/html")?;
+        let closing = read_queries("queries/closing")?;
+        let guards = read_queries("queries/closing/guards")?;
+        let rerate = read_queries("queries/rerate")?;
         let landing = read_queries("queries/landing")?;
         let generate = read_queries("queries/generate")?;
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
-        let others = [&checks, &reports, &status, &export, &page].into_iter().flat_map(BTreeMap::values);
+        let others = [&checks, &reports, &status, &export, &page, &closing, &guards, &rerate]
+            .into_iter()
+            .flat_map(BTreeMap::values);
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
                 // A query that did not parse is reported already; whoever reads it is not wrong.
@@ -145,11 +181,11 @@ impl Project {
                 }
             }
         }
-        for name in LANDED {
+        for name in LANDED.into_iter().chain(BOOKS) {
             if queries.contains_key(name) {
                 mistakes.push(Mistake {
                     place: Place { file: queries[name].file.clone(), line: 1, column: 1 },
-                    what: format!("`{name}` is written by landing and cannot be made by a query"),
+                    what: format!("`{name}` is written by the program and cannot be made by a query"),
                     hint: "give the query another name".into(),
                 });
             }
@@ -175,7 +211,7 @@ impl Project {
         let root = root.to_path_buf();
         #[rustfmt::skip]
         let project = Self { root, settings, schemas, queries, checks, reports, status, export, page,
-            landing, generate, order };
+            closing, guards, rerate, landing, generate, order };
         Ok((project, mistakes))
     }
 
@@ -189,11 +225,17 @@ impl Project {
         self.schemas.contains_key(name) && self.queries.contains_key(name)
     }
 
-    /// The reference tables: a contract, no query, and not written by landing.
+    /// The reference tables: a contract, no query, and not written by the program.
     pub fn reference(&self) -> impl Iterator<Item = &TableSchema> {
         self.schemas.values().filter(|schema| {
-            !self.queries.contains_key(&schema.name) && !LANDED.contains(&schema.name.as_str())
+            let name = schema.name.as_str();
+            !self.queries.contains_key(name) && !LANDED.contains(&name) && !BOOKS.contains(&name)
         })
+    }
+
+    /// Whether a table or view is made from another, directly or through others.
+    pub fn is_made_from(&self, name: &str, other: &str) -> bool {
+        name != other && reaches(&self.queries, name, other)
     }
 
     /// The tables (never views) that a query reads, through views too.

@@ -11,6 +11,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use crate::books::{Closing, Rules, sha256};
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::warehouse::{DataFile, Warehouse};
@@ -39,6 +40,25 @@ pub struct Entry {
     pub tables: BTreeMap<String, TableEntry>,
     /// The customers a check holds back, with the check's name.
     pub parked: Vec<(String, String)>,
+    /// The periods that are closed, in the order of their closing.
+    #[serde(default)]
+    pub closings: Vec<Closing>,
+    /// By what closed periods are rated that a person let rate again; the others, by the rules of their closing.
+    #[serde(default)]
+    pub rules: BTreeMap<String, Rules>,
+    /// For which changed usage each closed period was rated again, as `period_change` has it.
+    #[serde(default)]
+    pub rerated: BTreeMap<String, String>,
+    /// SHA-256 of the entry before; empty for the first.
+    #[serde(default)]
+    pub previous: String,
+}
+
+impl Entry {
+    /// Whether a billing period is closed.
+    pub fn is_closed(&self, period: &str) -> bool {
+        self.closings.iter().any(|closing| closing.billing_period == period)
+    }
 }
 
 /// One table as a run left it.
@@ -75,17 +95,30 @@ pub async fn head(warehouse: &Warehouse) -> Result<Option<Entry>> {
     }
 }
 
-/// Every published run's name, oldest first.
 async fn read(warehouse: &Warehouse, name: &str) -> Result<Entry> {
     let path = Path::from(format!("{FOLDER}/{name}"));
     let bytes = warehouse.read(&path).await?.unwrap_or_default();
     serde_json::from_slice(&bytes).during(|| format!("reading {path}"))
 }
 
+/// What a run published; an error where there was none of that number.
+pub async fn entry(warehouse: &Warehouse, run: u64) -> Result<Entry> {
+    read(warehouse, &format!("{run:010}.json")).await
+}
+
+/// The bytes of a run's entry; none where there was no such run.
+pub async fn entry_bytes(warehouse: &Warehouse, run: u64) -> Result<Option<Vec<u8>>> {
+    warehouse.read(&Path::from(format!("{FOLDER}/{run:010}.json"))).await
+}
+
 /// Publishes a run, or says who was first.
-pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Result<()> {
+pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &mut Entry) -> Result<()> {
     let path = Path::from(format!("{FOLDER}/{:010}.json", entry.run));
-    let bytes = serde_json::to_vec_pretty(entry).during(|| "writing the ledger".into())?;
+    entry.previous = match entry_bytes(warehouse, entry.run - 1).await? {
+        Some(bytes) => sha256(&bytes),
+        None => String::new(),
+    };
+    let bytes = serde_json::to_vec_pretty(&entry).during(|| "writing the ledger".into())?;
     if warehouse.settle(&path, bytes.clone()).await? != bytes {
         return Err(Error::Busy { what: format!("another run published as {} first", entry.run) });
     }
@@ -107,7 +140,7 @@ async fn replay(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Resu
     }
     let before = match entry.run {
         1 => BTreeMap::new(),
-        run => read(warehouse, &format!("{:010}.json", run - 1)).await?.tables,
+        run => self::entry(warehouse, run - 1).await?.tables,
     };
     // Each table has a log of its own, and a store far away takes its time for each.
     let mut commits: Vec<BoxFuture<'_, Result<()>>> = Vec::new();

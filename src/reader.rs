@@ -12,7 +12,7 @@ use datafusion::prelude::SessionContext;
 use crate::error::{Error, Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::plan::plan;
-use crate::project::{LANDED, Project, Query};
+use crate::project::{LANDED, Project, Query, USAGE_DECISION};
 use crate::publish::{self, Entry};
 use crate::schema::TableSchema;
 use crate::table::FileTable;
@@ -64,7 +64,10 @@ pub async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<Dat
     for table in LANDED {
         if table != "landing" {
             let (version, files) = warehouse.delta_files(table).await?;
-            pinned.insert(table.to_string(), (version, acknowledged_files(files, &landings)));
+            // A decision is acknowledged by its own commit.
+            let is_of_landing = table != USAGE_DECISION;
+            let files = if is_of_landing { acknowledged_files(files, &landings) } else { files };
+            pinned.insert(table.to_string(), (version, files));
         }
     }
     Ok(pinned)
@@ -92,8 +95,8 @@ pub fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataF
 pub async fn register_view(context: &SessionContext, query: &Query, as_of: i64) -> Result<()> {
     let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
     let view = ViewTable::new(frame.logical_plan().clone(), None);
-    context
-        .register_table(query.name.as_str(), Arc::new(view))
-        .during(|| format!("opening {}", query.name))?;
+    let opening = || format!("opening {}", query.name);
+    context.deregister_table(query.name.as_str()).during(opening)?;
+    context.register_table(query.name.as_str(), Arc::new(view)).during(opening)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! How one table is brought up to date: skipped, or made again whole or for one billing period.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::Column;
@@ -24,25 +25,53 @@ pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> boo
         && !project.reads_as_of(query)
 }
 
+/// The rows of which billing periods are made.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// Of all.
+    All,
+    /// Of this one.
+    Only(&'a str),
+    /// Of all but these.
+    Without(&'a BTreeSet<String>),
+}
+
+impl Scope<'_> {
+    /// Whether rows of a billing period are made.
+    pub fn takes(&self, period: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(only) => *only == period,
+            Self::Without(others) => !others.contains(period),
+        }
+    }
+
+    /// The rows of a query that are in scope.
+    pub fn limit(&self, frame: DataFrame) -> datafusion::error::Result<DataFrame> {
+        let column = || Expr::Column(Column::from_name(BILLING_PERIOD));
+        match self {
+            Self::All => Ok(frame),
+            Self::Only(period) => frame.filter(column().eq(lit(*period))),
+            Self::Without(periods) if periods.is_empty() => Ok(frame),
+            Self::Without(periods) => frame
+                .filter(column().in_list(periods.iter().map(|period| lit(period.as_str())).collect(), true)),
+        }
+    }
+}
+
 /// Runs a query and writes its rows as files of the table; `stem` names them.
 ///
-/// With a period, only the rows of that billing period are made. With the files comes whether two of the rows may have
-/// the same primary key.
+/// Only rows of the periods in scope are made. With the files comes whether two of the rows may have the same primary
+/// key.
 pub async fn rebuild(
     context: &SessionContext,
     warehouse: &Warehouse,
     schema: &TableSchema,
     frame: DataFrame,
-    period: Option<&str>,
+    scope: Scope<'_>,
     stem: &str,
 ) -> Result<(Vec<DataFile>, bool)> {
-    let frame = match period {
-        Some(period) => {
-            let column = Expr::Column(Column::from_name(BILLING_PERIOD));
-            frame.filter(column.eq(lit(period))).during(|| format!("limiting {} to {period}", schema.name))?
-        }
-        None => frame,
-    };
+    let frame = scope.limit(frame).during(|| format!("limiting {} to {scope:?}", schema.name))?;
     let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &schema.name);
     let plan = frame.create_physical_plan().await.map_err(failed)?;
     let partitions = plan.output_partitioning().partition_count();

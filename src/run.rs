@@ -3,6 +3,9 @@
 //! A run is a function of the queries, the reference files, the landed records and the as-of. It reads no clock; where
 //! nothing that it depends on has changed, it does nothing.
 
+mod close;
+mod rerate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -10,6 +13,9 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 
+pub use close::period_ends;
+
+use crate::books::{Closing, Rules};
 use crate::config;
 use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
@@ -17,10 +23,10 @@ use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
 use crate::plan::{CUSTOMER, plan};
 use crate::primary_key::check_key;
-use crate::project::{Project, Query};
+use crate::project::{BOOKS, Project, Query, RERATED_LINE};
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{pin, register, register_view};
-use crate::refresh::{is_limited, rebuild};
+use crate::refresh::{Scope, is_limited, rebuild};
 use crate::schema::TableSchema;
 use crate::warehouse::{DataFile, Warehouse};
 
@@ -39,6 +45,32 @@ pub struct Request {
     pub as_of_text: String,
     /// The one billing period whose cycle-grain tables are made; none: all.
     pub period: Option<String>,
+    /// The period to close, as the run before published it; then the tables that follow the books are made.
+    pub close: Option<Close>,
+    /// The closed period to rate by the rules of today.
+    pub rerate: Option<Rerate>,
+}
+
+/// A period that is to be closed.
+#[derive(Debug, Clone)]
+pub struct Close {
+    /// The billing period.
+    pub period: String,
+    /// Who closes it.
+    pub by: String,
+    /// Why it is closed though a guard refuses; none: not then.
+    pub accepted: Option<String>,
+}
+
+/// A closed period that is to be rated by the rules of today.
+#[derive(Debug, Clone)]
+pub struct Rerate {
+    /// The billing period.
+    pub period: String,
+    /// Who wants it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What happened to one table.
@@ -99,11 +131,39 @@ pub async fn run(
     request: &Request,
     notice: Notice<'_>,
 ) -> Result<Report> {
+    prepare(project, warehouse, context, request, notice).await?.publish().await
+}
+
+/// A run that is made and checked; nobody sees it before it is published.
+pub struct Prepared<'a> {
+    run: Run<'a>,
+    landed: Vec<Landed>,
+    parked: Vec<(String, String)>,
+}
+
+/// Brings every table up to date and checks it; the tables of the session are those of the run.
+pub async fn prepare<'a>(
+    project: &'a Project,
+    warehouse: &'a Warehouse,
+    context: &'a SessionContext,
+    request: &'a Request,
+    notice: Notice<'_>,
+) -> Result<Prepared<'a>> {
     let head = publish::recover(warehouse, project).await?;
     warehouse.probe().await?;
     let landed =
         land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
+    if let Some(period) = request.period.as_ref().filter(|period| run.closed.contains(*period)) {
+        let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
+        return Err(Error::usage(format!("{period} is closed"), hint));
+    }
+    if let Some(close) = &request.close {
+        run.close(close).await?;
+    }
+    if let Some(rerate) = &request.rerate {
+        run.let_rerate(rerate).await?;
+    }
     run.snapshot_references().await?;
     let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
     // Two prices in force at one instant are found before anything is rated.
@@ -114,34 +174,58 @@ pub async fn run(
     let mut parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
     for name in &project.order {
         let query = &project.queries[name];
+        if query.reads.contains_key(RERATED_LINE) {
+            run.rerate_changed(notice).await?;
+        }
         match project.schemas.get(name) {
             Some(schema) => run.refresh(schema, query, notice).await?,
             None => register_view(context, query, request.as_of).await?,
         }
     }
-    if !run.has_news() {
-        run.discard().await?;
-        let parked = run.head.map(|head| head.parked).unwrap_or_default();
-        let skipped = run.tables.len();
-        return Ok(Report { landed, steps: Vec::new(), skipped, published: None, parked, checks: 0 });
+    if run.has_news() {
+        parked.extend(run.check(&last).await?);
+        parked.sort();
+        parked.dedup();
     }
-    parked.extend(run.check(&last).await?);
-    parked.sort();
-    parked.dedup();
-    let entry = Entry {
-        schema_version: 1,
-        run: run.number,
-        as_of: request.as_of_text.clone(),
-        period: request.period.clone(),
-        inputs: run.inputs,
-        tables: run.tables,
-        parked: parked.clone(),
-    };
-    publish::publish(warehouse, project, &entry).await?;
-    let skipped = entry.tables.len() - run.steps.len();
-    let broken: BTreeSet<&String> = parked.iter().map(|(_, check)| check).collect();
-    let checks = project.checks.len() - broken.len();
-    Ok(Report { landed, steps: run.steps, skipped, published: Some(entry.run), parked, checks })
+    Ok(Prepared { run, landed, parked })
+}
+
+impl Prepared<'_> {
+    /// Publishes the run; where nothing is new, there is nothing to publish.
+    pub async fn publish(self) -> Result<Report> {
+        let Self { run, landed, parked } = self;
+        if !run.has_news() {
+            run.discard().await?;
+            let parked = run.head.map(|head| head.parked).unwrap_or_default();
+            let skipped = run.tables.keys().filter(|table| !BOOKS.contains(&table.as_str())).count();
+            return Ok(Report { landed, steps: Vec::new(), skipped, published: None, parked, checks: 0 });
+        }
+        let (project, warehouse) = (run.project, run.warehouse);
+        let mut entry = Entry {
+            schema_version: 1,
+            run: run.number,
+            as_of: run.request.as_of_text.clone(),
+            period: run.request.period.clone(),
+            inputs: run.inputs,
+            tables: run.tables,
+            parked: parked.clone(),
+            closings: run.closings,
+            rules: run.rules,
+            rerated: run.rerated,
+            previous: String::new(),
+        };
+        publish::publish(warehouse, project, &mut entry).await?;
+        let written: BTreeSet<&str> = run.steps.iter().map(|step| step.table.as_str()).chain(BOOKS).collect();
+        let skipped = entry.tables.keys().filter(|table| !written.contains(table.as_str())).count();
+        let broken: BTreeSet<&String> = parked.iter().map(|(_, check)| check).collect();
+        let checks = project.checks.len() - broken.len();
+        Ok(Report { landed, steps: run.steps, skipped, published: Some(entry.run), parked, checks })
+    }
+
+    /// Gives the run up; what it wrote is deleted.
+    pub async fn discard(self) -> Result<()> {
+        self.run.discard().await
+    }
 }
 
 /// `usage.ndjson: 1000 received, 2 rejected`, and a line for each thing wrong with the file as a whole.
@@ -169,8 +253,15 @@ struct Run<'a> {
     inputs: BTreeMap<String, u64>,
     /// What each landed table holds, as far as fingerprints are concerned.
     landed: BTreeMap<String, String>,
+    /// The files of each landed table.
+    landed_files: BTreeMap<String, Vec<DataFile>>,
     tables: BTreeMap<String, TableEntry>,
     steps: Vec<Step>,
+    closings: Vec<Closing>,
+    /// The periods of the closings.
+    closed: BTreeSet<String>,
+    rerated: BTreeMap<String, String>,
+    rules: BTreeMap<String, Rules>,
 }
 
 impl<'a> Run<'a> {
@@ -185,11 +276,23 @@ impl<'a> Run<'a> {
         let attempt = uuid::Uuid::new_v4().simple().to_string();
         let mut inputs = BTreeMap::new();
         let mut landed = BTreeMap::new();
+        let mut landed_files = BTreeMap::new();
         for (table, (version, files)) in pin(warehouse).await? {
             inputs.insert(table.clone(), version);
             landed.insert(table.clone(), fingerprint(files.iter().map(|file| file.path.as_str())));
-            register(context, &project.schemas[&table], files)?;
+            register(context, &project.schemas[&table], files.clone())?;
+            landed_files.insert(table, files);
         }
+        let mut tables = BTreeMap::new();
+        for schema in BOOKS.iter().filter_map(|name| project.schemas.get(*name)) {
+            let before = head.as_ref().and_then(|head| head.tables.get(&schema.name));
+            let before = before.cloned().unwrap_or_default();
+            register(context, schema, before.files.clone())?;
+            tables.insert(schema.name.clone(), before);
+        }
+        let closings = head.as_ref().map(|head| head.closings.clone()).unwrap_or_default();
+        let rerated = head.as_ref().map(|head| head.rerated.clone()).unwrap_or_default();
+        let rules = head.as_ref().map(|head| head.rules.clone()).unwrap_or_default();
         Ok(Self {
             project,
             warehouse,
@@ -200,8 +303,13 @@ impl<'a> Run<'a> {
             stem: format!("run-{number:06}-{}", &attempt[..8]),
             inputs,
             landed,
-            tables: BTreeMap::new(),
+            landed_files,
+            tables,
             steps: Vec::new(),
+            closed: closings.iter().map(|closing| closing.billing_period.clone()).collect(),
+            closings,
+            rerated,
+            rules,
         })
     }
 
@@ -216,7 +324,9 @@ impl<'a> Run<'a> {
         for schema in self.project.reference() {
             let started = Instant::now();
             let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
-            if paths.is_empty() {
+            // What a project takes over from another without saying anything is empty.
+            let is_own = schema.file.starts_with("schemas/");
+            if paths.is_empty() && is_own {
                 let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
                 return Err(Error::Data {
                     what: format!("the reference table `{0}` has no file data/{0}.csv", schema.name),
@@ -265,7 +375,14 @@ impl<'a> Run<'a> {
     /// Brings one table up to date.
     async fn refresh(&mut self, schema: &TableSchema, query: &Query, notice: Notice<'_>) -> Result<()> {
         let started = Instant::now();
-        let period = self.request.period.as_deref().filter(|_| is_limited(self.project, schema, query));
+        let is_limited = is_limited(self.project, schema, query);
+        let period = self.request.period.as_deref().filter(|_| is_limited);
+        let scope = match period {
+            Some(period) => Scope::Only(period),
+            // A closed period never changes.
+            None if is_limited => Scope::Without(&self.closed),
+            None => Scope::All,
+        };
         let content = |table: &str| match self.landed.get(table) {
             Some(landed) => landed.clone(),
             None => self.tables.get(table).map(TableEntry::content).unwrap_or_default(),
@@ -281,20 +398,19 @@ impl<'a> Run<'a> {
         let frame = plan(self.context, query, self.request.as_of)
             .await
             .map_err(|mistake| Error::Project(vec![mistake]))?;
-        let (mut files, may_repeat) =
-            rebuild(self.context, self.warehouse, schema, frame, period, &self.stem).await.map_err(
-                |error| match error {
-                    Error::Data { what, place, hint } => {
-                        let place =
-                            place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
-                        Error::Data { what, place, hint }
-                    }
-                    other => other,
-                },
-            )?;
-        if let Some(period) = period {
+        let (mut files, may_repeat) = rebuild(self.context, self.warehouse, schema, frame, scope, &self.stem)
+            .await
+            .map_err(|error| match error {
+                Error::Data { what, place, hint } => {
+                    let place =
+                        place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
+                    Error::Data { what, place, hint }
+                }
+                other => other,
+            })?;
+        if is_limited {
             let others =
-                before.files.iter().filter(|file| file.partition.values().all(|value| value != period));
+                before.files.iter().filter(|file| file.partition.values().all(|value| !scope.takes(value)));
             files.extend(others.cloned());
             files.sort();
         }
@@ -370,6 +486,10 @@ impl<'a> Run<'a> {
                 &before.files,
             )
             .await?;
+        }
+        for schema in BOOKS.iter().filter_map(|name| self.project.schemas.get(*name)) {
+            let now = self.tables.get(&schema.name).map(|table| table.files.as_slice()).unwrap_or_default();
+            self.delete_new(schema, now, &self.before(&schema.name).files).await?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
--- landing_balance: received = rejected + duplicate + filtered + suspended + guided.
+-- landing_balance: received = rejected + held + discarded + duplicate + void
+-- + filtered + suspended + written off + guided.
 --
 -- Each landing and usage type, by count, by quantity and by a hash of the ids.
 

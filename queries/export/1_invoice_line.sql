@@ -44,7 +44,7 @@ select
     invoice_line.amount,
     invoice_line.currency
 from invoice_line
-inner join contract
+left join contract
     on invoice_line.contract_id = contract.contract_id
 left join contract_item
     on invoice_line.contract_item_id = contract_item.contract_item_id

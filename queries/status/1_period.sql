@@ -26,6 +26,7 @@ period_amount as (
 select
     period_cycle.billing_period,
     case
+        when closed_period.billing_period is not null then 'closed'
         when period_cycle.last_cycle_end <= $as_of then 'due'
         else 'open'
     end as state,
@@ -37,6 +38,8 @@ from period_cycle
 left join period_amount
     on period_cycle.billing_period = period_amount.billing_period
     and period_cycle.currency = period_amount.currency
+left join closed_period
+    on period_cycle.billing_period = closed_period.billing_period
 order by
     period_cycle.billing_period,
     period_cycle.currency

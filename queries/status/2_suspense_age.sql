@@ -1,18 +1,67 @@
--- suspense_age: what waits to be guided or rated, by reason and age of the usage
+-- suspense_age: what waits to be guided or rated, since when, and its usual price
+with record_price as (
+    select
+        contract_item.usage_type,
+        invoice_line.currency,
+        sum(invoice_line.amount) as amount,
+        sum(invoice_line.record_count) as records
+    from invoice_line
+    inner join contract_item
+        on invoice_line.contract_item_id = contract_item.contract_item_id
+    where invoice_line.record_count > 0
+    group by
+        contract_item.usage_type,
+        invoice_line.currency
+),
+
+usual_price as (
+    select
+        record_price.usage_type,
+        record_price.currency,
+        record_price.amount,
+        record_price.records,
+        row_number() over (
+            partition by record_price.usage_type
+            order by record_price.records desc, record_price.currency
+        ) as place
+    from record_price
+),
+
+waiting as (
+    select
+        suspense.suspense_reason,
+        suspense.usage_type,
+        suspense.unit,
+        count(*) as records,
+        sum(suspense.record_quantity) as quantity,
+        min(suspense.landing_sequence / 1000000000) as first_landing,
+        (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
+        / 86400000000 as oldest_days
+    from suspense
+    group by
+        suspense.suspense_reason,
+        suspense.usage_type,
+        suspense.unit
+)
+
 select
-    suspense.suspense_reason,
-    suspense.usage_type,
-    count(*) as records,
-    sum(suspense.record_quantity) as quantity,
-    suspense.unit,
-    (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
-    / 86400000000 as oldest_days
-from suspense
-group by
-    suspense.suspense_reason,
-    suspense.usage_type,
-    suspense.unit
+    waiting.suspense_reason,
+    waiting.usage_type,
+    waiting.records,
+    waiting.quantity,
+    waiting.unit,
+    waiting.first_landing,
+    waiting.oldest_days,
+    cast(
+        prorate(usual_price.amount, waiting.records, usual_price.records)
+        as decimal(38, 2)
+    ) as at_risk,
+    usual_price.currency
+from waiting
+left join usual_price
+    on waiting.usage_type = usual_price.usage_type
+    and usual_price.place = 1
 order by
-    suspense.suspense_reason,
-    suspense.usage_type,
-    suspense.unit
+    waiting.suspense_reason,
+    waiting.usage_type,
+    waiting.unit

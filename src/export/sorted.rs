@@ -1,5 +1,7 @@
 //! The rows of an export query for one billing period, customer after customer, streamed.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef};
@@ -12,6 +14,36 @@ use futures::StreamExt;
 use crate::error::{Error, Result, While};
 use crate::plan::{BILLING_PERIOD, execution_error, plan, totals_by};
 use crate::project::Query;
+
+/// Customers next to each other in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Customers {
+    /// The first; none: from the beginning.
+    pub from: Option<String>,
+    /// The first that comes after them; none: to the end.
+    pub to: Option<String>,
+}
+
+impl Customers {
+    /// All customers, in parts of about so many records by what `known` ones have; one with more is a part by itself.
+    pub fn in_parts(known: &BTreeMap<String, u64>, records_in_part: usize) -> Vec<Self> {
+        let mut parts = vec![Self::default()];
+        let mut records = 0;
+        for (customer, of_customer) in known {
+            // A customer without records has lines and quotas still.
+            let of_customer = of_customer + 1;
+            if records > 0 && records + of_customer > records_in_part as u64 {
+                if let Some(last) = parts.last_mut() {
+                    last.to = Some(customer.clone());
+                }
+                parts.push(Self { from: Some(customer.clone()), to: None });
+                records = 0;
+            }
+            records += of_customer;
+        }
+        parts
+    }
+}
 
 /// The rows of one query, in the order of its columns from the left, so that the same rows are always in one order.
 ///
@@ -29,13 +61,26 @@ impl<'a> Sorted<'a> {
     ///
     /// # Errors
     /// A query that does not plan, or whose columns cannot be sorted.
-    pub async fn start(context: &SessionContext, query: &'a Query, period: &str, as_of: i64) -> Result<Self> {
+    pub async fn start(
+        context: &SessionContext,
+        query: &'a Query,
+        period: &str,
+        customers: &Customers,
+        as_of: i64,
+    ) -> Result<Self> {
         let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &query.name);
         let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
         let schema = SchemaRef::new(frame.schema().as_arrow().clone());
         let column = |name: &str| Expr::Column(Column::from_name(name));
         let order = schema.fields().iter().map(|field| column(field.name()).sort(true, true)).collect();
-        let frame = frame.filter(column(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
+        let mut frame = frame.filter(column(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
+        let customer = || column(schema.field(0).name());
+        if let Some(from) = &customers.from {
+            frame = frame.filter(customer().gt_eq(lit(from.as_str()))).map_err(failed)?;
+        }
+        if let Some(to) = &customers.to {
+            frame = frame.filter(customer().lt(lit(to.as_str()))).map_err(failed)?;
+        }
         let frame = frame.sort(order).map_err(failed)?;
         let rows = frame.execute_stream().await.map_err(failed)?;
         Ok(Self { query, schema, rows, batch: None })
@@ -84,5 +129,39 @@ impl<'a> Sorted<'a> {
             .find(|row| customers.value(*row) != customer)
             .unwrap_or(batch.num_rows());
         Ok(Some(batch.slice(first, *from - first)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_hold_every_customer_once_and_few_records() {
+        let known: BTreeMap<String, u64> =
+            (0..10).map(|number| (format!("c{number}"), number * number)).collect();
+        for records in 1..120 {
+            let parts = Customers::in_parts(&known, records);
+            let holds = |part: &Customers, customer: &str| {
+                part.from.as_deref().is_none_or(|from| customer >= from)
+                    && part.to.as_deref().is_none_or(|to| customer < to)
+            };
+            for customer in known.keys().map(String::as_str).chain(["", "c55", "z"]) {
+                let parts_with = parts.iter().filter(|part| holds(part, customer)).count();
+                assert_eq!(parts_with, 1, "{customer} in {parts:?}");
+            }
+            for part in &parts {
+                let held: Vec<u64> = known
+                    .iter()
+                    .filter(|(customer, _)| holds(part, customer))
+                    .map(|(_, count)| count + 1)
+                    .collect();
+                assert!(
+                    held.len() == 1 || held.iter().sum::<u64>() <= records as u64,
+                    "{held:?} of {records}"
+                );
+            }
+        }
+        assert_eq!(Customers::in_parts(&BTreeMap::new(), 3).len(), 1);
     }
 }

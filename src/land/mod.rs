@@ -33,6 +33,7 @@ pub use source::Source;
 
 use crate::cycle::TimeZone;
 use crate::data_file::TableWriter;
+use crate::decision::{self, Author, Decision};
 use crate::error::{Error, Result, While, nearest};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
@@ -79,13 +80,23 @@ pub fn record_shape(schema: &TableSchema) -> Result<RecordShape> {
     RecordShape::new(columns.collect())
 }
 
-/// Lands one file; `with` maps a foreign shape.
+/// A batch that is landed and not yet counted.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// Its name.
+    pub name: String,
+    /// Who holds it, and why.
+    pub author: Author,
+}
+
+/// Lands one file; `with` maps a foreign shape, and with `hold` no run counts it before it is released.
 pub async fn land(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
     file: &Source,
     with: Option<&Query>,
+    hold: Option<&Hold>,
 ) -> Result<Landed> {
     let file = file.fetch().await?;
     let name = file.name.clone();
@@ -105,6 +116,11 @@ pub async fn land(
         });
     }
 
+    if let Some(Hold { name, author }) = hold {
+        // Before its first commit, so that no run sees it without.
+        let held = Decision::Hold { name: name.clone(), landing_id };
+        decision::record(project, warehouse, context, &[held], author).await?;
+    }
     let record = &project.schemas[USAGE_RECORD];
     // A landing query names the file's columns itself.
     let warnings = if with.is_none() { missing_columns(&file, &record_shape(record)?)? } else { Vec::new() };
@@ -187,7 +203,7 @@ pub async fn land_inboxes(
             if seen.as_ref().is_some_and(|seen| seen.contains(&mark)) {
                 continue;
             }
-            let one = land(project, warehouse, context, &file, with).await?;
+            let one = land(project, warehouse, context, &file, with, None).await?;
             warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
             notice(&one);
             landed.push(one);

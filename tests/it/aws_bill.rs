@@ -71,6 +71,11 @@ impl Bill {
         self.warehouse.path()
     }
 
+    /// What a query gives, as CSV.
+    pub fn csv(&self, query: &str) -> String {
+        self.meterhouse(&["sql", query])
+    }
+
     /// The rows of a query as CSV, without the header.
     pub fn rows(&self, query: &str) -> Vec<String> {
         self.meterhouse(&["sql", query]).lines().skip(1).map(String::from).collect()

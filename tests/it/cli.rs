@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    82 queries plan, 58 tables have contracts
+    95 queries plan, 72 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -78,12 +78,17 @@ fn a_run_and_what_it_says_again() {
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild billing_cycle: 14 rows ([seconds])
+    rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
-    rebuild usage_duplicate: 2 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
+    rebuild usage_duplicate: 2 rows ([seconds])
+    rebuild usage_exclusion: 0 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
     rebuild usage_tag: 0 rows ([seconds])
     rebuild guiding: 257 rows ([seconds])
+    rebuild late_usage: 0 rows ([seconds])
+    rebuild period_change: 0 rows ([seconds])
+    rebuild correction_line: 0 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])
@@ -104,14 +109,14 @@ fn a_run_and_what_it_says_again() {
     rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 55 tables made, 0 up to date, 13 checks held ([seconds])
+    published as run 1: 62 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 55 tables are up to date ([seconds])
+    nothing to do: all 62 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0
@@ -130,12 +135,12 @@ fn a_run_and_what_it_says_again() {
      2026-11         open           1      2  USD          5.37
      2026-12         open           1      1  USD           900
 
-    what waits to be guided or rated, by reason and age of the usage
-     suspense_reason                  usage_type    records  quantity  unit  oldest_days
-    ─────────────────────────────────────────────────────────────────────────────────────
-     identifier not assigned          CarRentUsage        1         0                 11
-     no contract item for usage type  video_call          1         3  call           25
-     no number in distance            CarRentUsage        1         0                 10
+    what waits to be guided or rated, since when, and its usual price
+     suspense_reason                  usage_type    records  quantity  unit  first_landing  oldest_days  at_risk  currency
+    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     identifier not assigned          CarRentUsage        1         0                    3           11     5.09  EUR
+     no contract item for usage type  video_call          1         3  call              1           25
+     no number in distance            CarRentUsage        1         0                    3           10     5.09  EUR
 
     ----- stderr
     last run 1, as of 2026-11-01T12:00:00Z
@@ -336,7 +341,7 @@ fn a_wrong_command_line() {
     exit 2
     ----- stdout
     ----- stderr
-    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `engine`
+    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `close`, `engine`
     hint: did you mean `time_zone`?
     "#);
     assert_snapshot!(said(&sample, &["land", "missing.ndjson"], ""), @r#"

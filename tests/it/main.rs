@@ -7,8 +7,10 @@
 )]
 
 mod aws_bill;
+mod aws_parts;
 mod bike_share;
 mod cli;
+mod closing;
 mod delta;
 mod export;
 mod fault_store;

@@ -13,9 +13,9 @@ fn an_unknown_table() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
+      --> queries/10_usage_duplicate.sql:19:10
        |
-    13 |     from usage_recrod
+    19 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
@@ -216,9 +216,9 @@ fn in_a_project_that_another_extends() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> ../queries/10_usage_duplicate.sql:13:10
+      --> ../queries/10_usage_duplicate.sql:19:10
        |
-    13 |     from usage_recrod
+    19 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
@@ -232,7 +232,7 @@ fn an_unknown_setting() {
     exit 1
     ----- stdout
     ----- stderr
-    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `engine`
+    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `close`, `engine`
      --> meterhouse.toml:4:1
       |
     4 | timezone = "Europe/Berlin"
@@ -252,7 +252,7 @@ fn settings_and_queries_in_one_report() {
     exit 1
     ----- stdout
     ----- stderr
-    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `engine`
+    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `close`, `engine`
      --> meterhouse.toml:4:1
       |
     4 | timezone = "Europe/Berlin"
@@ -270,9 +270,9 @@ fn settings_and_queries_in_one_report() {
        |        ^
     hint: write queries/landing/nothing.sql
     error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
+      --> queries/10_usage_duplicate.sql:19:10
        |
-    13 |     from usage_recrod
+    19 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: 4 mistakes in the project
@@ -546,9 +546,9 @@ fn all_mistakes_in_one_report() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:13:10
+      --> queries/10_usage_duplicate.sql:19:10
        |
-    13 |     from usage_recrod
+    19 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: there is no table or query `nowhere`
@@ -617,7 +617,7 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 55 tables are up to date ([seconds])
+    nothing to do: all 62 tables are up to date ([seconds])
     "#);
 }
 

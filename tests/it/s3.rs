@@ -75,6 +75,17 @@ fn the_sample_makes_the_same_rows_in_a_bucket_with_its_inbox_in_a_bucket() {
     let again = run();
     ok(&again);
     assert!(told(&again).starts_with("nothing to do: "), "{}", told(&again));
+
+    let said = |arguments: &[&str]| {
+        ok(&server.meterhouse(sample.path(), "billing/warehouse", arguments).output().unwrap())
+    };
+    said(&["close", "--period", "2026-08", "--confirm", "2026-08"]);
+    said(&["verify"]);
+    let lines = |table: &str| {
+        let query = format!("select count(*), sum(amount) from {table} where billing_period = '2026-08'");
+        count(&server, &sample, "billing/warehouse", &query)
+    };
+    assert_eq!(lines("billed_line"), lines("invoice_line"));
 }
 
 #[test]

@@ -174,7 +174,7 @@ pub fn said(sample: &Sample, arguments: &[&str], input: &str) -> String {
 }
 
 /// `([seconds])` for `(3.2 s)`, which is another at another time.
-fn without_seconds(text: &str) -> String {
+pub fn without_seconds(text: &str) -> String {
     let mut parts = text.split('(');
     let mut said = parts.next().unwrap_or_default().to_string();
     for part in parts {

@@ -29,6 +29,7 @@ with daily as (
     inner join invoice_line
         on usage_statement.line_id = invoice_line.line_id
         and usage_statement.billing_period = invoice_line.billing_period
+        and usage_statement.customer_id = invoice_line.customer_id
     inner join contract
         on invoice_line.contract_id = contract.contract_id
     inner join contract_item
@@ -59,6 +60,7 @@ scaled as (
         daily.quantity,
         max(daily.quantity) over (
             partition by
+                daily.customer_id,
                 daily.contract_item_id,
                 daily.cycle_start,
                 daily.billing_period

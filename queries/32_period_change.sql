@@ -1,0 +1,80 @@
+-- period_change: which closed periods have other usage now than when they closed?
+--
+-- grain:  billing_period
+-- reads:  late_usage, billed_usage, usage_exclusion
+-- rule:   late usage stays counted here when a correction has settled it, so that
+--         the whole of what changed is rated again and again gives the same
+
+with changed as (
+    select
+        late_usage.counted_period as billing_period,
+        late_usage.landing_sequence,
+        late_usage.contract_item_id,
+        late_usage.part_number,
+        late_usage.counted_cycle_start as cycle_start,
+        late_usage.quantity,
+        late_usage.record_price,
+        'late' as change_kind
+    from late_usage
+    where
+        late_usage.suspense_reason is null
+        and late_usage.policy = 'correct'
+
+    union all
+
+    select
+        billed_usage.billing_period,
+        billed_usage.landing_sequence,
+        billed_usage.contract_item_id,
+        billed_usage.part_number,
+        billed_usage.cycle_start,
+        billed_usage.quantity,
+        billed_usage.record_price,
+        'late' as change_kind
+    from billed_usage
+    where
+        billed_usage.closed_in > billed_usage.billing_period
+        and not exists (
+            select 1
+            from usage_exclusion
+            where
+                usage_exclusion.landing_sequence
+                = billed_usage.landing_sequence
+        )
+
+    union all
+
+    select
+        billed_usage.billing_period,
+        billed_usage.landing_sequence,
+        billed_usage.contract_item_id,
+        billed_usage.part_number,
+        billed_usage.cycle_start,
+        billed_usage.quantity,
+        billed_usage.record_price,
+        'void' as change_kind
+    from billed_usage
+    inner join usage_exclusion
+        on billed_usage.landing_sequence = usage_exclusion.landing_sequence
+    where billed_usage.closed_in <= billed_usage.billing_period
+)
+
+select
+    changed.billing_period,
+    count(case changed.change_kind when 'late' then 1 end) as late_count,
+    count(case changed.change_kind when 'void' then 1 end) as void_count,
+    sum(
+        cast(
+            row_hash(
+                changed.landing_sequence,
+                changed.contract_item_id,
+                changed.part_number,
+                changed.cycle_start,
+                changed.quantity,
+                changed.record_price,
+                changed.change_kind
+            ) as decimal(38, 0)
+        )
+    ) as change_hash
+from changed
+group by changed.billing_period

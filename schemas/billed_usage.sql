@@ -1,0 +1,18 @@
+-- Usage as it was guided when the period that it counts in closed, or when a
+-- correction settled it; with every part of its record. Never changes.
+create table billed_usage (
+    landing_sequence bigint not null comment 'the record',
+    contract_item_id varchar not null comment 'the item that meters it',
+    part_number integer not null comment 'from 1, where a record is split',
+    cycle_start timestamp not null comment 'the billing cycle that owns it',
+    usage_start timestamp not null comment 'event time',
+    product_id varchar comment 'what is priced',
+    usage_type varchar not null comment 'what was used',
+    unit varchar not null comment 'unit of the record''s own quantity',
+    record_quantity decimal(38, 12) not null comment 'what the record counted [unit]',
+    quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
+    record_price decimal(38, 12) comment 'price the record carries [currency]',
+    closed_in varchar not null comment 'the period whose closing put it here',
+    billing_period varchar not null comment 'the month in which the cycle ends',
+    primary key (landing_sequence, contract_item_id, part_number)
+) partitioned by (billing_period);

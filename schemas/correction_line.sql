@@ -1,0 +1,25 @@
+-- What is owed now for a line of a closed period, less what was billed for it.
+create table correction_line (
+    line_id varchar not null comment 'stable key: item, cycle, price and group',
+    customer_id varchar not null comment 'who pays',
+    contract_id varchar not null comment 'the contract',
+    contract_item_id varchar comment 'the item; null: a minimum fee of the contract',
+    cycle_start timestamp not null comment 'the cycle, inclusive',
+    cycle_end timestamp not null comment 'exclusive',
+    price_id varchar comment 'the price',
+    group_key varchar not null comment 'the group of the metric as JSON; empty: none',
+    line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit or correction',
+    description varchar not null comment 'as on the invoice',
+    record_count bigint not null comment 'records behind it [records]',
+    quantity decimal(38, 12) not null comment 'metered [unit]',
+    included_quantity decimal(38, 12) not null comment 'covered by quota [unit]',
+    billable_quantity decimal(38, 12) not null comment 'priced [unit]',
+    unit varchar comment 'unit of the quantities',
+    amount_exact decimal(38, 12) not null comment 'before rounding [currency]',
+    amount decimal(38, 12) not null comment 'rounded as its currency declares [currency]',
+    currency varchar not null comment 'ISO 4217 code',
+    corrected_period varchar not null comment 'the closed period that it corrects',
+    corrected_line_id varchar not null comment 'the line of that period',
+    billing_period varchar not null comment 'the month it is billed in',
+    primary key (line_id)
+) partitioned by (billing_period);

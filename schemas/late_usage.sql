@@ -1,0 +1,22 @@
+-- Usage that came when the period that owns it was closed, and is not yet settled.
+create table late_usage (
+    landing_sequence bigint not null comment 'the record',
+    contract_item_id varchar not null comment 'the item that meters it',
+    part_number integer not null comment 'from 1, where a record is split',
+    cycle_start timestamp not null comment 'the billing cycle that owns it by its time',
+    usage_start timestamp not null comment 'event time',
+    product_id varchar comment 'what is priced',
+    usage_type varchar not null comment 'what was used',
+    unit varchar not null comment 'unit of the record''s own quantity',
+    record_quantity decimal(38, 12) not null comment 'what the record counted [unit]',
+    quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
+    record_price decimal(38, 12) comment 'price the record carries [currency]',
+    policy varchar not null comment 'correct, next_period or suspend',
+    counted_cycle_start timestamp comment 'the cycle it counts in; null: none',
+    counted_period varchar comment 'the month in which that cycle ends',
+    suspense_reason varchar comment 'why it counts nowhere; null: it does',
+    billing_period varchar not null comment 'the closed month in which that cycle ends',
+    check (policy in ('correct', 'next_period', 'suspend')),
+    check (suspense_reason is not null or counted_period is not null),
+    primary key (landing_sequence, contract_item_id, part_number)
+);

@@ -1,0 +1,271 @@
+//! Rating a closed period again: with the usage of today, under the queries, contracts and prices of its closing.
+//!
+//! What its lines would be now goes to `rerated_line`; that and what was billed is all that `correction_line` reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Decimal128Type};
+use datafusion::prelude::SessionContext;
+
+use super::{Notice, Rerate, Run};
+use crate::books::{Rules, keep_project, kept_project};
+use crate::data_file::TableWriter;
+use crate::error::{Error, Result, While};
+use crate::plan::{BILLING_PERIOD, execution_error, plan};
+use crate::project::{
+    BILLED_LINE, BOOKS, GUIDED_USAGE, LANDED, PERIOD_CHANGE, Project, RERATED_LINE, RERATING,
+};
+use crate::publish::{self, Entry, TableEntry};
+use crate::reader::{register, register_view};
+use crate::refresh::{Scope, is_limited, rebuild};
+use crate::schema::TableSchema;
+use crate::warehouse::{DataFile, session};
+
+impl Run<'_> {
+    /// Rates each closed period again whose usage is another than when that was last done.
+    pub(super) async fn rerate_changed(&mut self, notice: Notice<'_>) -> Result<()> {
+        if self.closings.is_empty() {
+            return Ok(());
+        }
+        let changes = self.period_changes().await?;
+        for closing in self.closings.clone() {
+            let period = &closing.billing_period;
+            let rules = self.rules.get(period).cloned();
+            let change = changes.get(period).cloned().unwrap_or_default();
+            let now = match &rules {
+                None => change,
+                Some(rules) => format!("{change} by the rules of run {}", rules.run),
+            };
+            let before = self.rerated.get(period).cloned().unwrap_or_default();
+            if now == before {
+                continue;
+            }
+            let started = std::time::Instant::now();
+            let rules = rules.unwrap_or_else(|| Rules { run: closing.run, project: closing.project.clone() });
+            let made = self.rerate(period, &rules).await?;
+            let seconds = started.elapsed().as_secs_f64();
+            notice(&format!("rerate {period}: it is another than when it closed ({seconds:.1} s)"));
+            let others = self.tables.get(RERATED_LINE).map(|table| table.files.clone()).unwrap_or_default();
+            let others =
+                others.into_iter().filter(|file| file.partition.values().all(|value| value != period));
+            let files: Vec<DataFile> = others.chain(made).collect();
+            self.put(RERATED_LINE, files)?;
+            self.rerated.insert(period.clone(), now);
+        }
+        Ok(())
+    }
+
+    /// The hash of what changed, by closed period.
+    async fn period_changes(&self) -> Result<BTreeMap<String, String>> {
+        let working = || format!("reading {PERIOD_CHANGE}");
+        let frame = self.context.table(PERIOD_CHANGE).await.during(working)?;
+        let frame = frame.select_columns(&[BILLING_PERIOD, "change_hash"]).during(working)?;
+        let mut changes = BTreeMap::new();
+        for batch in frame.collect().await.map_err(|error| execution_error(&error, PERIOD_CHANGE))? {
+            let periods = arrow::compute::cast(batch.column(0), &DataType::Utf8).during(working)?;
+            let hashes = batch.column(1).as_primitive::<Decimal128Type>().clone();
+            for (period, hash) in periods.as_string::<i32>().iter().zip(&hashes) {
+                changes.insert(
+                    period.unwrap_or_default().to_string(),
+                    hash.map(|hash| hash.to_string()).unwrap_or_default(),
+                );
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Lets a closed period be rated by the rules of the run before, which are those of today.
+    pub(super) async fn let_rerate(&mut self, rerate: &Rerate) -> Result<()> {
+        if !self.closed.contains(&rerate.period) {
+            let hint = "an open period is rated by the rules of today in every run: meterhouse run";
+            return Err(Error::usage(format!("{} is not closed", rerate.period), hint));
+        }
+        let Some(schema) = self.project.schemas.get(RERATING) else {
+            return Err(Error::data(
+                format!("the project has no table `{RERATING}`"),
+                "take it from the sample",
+            ));
+        };
+        let before = self.tables.get(RERATING).cloned().unwrap_or_default();
+        let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+        let number = Int64Array::from(vec![before.rows() as i64 + 1]);
+        let as_of = TimestampMicrosecondArray::from(vec![self.request.as_of]).with_timezone("UTC");
+        let row = RecordBatch::try_from_iter([
+            ("rerate_number", Arc::new(number) as ArrayRef),
+            (BILLING_PERIOD, text(&rerate.period)),
+            ("rerated_as_of", Arc::new(as_of) as ArrayRef),
+            ("rerated_by", text(&rerate.by)),
+            ("reason", text(&rerate.reason)),
+        ])
+        .during(|| "rating a period again".into())?;
+        let mut writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
+        writer.write(&row).await?;
+        let files = writer.finish().await?.files;
+        self.put(RERATING, before.files.into_iter().chain(files).collect())?;
+        let project = keep_project(self.warehouse, self.project).await?;
+        self.rules.insert(rerate.period.clone(), Rules { run: self.number - 1, project });
+        Ok(())
+    }
+
+    /// Replaces the files of a table of the books.
+    pub(super) fn put(&mut self, name: &str, mut files: Vec<DataFile>) -> Result<()> {
+        files.sort();
+        register(self.context, &self.project.schemas[name], files.clone())?;
+        let entry = TableEntry { changed_in: self.number, fingerprint: String::new(), files };
+        self.tables.insert(name.into(), entry);
+        Ok(())
+    }
+
+    /// The lines of a closed period as they would be now.
+    async fn rerate(&self, period: &str, rules: &Rules) -> Result<Vec<DataFile>> {
+        let pinned = kept_project(self.warehouse, &rules.project).await?;
+        // A period that closes in this run has no entry yet; the run before has the same contracts and prices.
+        let entry = match &self.head {
+            Some(head) if rules.run == self.number => head.clone(),
+            _ => publish::entry(self.warehouse, rules.run).await?,
+        };
+        let context = session(&self.project.settings, Some(self.warehouse))?;
+        let stem = format!("{}-{period}", self.stem);
+        let mut written: Vec<(String, Vec<DataFile>)> = Vec::new();
+        let made = self.rerate_into(&context, &pinned, &entry, period, &stem, &mut written).await;
+        // All but the lines were only needed on the way.
+        for (table, files) in &written {
+            if let Some(schema) = pinned.schemas.get(table) {
+                self.delete_new(schema, files, &[]).await?;
+            }
+        }
+        made.map_err(|error| match error {
+            Error::Project(mistakes) => {
+                let first = mistakes.first().map(|mistake| mistake.what.clone()).unwrap_or_default();
+                let what = format!("a query that {period} was closed under does not plan any more: {first}");
+                let hint =
+                    "a function that changes its meaning needs a new name; use the program it closed with";
+                Error::data(what, hint)
+            }
+            other => other,
+        })
+    }
+
+    async fn rerate_into(
+        &self,
+        context: &SessionContext,
+        pinned: &Project,
+        entry: &Entry,
+        period: &str,
+        stem: &str,
+        written: &mut Vec<(String, Vec<DataFile>)>,
+    ) -> Result<Vec<DataFile>> {
+        // Also what is kept by period and made from contracts and prices alone: other rules may give other rows.
+        let is_by_rules = |name: &str| {
+            let (schema, query) = (pinned.schemas.get(name), pinned.queries.get(name));
+            schema.zip(query).is_some_and(|(schema, query)| is_limited(pinned, schema, query))
+        };
+        let is_again = |name: &str| {
+            (pinned.is_made_from(name, GUIDED_USAGE) || is_by_rules(name)) && !is_correction(pinned, name)
+        };
+        for (name, schema) in &pinned.schemas {
+            if !is_again(name) {
+                register(context, schema, self.files_for(pinned, entry, name))?;
+            }
+        }
+        let checks: Vec<_> = pinned
+            .checks
+            .values()
+            .filter(|check| check.reads.keys().any(|name| is_again(name)))
+            .filter(|check| pinned.tables_behind(check).iter().any(|name| by_period(&pinned.schemas[name])))
+            .collect();
+        let lines = pinned.closing.get(BILLED_LINE).ok_or_else(|| {
+            Error::data(format!("the queries of {period} do not say which lines are billed"), "")
+        })?;
+        let wanted: BTreeSet<&String> =
+            checks.iter().chain([&lines]).flat_map(|query| query.reads.keys()).collect();
+        // Up to its place, what usage is and whose is said by the queries of today.
+        for (name, schema) in &self.project.schemas {
+            if !pinned.schemas.contains_key(name) {
+                register(context, schema, self.files_for(self.project, entry, name))?;
+            }
+        }
+        for name in &self.project.order {
+            let is_before = name == GUIDED_USAGE || self.project.is_made_from(GUIDED_USAGE, name);
+            if is_before && !self.project.schemas.contains_key(name) {
+                register_view(context, &self.project.queries[name], self.request.as_of).await?;
+            }
+        }
+        let is_usage = |name: &str| {
+            let is_landed = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
+            name == GUIDED_USAGE || (is_landed && pinned.is_made_from(GUIDED_USAGE, name))
+        };
+        for name in pinned.order.iter().filter(|name| !is_usage(name)) {
+            let is_needed =
+                wanted.contains(name) || wanted.iter().any(|wanted| pinned.is_made_from(wanted, name));
+            let query = &pinned.queries[name];
+            match pinned.schemas.get(name) {
+                None if is_needed => register_view(context, query, self.request.as_of).await?,
+                Some(schema) if is_needed && is_again(name) => {
+                    let frame = plan(context, query, self.request.as_of)
+                        .await
+                        .map_err(|mistake| Error::Project(vec![mistake]))?;
+                    let scope =
+                        if is_limited(pinned, schema, query) { Scope::Only(period) } else { Scope::All };
+                    let (files, _) = rebuild(context, self.warehouse, schema, frame, scope, stem).await?;
+                    written.push((name.clone(), files.clone()));
+                    let others = self.other_periods(name, scope);
+                    register(context, schema, others.into_iter().chain(files).collect())?;
+                }
+                _ => {}
+            }
+        }
+        for check in checks {
+            let frame = plan(context, check, self.request.as_of)
+                .await
+                .map_err(|mistake| Error::Project(vec![mistake]))?;
+            let rows = frame.collect().await.map_err(|error| execution_error(&error, &check.name))?;
+            if rows.iter().map(RecordBatch::num_rows).sum::<usize>() > 0 {
+                let what = format!(
+                    "rating {period} again: check `{}` found\n{}",
+                    check.name,
+                    super::first_rows(&rows)?
+                );
+                return Err(Error::data(what, "what was published before is unchanged"));
+            }
+        }
+        let frame = plan(context, lines, self.request.as_of)
+            .await
+            .map_err(|mistake| Error::Project(vec![mistake]))?;
+        let schema = &self.project.schemas[RERATED_LINE];
+        let (files, _) = rebuild(context, self.warehouse, schema, frame, Scope::Only(period), stem).await?;
+        Ok(files)
+    }
+
+    /// The files of a table for the periods out of scope, as they are: a balance goes on from cycle to cycle.
+    fn other_periods(&self, name: &str, scope: Scope<'_>) -> Vec<DataFile> {
+        let now = self.tables.get(name).cloned().unwrap_or_else(|| self.before(name));
+        let is_other =
+            |file: &DataFile| file.partition.get(BILLING_PERIOD).is_some_and(|period| !scope.takes(period));
+        now.files.into_iter().filter(is_other).collect()
+    }
+
+    /// The files of a table that is not made again: what usage is, is of today; the rest is of the closing.
+    fn files_for(&self, pinned: &Project, entry: &Entry, name: &str) -> Vec<DataFile> {
+        let of_today = || self.tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
+        if let Some(landed) = self.landed_files.get(name) {
+            return landed.clone();
+        }
+        let is_of_usage = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
+        if BOOKS.contains(&name) || (is_of_usage && !is_correction(pinned, name)) {
+            return of_today();
+        }
+        entry.tables.get(name).map(|table| table.files.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether a table corrects other periods; what it had in this one stays.
+fn is_correction(pinned: &Project, name: &str) -> bool {
+    pinned.queries.get(name).is_some_and(|query| query.reads.contains_key(RERATED_LINE))
+}
+
+fn by_period(schema: &TableSchema) -> bool {
+    schema.partition_by == [BILLING_PERIOD]
+}

@@ -1,0 +1,562 @@
+//! Closed books: what was billed in all is what one rating of the final truth gives, and what is closed never changes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::sample::{Sample, repository, without_seconds};
+
+/// All of the sample's periods that have usage have ended.
+const AFTER: &str = "2026-11-21T00:00:00Z";
+
+fn run_at(sample: &Sample, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+        .arg("--project")
+        .arg(sample.path())
+        .args(["--as-of", AFTER, "--format", "csv"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The exit status of what has to fail, and what it says without the place and the hint.
+fn refused(sample: &Sample, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+        .arg("--project")
+        .arg(sample.path())
+        .args(["--as-of", AFTER])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let errors: String = said.lines().filter(|line| line.starts_with("error")).collect();
+    format!("{} {errors}", output.status.code().unwrap())
+}
+
+fn rows(sample: &Sample, query: &str) -> Vec<String> {
+    run_at(sample, &["sql", query]).lines().skip(1).map(String::from).collect()
+}
+
+fn close(sample: &Sample, period: &str) {
+    run_at(sample, &["close", "--period", period, "--confirm", period, "--by", "tests"]);
+}
+
+/// What is billed in all for each line of each period that it belongs to, drafts included.
+fn billed(sample: &Sample) -> BTreeMap<String, String> {
+    totals(
+        sample,
+        "select coalesce(corrected_period, billing_period), coalesce(corrected_line_id, line_id), sum(amount), \
+         sum(quantity) from invoice_line group by 1, 2 having sum(amount) <> 0 or sum(quantity) <> 0",
+    )
+}
+
+fn totals(sample: &Sample, query: &str) -> BTreeMap<String, String> {
+    let rows = rows(sample, query);
+    rows.iter()
+        .map(|row| {
+            let mut parts = row.rsplitn(3, ',');
+            let (quantity, amount) = (parts.next().unwrap(), parts.next().unwrap());
+            (parts.next().unwrap().to_string(), format!("{amount} for {quantity}"))
+        })
+        .collect()
+}
+
+/// Every file of the closed periods in the tables that are kept by period, with its bytes.
+fn closed_bytes(sample: &Sample, period: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    let names = rows(sample, "select line_id from billed_line limit 1");
+    assert!(!names.is_empty());
+    let mut files = BTreeMap::new();
+    for table in ["billed_line", "billed_statement"] {
+        let folder = sample.path().join(format!("warehouse/{table}/billing_period={period}"));
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            files.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    files
+}
+
+fn rental(id: &str, start: &str, km: &str) -> String {
+    format!(
+        "{{\"transactionID\":\"{id}\",\"usageStart\":\"{start}\",\"usageType\":\"CarRentUsage\",\
+         \"VIN\":\"WVWZZZ1KZAW000042\",\"distance\":{km}}}\n"
+    )
+}
+
+/// Lands records by hand, as something that comes in between.
+fn land(sample: &Sample, name: &str, text: &str) {
+    let file = sample.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    run_at(sample, &["land", file.to_str().unwrap()]);
+}
+
+#[test]
+fn late_usage_and_voids_are_settled_to_the_last_digit() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    let first = rows(&sample, "select min(billing_period) from billing_cycle")[0].clone();
+    assert_eq!(first, "2026-09");
+    close(&sample, "2026-09");
+    let closed = closed_bytes(&sample, "2026-09");
+    let before = billed(&sample);
+
+    land(&sample, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "1000.5"));
+    run_at(&sample, &["void", "TR000002", "--reason", "wrong car"]);
+    run_at(&sample, &["run"]);
+    let corrections = rows(
+        &sample,
+        "select corrected_period, billing_period, count(*), sum(quantity) from correction_line group by 1, 2",
+    );
+    assert_eq!(corrections.len(), 1, "{corrections:?}");
+    assert!(corrections[0].starts_with("2026-09,2026-10,"), "{corrections:?}");
+    let settled = billed(&sample);
+    assert_ne!(settled, before);
+    let unlike = "select count(*) from invoice_line inner join (select line_id, sum(amount) as amount from \
+                  usage_statement group by line_id) as itemized on invoice_line.line_id = itemized.line_id \
+                  where invoice_line.amount <> itemized.amount";
+    assert_eq!(rows(&sample, unlike), ["0"]);
+
+    // The same in one rating, with nothing closed.
+    let fresh = Sample::new();
+    land(&fresh, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "1000.5"));
+    run_at(&fresh, &["run"]);
+    run_at(&fresh, &["void", "TR000002", "--reason", "wrong car"]);
+    run_at(&fresh, &["run"]);
+    assert_eq!(settled, billed(&fresh));
+
+    // A second run changes nothing; what is closed with the next period stays settled.
+    let lines = rows(&sample, "select line_id, amount from invoice_line order by line_id");
+    run_at(&sample, &["run"]);
+    assert_eq!(lines, rows(&sample, "select line_id, amount from invoice_line order by line_id"));
+    close(&sample, "2026-10");
+    assert_eq!(settled, billed(&sample));
+    assert_eq!(rows(&sample, "select count(*) from late_usage"), ["0"]);
+
+    // Back again: the correction of the correction.
+    run_at(&sample, &["restore", "TR000002", "--reason", "it was this car"]);
+    run_at(&sample, &["void", "late-1", "--reason", "never happened"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(billed(&sample), before);
+    let corrected_in = rows(&sample, "select distinct billing_period from correction_line order by 1");
+    assert_eq!(corrected_in, ["2026-10", "2026-11"]);
+    assert_eq!(closed_bytes(&sample, "2026-09"), closed);
+    run_at(&sample, &["verify"]);
+    let places =
+        rows(&sample, "select place, sum(record_count) from control_total where place = 'void' group by 1");
+    assert_eq!(places, ["void,1"]);
+}
+
+#[test]
+fn a_price_that_changes_does_not_touch_what_is_closed() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    let closed =
+        rows(&sample, "select line_id, amount from invoice_line where billing_period = '2026-09' order by 1");
+    let statement = "select line_id, landing_sequence, quantity, amount from usage_statement where billing_period = '2026-09' order by 1, 2";
+    let itemized = rows(&sample, statement);
+    sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,9.99");
+    run_at(&sample, &["run"]);
+    let now =
+        rows(&sample, "select line_id, amount from invoice_line where billing_period = '2026-09' order by 1");
+    assert_eq!(closed, now);
+    assert_eq!(itemized, rows(&sample, statement));
+    // What comes late is rated by the price of the closing.
+    let late =
+        rental("late-1", "2026-09-20T12:00:00", "10").replace("WVWZZZ1KZAW000042", "SGZCZ43D13S812715");
+    land(&sample, "late.ndjson", &late);
+    run_at(&sample, &["run"]);
+    let rent = rows(&sample, "select amount from correction_line where price_id = 'rental-2026'");
+    assert_eq!(rent, ["1.500000000000"]);
+}
+
+#[test]
+fn a_price_that_reaches_back_is_applied_when_somebody_says_so() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    let before = billed(&sample);
+    sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,1.75");
+    let why = ["--reason", "agreed in August", "--by", "anna"];
+    let said = refused(&sample, &[&["rerate", "--period", "2026-09"][..], &why].concat());
+    assert_eq!(said, "2 error: 2026-09 was not rated again: nobody confirmed it");
+    assert_eq!(rows(&sample, "select count(*) from correction_line"), ["0"]);
+    let shown =
+        run_at(&sample, &[&["rerate", "--period", "2026-09", "--confirm", "2026-09"][..], &why].concat());
+    let rentals = rows(&sample, "select sum(quantity) from billed_line where price_id = 'rental-2026'");
+    let count: i64 = rentals[0].split('.').next().unwrap().parse().unwrap();
+    let amount = format!("{}.{:02}0000000000", count / 4, 25 * (count % 4));
+    assert_eq!(
+        shown,
+        format!(
+            "customer_id,corrected_period,corrected_in,lines,amount,currency\n\
+             ALPEN,2026-09,2026-10,1,{amount},EUR\n"
+        )
+    );
+    let fresh = Sample::new();
+    fresh.write("data/price.csv", &sample.read("data/price.csv"));
+    run_at(&fresh, &["run"]);
+    assert_eq!(billed(&sample), billed(&fresh));
+    assert_ne!(billed(&sample), before);
+    assert_eq!(
+        rows(&sample, "select billing_period, rerated_by, reason from rerating"),
+        ["2026-09,anna,agreed in August"]
+    );
+    // What comes late from now on is rated by the new price too.
+    land(&sample, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "10"));
+    run_at(&sample, &["run"]);
+    land(&fresh, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "10"));
+    run_at(&fresh, &["run"]);
+    assert_eq!(billed(&sample), billed(&fresh));
+    run_at(&sample, &["verify"]);
+}
+
+#[test]
+fn another_price_or_payer_that_reaches_back_is_rated_again() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    let september = "select coalesce(corrected_period, billing_period), customer_id, sum(amount) from invoice_line \
+                     where currency = 'EUR' group by 1, 2 order by 1, 2";
+    let rerate = [
+        "rerate",
+        "--period",
+        "2026-09",
+        "--confirm",
+        "2026-09",
+        "--reason",
+        "agreed before",
+        "--by",
+        "anna",
+    ];
+    sample.replace("data/price.csv", "fleet_fee-2026,fleet_fee,flat,,49", "fleet_fee-new,fleet_fee,flat,,59");
+    run_at(&sample, &["run"]);
+    run_at(&sample, &rerate);
+    let fresh = Sample::new();
+    fresh.write("data/price.csv", &sample.read("data/price.csv"));
+    run_at(&fresh, &["run"]);
+    assert_eq!(rows(&sample, september), rows(&fresh, september));
+}
+
+#[test]
+fn usage_without_a_price_does_not_keep_a_period_open() {
+    let sample = Sample::new();
+    let priced = "rental-2026,rental,per_unit,1.50,,arrears,none,2026-01-01,";
+    sample.replace("data/price.csv", priced, &priced.replace("2026-01-01", "2026-09-10"));
+    run_at(&sample, &["run"]);
+    let waiting = rows(&sample, "select count(*) from suspense where suspense_reason = 'no price in force'");
+    assert_ne!(waiting, ["0"]);
+    close(&sample, "2026-09");
+    let reasons =
+        rows(&sample, "select distinct suspense_reason from suspense where suspense_reason like 'no price%'");
+    assert_eq!(reasons, ["no price in the closed books"]);
+    land(
+        &sample,
+        "late.ndjson",
+        &rental("late-1", "2026-09-02T12:00:00", "10").replace("WVWZZZ1KZAW000042", "SGZCZ43D13S812715"),
+    );
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, "select count(*) from correction_line"), ["0"]);
+}
+
+#[test]
+fn late_usage_may_count_in_the_open_period_or_wait() {
+    for (policy, counts) in [("next_period", true), ("suspend", false)] {
+        let sample = Sample::new();
+        sample.write("data/late_policy.csv", &format!("usage_type,policy\nCarRentUsage,{policy}\n"));
+        run_at(&sample, &["run"]);
+        close(&sample, "2026-09");
+        close(&sample, "2026-10");
+        let before =
+            rows(&sample, "select sum(quantity) from metered_usage where billing_period = '2026-11'");
+        land(&sample, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "1000"));
+        run_at(&sample, &["run"]);
+        let after = rows(&sample, "select sum(quantity) from metered_usage where billing_period = '2026-11'");
+        assert_eq!(before != after, counts, "{policy}: {before:?} {after:?}");
+        assert_eq!(rows(&sample, "select count(*) from correction_line"), ["0"]);
+        let waits = rows(&sample, "select count(*) from suspense where suspense_reason = 'late usage'");
+        assert_eq!(waits, [if counts { "0" } else { "1" }]);
+    }
+}
+
+#[test]
+fn a_held_batch_counts_when_it_is_released_and_a_discarded_one_never() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    let before = billed(&sample);
+    let held = |name: &str, id: &str| {
+        let file = sample.path().join(format!("{id}.ndjson"));
+        std::fs::write(&file, rental(id, "2026-10-20T12:00:00", "100")).unwrap();
+        run_at(&sample, &["land", file.to_str().unwrap(), "--hold", name, "--reason", "to be looked at"]);
+    };
+    held("march", "held-1");
+    held("april", "held-2");
+    run_at(&sample, &["run"]);
+    assert_eq!(billed(&sample), before);
+    let places = "select place, sum(record_count) from control_total where place in ('held', 'discarded') group by 1 order by 1";
+    assert_eq!(rows(&sample, places), ["held,2"]);
+    run_at(&sample, &["release", "march", "--reason", "it is right"]);
+    run_at(&sample, &["discard", "april", "--reason", "a test system"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, places), ["discarded,1"]);
+    let fresh = Sample::new();
+    land(&fresh, "held.ndjson", &rental("held-1", "2026-10-20T12:00:00", "100"));
+    run_at(&fresh, &["run"]);
+    assert_eq!(billed(&sample), billed(&fresh));
+    let again = refused(&sample, &["release", "april", "--reason", "after all"]);
+    assert_eq!(again, "2 error: the batch april has ended: discard");
+}
+
+#[test]
+fn what_does_not_close_says_why() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    let said = |arguments: &[&str]| refused(&sample, arguments);
+    assert_eq!(
+        said(&["close", "--period", "2026-09"]),
+        "2 error: 2026-09 was not closed: nobody confirmed it"
+    );
+    assert_eq!(
+        said(&["close", "--period", "2026-10", "--confirm", "2026-10"]),
+        "1 error: 2026-10 was not closed: 2026-09 is still open"
+    );
+    assert_eq!(
+        said(&["close", "--period", "2026-11", "--confirm", "2026-11"]),
+        "1 error: 2026-11 was not closed: its last cycle has not ended"
+    );
+    assert_eq!(
+        said(&["close", "--period", "2031-11", "--confirm", "2031-11"]),
+        "2 error: no billing cycle ends in 2031-11"
+    );
+    assert_eq!(
+        said(&["void", "nobody", "--reason", "x"]),
+        "2 error: no record of `usage_record` has the transaction_id nobody"
+    );
+    sample.write("data/close_limit.csv", "limit_name,limit_value\nsuspense_records,0\n");
+    assert_eq!(
+        said(&["close", "--period", "2026-09", "--confirm", "2026-09"]),
+        "1 error: 2026-09 was not closed:"
+    );
+    run_at(
+        &sample,
+        &[
+            "close",
+            "--period",
+            "2026-09",
+            "--confirm",
+            "2026-09",
+            "--accept",
+            "known test cars",
+            "--by",
+            "anna",
+        ],
+    );
+    let closed = rows(&sample, "select billing_period, close_number, closed_by, accepted from closed_period");
+    assert_eq!(closed, ["2026-09,1,anna,known test cars"]);
+    assert_eq!(said(&["run", "--period", "2026-09"]), "2 error: 2026-09 is closed");
+}
+
+#[test]
+fn tampering_is_found() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    run_at(&sample, &["verify"]);
+    let tampered = |find: &dyn Fn(&Path) -> PathBuf, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let copy = Sample::over(sample.path());
+        let file = find(&copy.path().join("warehouse"));
+        std::fs::write(&file, change(std::fs::read(&file).unwrap())).unwrap();
+        let (status, said) = copy.fails(&["verify"]);
+        assert_eq!(status, 1, "{said}");
+        said
+    };
+    let first = |folder: PathBuf, ending: &str| {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.to_str().unwrap().ends_with(ending));
+        files.sort();
+        files.remove(0)
+    };
+    let text = |old: &'static str, new: &'static str| {
+        move |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(text.contains(old), "{text}");
+            text.replacen(old, new, 1).into_bytes()
+        }
+    };
+    let said =
+        tampered(&|warehouse| first(warehouse.join("ledger"), ".json"), &text("\"run\": 1", "\"run\": 01"));
+    assert!(said.contains("ledger"), "{said}");
+    let said = tampered(&|warehouse| first(warehouse.join("books"), ".json"), &text("select", "SELECT"));
+    assert!(said.contains("not what was kept when a period closed"), "{said}");
+    let swap = |bytes: Vec<u8>| {
+        let mut bytes = bytes;
+        // Within the compressed line ids.
+        bytes[100] ^= 1;
+        bytes
+    };
+    let said =
+        tampered(&|warehouse| first(warehouse.join("billed_line/billing_period=2026-09"), ".parquet"), &swap);
+    assert!(said.contains("billed_line/billing_period=2026-09"), "{said}");
+}
+
+/// The blocks of `console` on a page, each a command after `$ ` and what it says.
+fn played(page: &str, sample: &Sample) -> String {
+    let mut out = String::new();
+    let mut lines = page.lines().peekable();
+    while let Some(line) = lines.next() {
+        out += line;
+        out.push('\n');
+        if line != "```console" {
+            continue;
+        }
+        while let Some(line) = lines.next_if(|line| *line != "```") {
+            let Some(command) = line.strip_prefix("$ ") else { continue };
+            out += &format!("{line}\n");
+            let output = Command::new("sh")
+                .arg("-c")
+                .arg(format!("{command} 2>&1"))
+                .current_dir(sample.path())
+                .env("PATH", format!("{}:{}", program_folder(), std::env::var("PATH").unwrap()))
+                .env("NO_COLOR", "1")
+                .env("USER", "anna")
+                .output()
+                .unwrap();
+            for line in without_seconds(&String::from_utf8(output.stdout).unwrap()).lines() {
+                out += &format!("{}\n", line.trim_end());
+            }
+        }
+    }
+    out
+}
+
+fn program_folder() -> String {
+    Path::new(env!("CARGO_BIN_EXE_meterhouse")).parent().unwrap().display().to_string()
+}
+
+#[test]
+fn the_walk_through_says_what_the_page_says() {
+    let path = repository().join("docs/closing-a-period.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let played = played(&page, &Sample::new());
+    if std::env::var("METERHOUSE_WRITE_DOCS").is_ok() {
+        std::fs::write(&path, &played).unwrap();
+    }
+    assert_eq!(page, played);
+}
+
+/// A small generator of numbers, the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Landings, late usage, voids and restores in any order between runs and closings come to what one rating of the final
+/// truth gives.
+#[test]
+fn any_history_comes_to_the_final_truth() {
+    for seed in 1..=3 {
+        let mut dice = Dice(seed);
+        let sample = Sample::new();
+        run_at(&sample, &["run"]);
+        let mut landed: Vec<(String, String)> = Vec::new();
+        let mut void: BTreeMap<String, bool> = BTreeMap::new();
+        let mut periods = ["2026-09", "2026-10"].iter();
+        for step in 0..9 {
+            match dice.below(6) {
+                0 | 1 => {
+                    let records = (0..=dice.below(2)).map(|number| {
+                        let (month, day) = (9 + dice.below(3), 1 + dice.below(20));
+                        let id = format!("h{seed}-{step}-{number}");
+                        let start = format!("2026-{month:02}-{day:02}T12:00:00");
+                        (id.clone(), rental(&id, &start, &format!("{}.25", dice.below(900))))
+                    });
+                    let records: Vec<_> = records.collect();
+                    let text: String = records.iter().map(|(_, text)| text.as_str()).collect();
+                    land(&sample, &format!("h{step}.ndjson"), &text);
+                    landed.extend(records);
+                }
+                2 | 3 => {
+                    let id = match dice.below(2) {
+                        0 if !landed.is_empty() => landed[dice.below(landed.len() as u64) as usize].0.clone(),
+                        _ => format!("TR{:06}", 1 + dice.below(20)),
+                    };
+                    let is_void = void.entry(id.clone()).or_default();
+                    *is_void = !*is_void;
+                    let word = if *is_void { "void" } else { "restore" };
+                    run_at(&sample, &[word, &id, "--reason", "history"]);
+                }
+                4 => {
+                    run_at(&sample, &["run"]);
+                }
+                _ => {
+                    if let Some(period) = periods.next() {
+                        close(&sample, period);
+                    }
+                }
+            }
+        }
+        periods.for_each(|period| close(&sample, period));
+        run_at(&sample, &["run"]);
+
+        let fresh = Sample::new();
+        land(&fresh, "all.ndjson", &landed.iter().rev().map(|(_, text)| text.as_str()).collect::<String>());
+        run_at(&fresh, &["run"]);
+        for id in void.iter().filter(|(_, is_void)| **is_void).map(|(id, _)| id) {
+            run_at(&fresh, &["void", id, "--reason", "history"]);
+        }
+        run_at(&fresh, &["run"]);
+        assert_eq!(billed(&sample), billed(&fresh), "seed {seed}");
+        run_at(&sample, &["verify"]);
+    }
+}
+
+#[test]
+fn a_scheduler_that_was_away_closes_the_oldest_first() {
+    let sample = Sample::new();
+    let settings = sample.read("meterhouse.toml");
+    sample.write("meterhouse.toml", &format!("{settings}\n[close]\nautomatic = true\nafter_days = 3\n"));
+    run_at(&sample, &["run"]);
+    let closed =
+        rows(&sample, "select billing_period, close_number, closed_by from closed_period order by 1");
+    assert_eq!(closed, ["2026-09,1,settings: close.automatic", "2026-10,2,settings: close.automatic"]);
+    // Nothing is left to do.
+    assert_eq!(run_at(&sample, &["run"]), "");
+}
+
+#[test]
+fn kill_9_while_closing_ends_in_the_same_books() {
+    let published = Sample::new();
+    run_at(&published, &["run"]);
+    let books = |sample: &Sample| {
+        rows(sample, "select line_id, amount, quantity, billing_period from billed_line order by line_id")
+    };
+    let expected = {
+        let other = Sample::over(published.path());
+        close(&other, "2026-09");
+        (books(&other), billed(&other))
+    };
+    let sample = Sample::over(published.path());
+    for round in 0..38_u64 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+            .arg("--project")
+            .arg(sample.path())
+            .args(["--as-of", AFTER, "close", "--period", "2026-09", "--confirm", "2026-09", "--by", "tests"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(30 + 45 * round));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    close(&sample, "2026-09");
+    assert_eq!((books(&sample), billed(&sample)), expected);
+    run_at(&sample, &["verify"]);
+}
