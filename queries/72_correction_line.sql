@@ -19,7 +19,7 @@ open_period as (
         coalesce(
             min(period_end.billing_period),
             to_char(
-                cast(concat(last_closed.billing_period, '-01') as date)
+                cast(last_closed.billing_period || '-01' as date)
                 + interval '1 month',
                 '%Y-%m'
             )
