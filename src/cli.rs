@@ -675,7 +675,7 @@ async fn show(
     format: Format,
     out: Out<'_>,
 ) -> Result<()> {
-    let frame = plan::plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let frame = plan::plan(context, query, as_of).await?;
     let schema = frame.schema().as_arrow().clone();
     let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
     let title = crate::schema::header(&query.text);

@@ -194,8 +194,7 @@ async fn customers_of(
             break;
         }
         let failed = |error: DataFusionError| execution_error(&error, &query.name);
-        let frame =
-            plan(context, query, request.as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+        let frame = plan(context, query, request.as_of).await?;
         let customer = col(Column::from_name(frame.schema().field(0).name()));
         let frame = frame
             .filter(of_period())
@@ -257,7 +256,7 @@ async fn period_states(
     let failed = |error: DataFusionError| execution_error(&error, &query.name);
     let as_of =
         parse_instant(&head.as_of, &TimeZone::utc()).during(|| "reading the as-of of the run".into())?;
-    let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let frame = plan(context, query, as_of).await?;
     let frame = frame.filter(col(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
     let rows = frame.collect().await.map_err(failed)?;
     let mut states = BTreeSet::new();

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Mistake, Result};
-use crate::plan::{export_misfits, misfits, plan};
+use crate::plan::{export_misfits, misfits, try_plan};
 use crate::project::{Project, Query};
 use crate::table::FileTable;
 use crate::{generate, land};
@@ -70,7 +70,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
             broken.insert(&query.name);
             continue;
         }
-        match plan(context, query, 0).await {
+        match try_plan(context, query, 0).await {
             Err(mistake) => {
                 mistakes.push(mistake);
                 if !project.is_materialized(&query.name) {

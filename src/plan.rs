@@ -5,12 +5,17 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use crate::error::{Error, Mistake, Place};
+use crate::error::{Error, Mistake, Place, Result};
 use crate::project::Query;
 use crate::schema::{TableSchema, accepts, header, sql_type};
 
 /// Plans a query with `$as_of` bound, in microseconds since the epoch.
-pub async fn plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame, Mistake> {
+pub async fn plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame> {
+    try_plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))
+}
+
+/// The same for whoever collects mistakes.
+pub async fn try_plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame, Mistake> {
     let mistake = |error: DataFusionError| planning_mistake(&error, &query.file);
     let plan = context.state().create_logical_plan(&query.text).await.map_err(mistake)?;
     let as_of = ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into()));

@@ -9,7 +9,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::prelude::SessionContext;
 
-use crate::error::{Error, Result, While};
+use crate::error::{Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::plan::plan;
 use crate::project::{LANDED, Project, Query, USAGE_DECISION};
@@ -93,7 +93,7 @@ pub fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataF
 
 /// Makes a query readable under its name; what it reads has to be registered already.
 pub async fn register_view(context: &SessionContext, query: &Query, as_of: i64) -> Result<()> {
-    let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+    let frame = plan(context, query, as_of).await?;
     let view = ViewTable::new(frame.logical_plan().clone(), None);
     let opening = || format!("opening {}", query.name);
     context.deregister_table(query.name.as_str()).during(opening)?;

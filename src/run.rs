@@ -395,9 +395,7 @@ impl<'a> Run<'a> {
             self.tables.insert(schema.name.clone(), before);
             return Ok(());
         }
-        let frame = plan(self.context, query, self.request.as_of)
-            .await
-            .map_err(|mistake| Error::Project(vec![mistake]))?;
+        let frame = plan(self.context, query, self.request.as_of).await?;
         let (mut files, may_repeat) = rebuild(self.context, self.warehouse, schema, frame, scope, &self.stem)
             .await
             .map_err(|error| match error {
@@ -499,9 +497,7 @@ impl<'a> Run<'a> {
         let mut parked = Vec::new();
         let mut failed = Vec::new();
         for check in checks {
-            let frame = plan(self.context, check, self.request.as_of)
-                .await
-                .map_err(|mistake| Error::Project(vec![mistake]))?;
+            let frame = plan(self.context, check, self.request.as_of).await?;
             let rows =
                 frame.collect().await.map_err(|error| crate::plan::execution_error(&error, &check.name))?;
             let count: usize = rows.iter().map(RecordBatch::num_rows).sum();

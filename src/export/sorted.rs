@@ -69,7 +69,7 @@ impl<'a> Sorted<'a> {
         as_of: i64,
     ) -> Result<Self> {
         let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &query.name);
-        let frame = plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))?;
+        let frame = plan(context, query, as_of).await?;
         let schema = SchemaRef::new(frame.schema().as_arrow().clone());
         let column = |name: &str| Expr::Column(Column::from_name(name));
         let order = schema.fields().iter().map(|field| column(field.name()).sort(true, true)).collect();

@@ -34,9 +34,7 @@ impl Run<'_> {
         self.add(CLOSED_PERIOD, closed, &mut added)?;
         for query in self.project.closing.values() {
             let schema = self.book(&query.name)?;
-            let frame = plan(self.context, query, self.request.as_of)
-                .await
-                .map_err(|mistake| Error::Project(vec![mistake]))?;
+            let frame = plan(self.context, query, self.request.as_of).await?;
             // Usage that a correction settles belongs to an earlier period.
             let is_of_period = !schema.columns.iter().any(|column| column.name == "closed_in");
             let scope = if is_of_period { Scope::Only(&close.period) } else { Scope::All };
@@ -99,9 +97,7 @@ impl Run<'_> {
             .map(|(customer, check)| format!("customer {customer} is parked by check `{check}`"))
             .collect();
         for guard in self.project.guards.values() {
-            let frame = plan(self.context, guard, self.request.as_of)
-                .await
-                .map_err(|mistake| Error::Project(vec![mistake]))?;
+            let frame = plan(self.context, guard, self.request.as_of).await?;
             let has_period = frame.schema().has_column_with_unqualified_name(BILLING_PERIOD);
             let frame = if has_period { Scope::Only(&close.period).limit(frame) } else { Ok(frame) };
             let frame = frame.during(|| format!("asking guard {}", guard.name))?;

@@ -204,9 +204,7 @@ impl Run<'_> {
             match pinned.schemas.get(name) {
                 None if is_needed => register_view(context, query, self.request.as_of).await?,
                 Some(schema) if is_needed && is_again(name) => {
-                    let frame = plan(context, query, self.request.as_of)
-                        .await
-                        .map_err(|mistake| Error::Project(vec![mistake]))?;
+                    let frame = plan(context, query, self.request.as_of).await?;
                     let scope =
                         if is_limited(pinned, schema, query) { Scope::Only(period) } else { Scope::All };
                     let (files, _) = rebuild(context, self.warehouse, schema, frame, scope, stem).await?;
@@ -218,9 +216,7 @@ impl Run<'_> {
             }
         }
         for check in checks {
-            let frame = plan(context, check, self.request.as_of)
-                .await
-                .map_err(|mistake| Error::Project(vec![mistake]))?;
+            let frame = plan(context, check, self.request.as_of).await?;
             let rows = frame.collect().await.map_err(|error| execution_error(&error, &check.name))?;
             if rows.iter().map(RecordBatch::num_rows).sum::<usize>() > 0 {
                 let what = format!(
@@ -231,9 +227,7 @@ impl Run<'_> {
                 return Err(Error::data(what, "what was published before is unchanged"));
             }
         }
-        let frame = plan(context, lines, self.request.as_of)
-            .await
-            .map_err(|mistake| Error::Project(vec![mistake]))?;
+        let frame = plan(context, lines, self.request.as_of).await?;
         let schema = &self.project.schemas[RERATED_LINE];
         let (files, _) = rebuild(context, self.warehouse, schema, frame, Scope::Only(period), stem).await?;
         Ok(files)
