@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::error::{Error, Result, While};
 use crate::project::{Project, Query};
 use crate::warehouse::{DataFile, Warehouse};
@@ -45,7 +45,7 @@ impl Closing {
     /// What its hash has to be.
     pub fn computed_hash(&self) -> Result<String> {
         let unsealed = Self { hash: String::new(), ..self.clone() };
-        Ok(sha256(&serde_json::to_vec(&unsealed).during(|| "hashing a closing".into())?))
+        Ok(sha256(serde_json::to_vec(&unsealed).during(|| "hashing a closing".into())?))
     }
 }
 
@@ -56,11 +56,6 @@ pub struct Rules {
     pub run: u64,
     /// SHA-256 of the texts of the queries.
     pub project: String,
-}
-
-/// SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The texts that a project is made of, by their path in it.

@@ -8,7 +8,6 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, Time
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{col, lit};
 use datafusion::prelude::SessionContext;
-use object_store::path::Path;
 
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
@@ -101,7 +100,7 @@ pub async fn record(
         .schemas
         .get(USAGE_DECISION)
         .ok_or_else(|| Error::data("the project has no table `usage_decision`", "take it from the sample"))?;
-    let batch = next_batch(warehouse).await?;
+    let batch = warehouse.take_number(NUMBERED).await?;
     let text = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
     let each = |value: &str| text(vec![Some(value); decisions.len()]);
     let numbers = (0..decisions.len() as i64).map(|number| batch * NUMBERS + number);
@@ -137,15 +136,6 @@ pub async fn record(
     writer.write(&rows).await?;
     let files = writer.finish().await?.files;
     warehouse.commit(schema, &stem, 1, &files, &[]).await
-}
-
-async fn next_batch(warehouse: &Warehouse) -> Result<i64> {
-    let numbers = warehouse.list(NUMBERED).await?;
-    let mut number = numbers.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
-    while !warehouse.create(&Path::from(format!("{NUMBERED}/{number:010}")), Vec::new()).await? {
-        number += 1;
-    }
-    Ok(number)
 }
 
 /// The landed identities of transaction ids; all that is wrong with the ids is told at once.

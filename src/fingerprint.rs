@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use crate::config;
+use crate::digest::Digest;
 use crate::error::{Result, While};
 use crate::project::{Project, Query};
 use crate::publish::{Entry, TableEntry};
@@ -14,12 +13,12 @@ use crate::schema::TableSchema;
 
 /// A hash of texts, in hexadecimal.
 pub fn fingerprint<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = Digest::default();
     for text in texts {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finish()
 }
 
 /// The files of a reference table, and the hash of them and of its contract.

@@ -30,7 +30,7 @@
 //! - `location`: a directory or bucket and its store
 //! - `functions`: what SQL cannot say
 //! - `schema`: a table's contract
-//! - `cycle`, `decimal`, `config`, `error`
+//! - `cycle`, `decimal`, `config`, `digest`, `error`
 
 pub mod ask;
 pub mod books;
@@ -42,6 +42,7 @@ pub mod data_file;
 pub mod decimal;
 pub mod decision;
 pub mod describe;
+pub mod digest;
 pub mod error;
 pub mod export;
 pub mod fingerprint;

@@ -11,7 +11,8 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use crate::books::{Closing, Rules, sha256};
+use crate::books::{Closing, Rules};
+use crate::digest::sha256;
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::warehouse::{DataFile, Warehouse};

@@ -5,8 +5,9 @@
 
 use datafusion::prelude::SessionContext;
 
-use crate::books::{kept_texts, sha256};
+use crate::books::kept_texts;
 use crate::data_file::row_hash;
+use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::publish::{self, Entry};

@@ -170,6 +170,16 @@ impl Warehouse {
         names.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
     }
 
+    /// The next free number of a register, by a create-only object below `folder`; nobody else is given it.
+    pub async fn take_number(&self, folder: &str) -> Result<i64> {
+        let taken = self.list(folder).await?;
+        let mut number = taken.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
+        while !self.create(&Path::from(format!("{folder}/{number:010}")), Vec::new()).await? {
+            number += 1;
+        }
+        Ok(number)
+    }
+
     /// The Delta log of a table.
     fn log_store(&self, table: &str) -> Result<LogStoreRef> {
         let url = self.url.join(&format!("{table}/")).during(|| format!("naming table {table}"))?;

@@ -1,6 +1,6 @@
 //! A customer's folder: a name that every file system and object store takes, whatever the customer is called.
 
-use sha2::{Digest, Sha256};
+use crate::digest::sha256;
 
 /// Longer names are cut and told apart by a hash.
 const LONGEST: usize = 100;
@@ -42,10 +42,9 @@ pub fn folder_name(customer: &str) -> String {
         }
     }
     if name.len() > LONGEST {
-        let hash = Sha256::digest(customer.as_bytes());
         name.truncate(LONGEST);
         name.push_str("==");
-        name.extend(hash.iter().take(16).map(|byte| format!("{byte:02x}")));
+        name.push_str(&sha256(customer)[..32]);
     }
     name
 }

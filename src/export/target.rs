@@ -9,11 +9,11 @@ use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
-use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
 use super::manifest::file_of_line;
+use crate::digest::Digest;
 use crate::error::{Result, While};
 use crate::location::Location;
 
@@ -48,7 +48,7 @@ impl Target {
     pub fn file(&self, path: &str) -> Result<FileWriter> {
         let location = Path::parse(path).during(|| format!("naming {path}"))?;
         let object = BufWriter::new(self.store.clone(), location);
-        Ok(FileWriter { path: path.into(), object, hash: Sha256::new(), bytes: 0 })
+        Ok(FileWriter { path: path.into(), object, hash: Digest::default(), bytes: 0 })
     }
 
     /// Waits for all files that are being completed.
@@ -134,7 +134,7 @@ impl Target {
 pub struct FileWriter {
     path: String,
     object: BufWriter,
-    hash: Sha256,
+    hash: Digest,
     bytes: u64,
 }
 
@@ -161,7 +161,7 @@ impl FileWriter {
                 completed.during(|| "writing files".into())??;
             }
         }
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = self.hash.finish();
         let (path, mut object) = (self.path, self.object);
         target.completing.spawn(async move { object.shutdown().await.during(|| format!("writing {path}")) });
         Ok(Written { bytes: self.bytes, sha256 })

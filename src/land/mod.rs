@@ -23,7 +23,6 @@ use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 use object_store::path::Path;
-use sha2::{Digest, Sha256};
 
 pub use format::Format;
 pub use mapping::{FILE_TABLE, file_columns, file_schema, landing_plan};
@@ -34,6 +33,7 @@ pub use source::Source;
 use crate::cycle::TimeZone;
 use crate::data_file::TableWriter;
 use crate::decision::{self, Author, Decision};
+use crate::digest::sha256;
 use crate::error::{Error, Result, While, nearest};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
@@ -196,7 +196,7 @@ pub async fn land_inboxes(
     for inbox in project.settings.inbox.values() {
         let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
         for file in Source::of_inbox(&project.root, &inbox.files).await? {
-            let mark = hex(&Sha256::digest(file.version.as_bytes()));
+            let mark = sha256(&file.version);
             if seen.is_none() {
                 seen = Some(warehouse.list("registry/seen").await?);
             }
@@ -261,10 +261,6 @@ async fn chunks(
 /// The zone of times without an offset.
 pub fn project_zone(project: &Project) -> Result<TimeZone> {
     TimeZone::get(&project.settings.time_zone).map_err(|error| Error::usage(error.to_string(), ""))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The landing sequences that a chunk's records leave out: those of its rejected records, in order.

@@ -25,11 +25,7 @@ pub(super) async fn reserve(warehouse: &Warehouse, content: &str) -> Result<i64>
     if let Some(bytes) = warehouse.read(&by_content).await? {
         return existing(bytes);
     }
-    let numbers = warehouse.list("registry/landing").await?;
-    let mut landing_id = numbers.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
-    while !warehouse.create(&Path::from(format!("registry/landing/{landing_id:010}")), Vec::new()).await? {
-        landing_id += 1;
-    }
+    let landing_id = warehouse.take_number("registry/landing").await?;
     let bytes = serde_json::to_vec(&Reservation { landing_id }).during(|| "reserving a landing".into())?;
     // Where somebody else lands the same content at this moment, both go on under the first number.
     existing(warehouse.settle(&by_content, bytes).await?)

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::format::Input;
 use crate::config;
+use crate::digest::Digest;
 use crate::error::{Error, Result, While};
 use crate::location::{Location, is_url};
 
@@ -139,7 +139,7 @@ impl Source {
             Place::Object(store, path) => {
                 let reading = || format!("reading {name}");
                 let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
-                let mut hash = Sha256::new();
+                let mut hash = Digest::default();
                 let object = store.get(path).await.during(reading)?;
                 let (size, mut read) = (object.meta.size, 0_u64);
                 let mut pieces = object.into_stream();
@@ -154,7 +154,7 @@ impl Source {
                     return Err(Error::data(what, "nothing of it is acknowledged; land it again"));
                 }
                 copy.flush().during(|| format!("keeping {name}"))?;
-                let content = super::hex(&hash.finalize());
+                let content = hash.finish();
                 Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
             }
         }
@@ -191,13 +191,13 @@ async fn objects(text: &str) -> Result<Vec<Source>> {
 
 /// Reads to the end, writes what is read, and returns its SHA-256.
 fn pour(from: &mut impl Read, to: &mut impl Write, name: &str) -> Result<String> {
-    let mut hash = Sha256::new();
+    let mut hash = Digest::default();
     let mut buffer = vec![0; 1 << 20];
     loop {
         let read = from.read(&mut buffer).during(|| format!("reading {name}"))?;
         if read == 0 {
             to.flush().during(|| format!("keeping {name}"))?;
-            return Ok(super::hex(&hash.finalize()));
+            return Ok(hash.finish());
         }
         hash.update(&buffer[..read]);
         to.write_all(&buffer[..read]).during(|| format!("keeping {name}"))?;
