@@ -28,8 +28,24 @@ const PRICE: (&str, &str) =
 #[test]
 fn rust_names_no_table_of_the_rate_book() {
     let project = project(&repository());
-    let written = meterhouse::project::LANDED.into_iter().chain(meterhouse::project::BOOKS);
-    let known: Vec<&str> = written.chain(meterhouse::project::READ).collect();
+    // What landing and closing write, and the few that they read. Written out here, so that one more is seen.
+    let known = [
+        "usage_record",
+        "usage_rejected",
+        "landing",
+        "usage_decision",
+        "closed_period",
+        "billed_line",
+        "billed_statement",
+        "billed_usage",
+        "rerated_line",
+        "rerating",
+        "guided_usage",
+        "invoice_line",
+        "suspense",
+        "period_end",
+        "period_change",
+    ];
     let tables: BTreeSet<&String> = project
         .schemas
         .keys()
