@@ -1,0 +1,264 @@
+//! What may be typed.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use super::is_terminal;
+use crate::error::{Error, Result};
+use crate::output::Format;
+use crate::{decision, generate, views};
+
+/// Usage records in, invoice-ready lines out; every commercial rule in SQL.
+#[derive(Debug, Parser)]
+#[command(
+    name = "meterhouse",
+    version,
+    before_help = "Examples:\n  meterhouse init bill                a project that bills its own sample\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// The project's folder.
+    #[arg(long, global = true, default_value = ".", value_name = "DIR", env = "METERHOUSE_PROJECT")]
+    pub(super) project: PathBuf,
+    /// Overrides a setting of meterhouse.toml.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// The instant to run for; the default is now.
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(super) as_of: Option<String>,
+    /// How rows are written: a table on a terminal, CSV in a pipe.
+    #[arg(long, global = true, value_enum)]
+    pub(super) format: Option<Format>,
+    /// Says nothing but errors.
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Writes a project that bills its own sample.
+    #[command(
+        before_help = "Examples:\n  meterhouse init bill     into the folder bill\n  meterhouse init          into this one, which has to be empty"
+    )]
+    Init {
+        /// The folder to write to; the default is the project's.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+    /// Plans all SQL without reading usage; reports all mistakes at once.
+    Check,
+    /// Takes usage files into the warehouse.
+    Land {
+        /// NDJSON, JSON, CSV (also gzip or zstd) or Parquet, also s3://bucket/usage/*; - is standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Maps files of foreign shape by queries/landing/NAME.sql.
+        #[arg(long, value_name = "NAME")]
+        with: Option<String>,
+        /// Keeps the files out of every run until `release NAME` or `discard NAME`.
+        #[arg(long, value_name = "NAME")]
+        hold: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Lets a held batch count from the next run on.
+    Release {
+        /// The name it was held under.
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Gives a held batch up: it stays in the warehouse and never counts.
+    Discard {
+        /// The name it was held under.
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Takes records out of every count; in a closed period that makes a correction.
+    #[command(
+        before_help = "Examples:\n  meterhouse void TR13134131223 --reason \"billed twice by the operator\"\n  meterhouse void TR17 --replaced-by TR17-2 --reason \"wrong distance\""
+    )]
+    Void {
+        /// The records.
+        #[arg(required = true, value_name = "TRANSACTION_ID")]
+        ids: Vec<String>,
+        /// Where they are from, if several sources have the id.
+        #[arg(long)]
+        source: Option<String>,
+        /// The record that amends it.
+        #[arg(long, value_name = "TRANSACTION_ID")]
+        replaced_by: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Gives up records that wait in suspense.
+    WriteOff {
+        /// The records.
+        #[arg(required = true, value_name = "TRANSACTION_ID")]
+        ids: Vec<String>,
+        /// Where they are from, if several sources have the id.
+        #[arg(long)]
+        source: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Lets records count again that were voided or written off.
+    Restore {
+        /// The records.
+        #[arg(required = true, value_name = "TRANSACTION_ID")]
+        ids: Vec<String>,
+        /// Where they are from, if several sources have the id.
+        #[arg(long)]
+        source: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Lands the inbox, brings every table up to date, checks, publishes.
+    Run {
+        /// Makes cycle-grain tables of this billing period only, such as 2026-10.
+        #[arg(long)]
+        period: Option<String>,
+    },
+    /// Runs, and closes a billing period for good: what comes later makes corrections in the open one.
+    #[command(
+        before_help = "Examples:\n  meterhouse close --period 2026-10\n  meterhouse close --period 2026-10 --confirm 2026-10    where nobody can be asked"
+    )]
+    Close {
+        /// The billing period, such as 2026-10.
+        #[arg(long)]
+        period: String,
+        /// The period again, instead of being asked for it.
+        #[arg(long, value_name = "PERIOD")]
+        confirm: Option<String>,
+        /// Why it is closed though a check, a guard or a parked customer speaks against it.
+        #[arg(long, value_name = "WHY")]
+        accept: Option<String>,
+        /// Who closes it.
+        #[arg(long, env = "USER", default_value = "unknown")]
+        by: String,
+    },
+    /// Rates a closed period by the contracts, prices and queries of today; shows the difference, and corrects it.
+    #[command(
+        before_help = "Examples:\n  meterhouse rerate --period 2026-08 --reason \"price agreed in July\""
+    )]
+    Rerate {
+        /// The closed billing period.
+        #[arg(long)]
+        period: String,
+        /// The period again, instead of being asked for it when the difference is shown.
+        #[arg(long, value_name = "PERIOD")]
+        confirm: Option<String>,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Reads everything that was published and closed, and compares it with what was written.
+    Verify,
+    /// Shows periods, totals, suspense and the next step.
+    Status,
+    /// Queries everything, read-only; without a query on a terminal, a prompt.
+    #[command(
+        before_help = "Examples:\n  meterhouse sql \"select * from customer_total\"\n  meterhouse sql -f question.sql --format json\n  meterhouse sql                      a prompt"
+    )]
+    Sql {
+        /// The query; - reads it from standard input.
+        query: Option<String>,
+        /// Reads the query from a file.
+        #[arg(short, long, value_name = "FILE", conflicts_with = "query")]
+        file: Option<PathBuf>,
+    },
+    /// Writes sample contracts, prices and usage of any size, by queries/generate/; the same numbers, the same bytes.
+    Generate {
+        /// How many contracts.
+        #[arg(long, default_value_t = 304, value_parser = clap::value_parser!(i64).range(16..))]
+        contracts: i64,
+        /// How many usage records.
+        #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(i64).range(1..))]
+        records: i64,
+        /// How many months of usage, up to October 2026.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(1..=3))]
+        months: i64,
+        /// How usage is written.
+        #[arg(long, value_enum, default_value = "ndjson")]
+        usage: generate::UsageFormat,
+        /// The folder to write to; the default is data/generated of the project.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Writes lines, statements and quotas of a billing period for the invoicing system, customer by customer.
+    Export {
+        /// The billing period, such as 2026-10.
+        #[arg(long)]
+        period: String,
+        /// A folder or an s3://, gs:// or az:// URL; the default is export of the project.
+        #[arg(long, value_name = "URL")]
+        to: Option<String>,
+        /// One file for the period instead of one for each customer.
+        #[arg(long)]
+        one_file: bool,
+    },
+    /// Shows a table's columns with their types, units and meaning.
+    Describe {
+        /// The table or view.
+        table: String,
+    },
+    /// Prints the SQL by which another engine opens every table.
+    #[command(
+        before_help = "Examples:\n  meterhouse views --for duckdb > views.sql && duckdb -init views.sql\n  meterhouse views --for duckdb --scan delta"
+    )]
+    Views {
+        /// The engine.
+        #[arg(long = "for", value_enum, default_value = "duckdb", value_name = "ENGINE")]
+        engine: views::Engine,
+        /// How it finds the files of a table.
+        #[arg(long, value_enum, default_value = "parquet")]
+        scan: views::Scan,
+    },
+    /// Prints what completes commands and flags in a shell.
+    #[command(
+        before_help = "Examples:\n  meterhouse completions bash > ~/.local/share/bash-completion/completions/meterhouse\n  meterhouse completions fish > ~/.config/fish/completions/meterhouse.fish\n  source <(meterhouse completions zsh)"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Who decides something, and why.
+#[derive(Debug, clap::Args)]
+pub(super) struct Why {
+    /// Why.
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+    /// Who.
+    #[arg(long, env = "USER", default_value = "unknown")]
+    pub(super) by: String,
+}
+
+impl Why {
+    /// With the time of the clock; a reason has to be given.
+    pub(super) fn author(self, at: i64) -> Result<decision::Author> {
+        if self.reason.trim().is_empty() {
+            return Err(Error::usage(
+                "no reason was given",
+                "--reason \"why\"; it is kept with the decision",
+            ));
+        }
+        Ok(decision::Author { by: self.by, at, reason: self.reason })
+    }
+}
+
+impl Cli {
+    /// The project's folder.
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+
+    /// Whether this is a prompt, where Ctrl-C stops what was asked last and not the program.
+    pub fn is_prompt(&self) -> bool {
+        matches!(self.command, Command::Sql { query: None, file: None }) && is_terminal()
+    }
+}
