@@ -20,7 +20,7 @@ use crate::warehouse::{DataFile, Warehouse};
 
 /// Whether a run of one billing period limits this table: it is kept by period and made from other tables only.
 pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> bool {
-    schema.partition_by == [BILLING_PERIOD]
+    schema.is_partitioned_by(BILLING_PERIOD)
         && !project.tables_behind(query).contains(USAGE_RECORD)
         && !project.reads_as_of(query)
 }

@@ -212,6 +212,11 @@ impl TableSchema {
         )
     }
 
+    /// Whether its files are kept apart by this column and no other.
+    pub fn is_partitioned_by(&self, column: &str) -> bool {
+        self.partition_by == [column]
+    }
+
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
