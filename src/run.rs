@@ -3,14 +3,13 @@
 //! A run is a function of the queries, the reference files, the landed records and the as-of. It reads no clock; where
 //! nothing that it depends on has changed, it does nothing.
 
+mod check;
 mod close;
 mod rerate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 
 pub use close::period_ends;
@@ -21,7 +20,7 @@ use crate::data_file::TableWriter;
 use crate::error::{Error, Place, Result, While};
 use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
-use crate::plan::{CUSTOMER, plan};
+use crate::plan::plan;
 use crate::primary_key::check_key;
 use crate::project::{BOOKS, Project, Query, RERATED_LINE};
 use crate::publish::{self, Entry, TableEntry};
@@ -29,9 +28,6 @@ use crate::reader::{pin, register, register_view};
 use crate::refresh::{Scope, is_limited, rebuild};
 use crate::schema::TableSchema;
 use crate::warehouse::{DataFile, Warehouse};
-
-/// Rows of a failed check that a message shows.
-const ROWS_SHOWN: usize = 10;
 
 /// Who hears of each step as it ends.
 pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
@@ -154,7 +150,7 @@ pub async fn prepare<'a>(
     let landed =
         land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
-    if let Some(period) = request.period.as_ref().filter(|period| run.closed.contains(*period)) {
+    if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
         let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
         return Err(Error::usage(format!("{period} is closed"), hint));
     }
@@ -258,8 +254,6 @@ struct Run<'a> {
     tables: BTreeMap<String, TableEntry>,
     steps: Vec<Step>,
     closings: Vec<Closing>,
-    /// The periods of the closings.
-    closed: BTreeSet<String>,
     rerated: BTreeMap<String, String>,
     rules: BTreeMap<String, Rules>,
 }
@@ -306,11 +300,15 @@ impl<'a> Run<'a> {
             landed_files,
             tables,
             steps: Vec::new(),
-            closed: closings.iter().map(|closing| closing.billing_period.clone()).collect(),
             closings,
             rerated,
             rules,
         })
+    }
+
+    /// The periods that are closed, or are being closed by this run.
+    fn closed(&self) -> BTreeSet<String> {
+        self.closings.iter().map(|closing| closing.billing_period.clone()).collect()
     }
 
     fn before(&self, table: &str) -> TableEntry {
@@ -377,10 +375,11 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let is_limited = is_limited(self.project, schema, query);
         let period = self.request.period.as_deref().filter(|_| is_limited);
+        let closed = self.closed();
         let scope = match period {
             Some(period) => Scope::Only(period),
             // A closed period never changes.
-            None if is_limited => Scope::Without(&self.closed),
+            None if is_limited => Scope::Without(&closed),
             None => Scope::All,
         };
         let content = |table: &str| match self.landed.get(table) {
@@ -491,65 +490,4 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
-
-    /// Runs checks; their rows stop the run, or park the customers they name.
-    async fn check(&self, checks: &[&Query]) -> Result<Vec<(String, String)>> {
-        let mut parked = Vec::new();
-        let mut failed = Vec::new();
-        for check in checks {
-            let frame = plan(self.context, check, self.request.as_of).await?;
-            let rows =
-                frame.collect().await.map_err(|error| crate::plan::execution_error(&error, &check.name))?;
-            let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
-            if count == 0 {
-                continue;
-            }
-            let customers = customers(&rows)?;
-            if customers.is_empty() {
-                failed.push((check, rows, count));
-            }
-            parked.extend(customers.into_iter().map(|customer| (customer, check.name.clone())));
-        }
-        let Some((check, _, _)) = failed.first() else { return Ok(parked) };
-        let place = Some(Place { file: check.file.clone(), line: 0, column: 0 });
-        let mut what = "nothing was published:".to_string();
-        for (check, rows, count) in &failed {
-            what.push_str(&format!(
-                " check `{}` found {count} row{}\n{}\n",
-                check.name,
-                if *count == 1 { "" } else { "s" },
-                first_rows(rows)?
-            ));
-        }
-        let hint = "mend what the rows show and run again; what was published before is unchanged".into();
-        Err(Error::Data { what: what.trim_end().into(), place, hint })
-    }
-}
-
-/// The customers that a check's rows name; none where a row names nobody.
-fn customers(rows: &[RecordBatch]) -> Result<BTreeSet<String>> {
-    let mut customers = BTreeSet::new();
-    for batch in rows {
-        let Some(column) = batch.column_by_name(CUSTOMER) else { return Ok(BTreeSet::new()) };
-        let column = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)
-            .during(|| "reading a check's rows".into())?;
-        for customer in column.as_string::<i32>() {
-            match customer {
-                Some(customer) => customers.insert(customer.to_string()),
-                None => return Ok(BTreeSet::new()),
-            };
-        }
-    }
-    Ok(customers)
-}
-
-fn first_rows(rows: &[RecordBatch]) -> Result<String> {
-    let mut left = ROWS_SHOWN;
-    let mut shown = Vec::new();
-    for batch in rows {
-        let some = batch.slice(0, batch.num_rows().min(left));
-        left -= some.num_rows();
-        shown.push(some);
-    }
-    Ok(pretty_format_batches(&shown).during(|| "showing a check's rows".into())?.to_string())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 
+use super::check::first_rows;
 use super::{Close, Run};
 use crate::books::{Closing, keep_project};
 use crate::data_file::TableWriter;
@@ -35,9 +36,9 @@ impl Run<'_> {
         for query in self.project.closing.values() {
             let schema = self.book(&query.name)?;
             let frame = plan(self.context, query, self.request.as_of).await?;
-            // Usage that a correction settles belongs to an earlier period.
-            let is_of_period = !schema.columns.iter().any(|column| column.name == "closed_in");
-            let scope = if is_of_period { Scope::Only(&close.period) } else { Scope::All };
+            // A query that reads which periods are closed says itself which rows this one adds.
+            let says_itself = query.reads.contains_key(CLOSED_PERIOD);
+            let scope = if says_itself { Scope::All } else { Scope::Only(&close.period) };
             let (files, _) = rebuild(self.context, self.warehouse, schema, frame, scope, &self.stem).await?;
             self.add(&query.name, files, &mut added)?;
         }
@@ -51,13 +52,13 @@ impl Run<'_> {
             hash: String::new(),
         };
         self.closings.push(closing.sealed()?);
-        self.closed.insert(close.period.clone());
         Ok(())
     }
 
     /// Refuses what cannot be closed, whatever anybody accepts.
     async fn may_close(&self, period: &str) -> Result<()> {
-        if self.closed.contains(period) {
+        let closed = self.closed();
+        if closed.contains(period) {
             return Err(Error::usage(format!("{period} is closed already"), "meterhouse status"));
         }
         let ends = period_ends(self.context).await?;
@@ -69,7 +70,7 @@ impl Run<'_> {
             let what = format!("{period} was not closed: its last cycle has not ended");
             return Err(Error::data(what, "close it when it is due: meterhouse status"));
         }
-        if let Some(later) = self.closed.iter().find(|closed| closed.as_str() > period) {
+        if let Some(later) = closed.iter().find(|closed| closed.as_str() > period) {
             let what = format!("{period} cannot be closed: {later} is closed already");
             return Err(Error::data(
                 what,
@@ -77,7 +78,7 @@ impl Run<'_> {
             ));
         }
         // A contract that begins before the first closing gives earlier periods that nobody waits for.
-        let last = self.closed.last();
+        let last = closed.last();
         let open = ends
             .keys()
             .find(|other| other.as_str() < period && last.is_none_or(|last| other.as_str() > last.as_str()));
@@ -103,7 +104,7 @@ impl Run<'_> {
             let frame = frame.during(|| format!("asking guard {}", guard.name))?;
             let rows = frame.collect().await.map_err(|error| execution_error(&error, &guard.name))?;
             if rows.iter().any(|batch| batch.num_rows() > 0) {
-                reasons.push(format!("guard `{}` found\n{}", guard.name, super::first_rows(&rows)?));
+                reasons.push(format!("guard `{}` found\n{}", guard.name, first_rows(&rows)?));
             }
         }
         Ok(reasons)

@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, Time
 use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::prelude::SessionContext;
 
+use super::check::{Broken, broken, first_rows};
 use super::{Notice, Rerate, Run};
 use crate::books::{Rules, keep_project, kept_project};
 use crate::data_file::TableWriter;
@@ -20,7 +21,6 @@ use crate::project::{
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{register, register_view};
 use crate::refresh::{Scope, is_limited, rebuild};
-use crate::schema::TableSchema;
 use crate::warehouse::{DataFile, session};
 
 impl Run<'_> {
@@ -78,7 +78,7 @@ impl Run<'_> {
 
     /// Lets a closed period be rated by the rules of the run before, which are those of today.
     pub(super) async fn let_rerate(&mut self, rerate: &Rerate) -> Result<()> {
-        if !self.closed.contains(&rerate.period) {
+        if !self.closed().contains(&rerate.period) {
             let hint = "an open period is rated by the rules of today in every run: meterhouse run";
             return Err(Error::usage(format!("{} is not closed", rerate.period), hint));
         }
@@ -174,7 +174,12 @@ impl Run<'_> {
             .checks
             .values()
             .filter(|check| check.reads.keys().any(|name| is_again(name)))
-            .filter(|check| pinned.tables_behind(check).iter().any(|name| by_period(&pinned.schemas[name])))
+            .filter(|check| {
+                pinned
+                    .tables_behind(check)
+                    .iter()
+                    .any(|name| pinned.schemas[name].is_partitioned_by(BILLING_PERIOD))
+            })
             .collect();
         let lines = pinned.closing.get(BILLED_LINE).ok_or_else(|| {
             Error::data(format!("the queries of {period} do not say which lines are billed"), "")
@@ -215,17 +220,9 @@ impl Run<'_> {
                 _ => {}
             }
         }
-        for check in checks {
-            let frame = plan(context, check, self.request.as_of).await?;
-            let rows = frame.collect().await.map_err(|error| execution_error(&error, &check.name))?;
-            if rows.iter().map(RecordBatch::num_rows).sum::<usize>() > 0 {
-                let what = format!(
-                    "rating {period} again: check `{}` found\n{}",
-                    check.name,
-                    super::first_rows(&rows)?
-                );
-                return Err(Error::data(what, "what was published before is unchanged"));
-            }
+        if let Some(Broken { check, rows }) = broken(context, &checks, self.request.as_of).await?.first() {
+            let what = format!("rating {period} again: check `{}` found\n{}", check.name, first_rows(rows)?);
+            return Err(Error::data(what, "what was published before is unchanged"));
         }
         let frame = plan(context, lines, self.request.as_of).await?;
         let schema = &self.project.schemas[RERATED_LINE];
@@ -258,8 +255,4 @@ impl Run<'_> {
 /// Whether a table corrects other periods; what it had in this one stays.
 fn is_correction(pinned: &Project, name: &str) -> bool {
     pinned.queries.get(name).is_some_and(|query| query.reads.contains_key(RERATED_LINE))
-}
-
-fn by_period(schema: &TableSchema) -> bool {
-    schema.partition_by == [BILLING_PERIOD]
 }
