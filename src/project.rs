@@ -78,6 +78,15 @@ pub struct Project {
     pub order: Vec<String>,
 }
 
+/// Queries that can be worked on at one time; the views when the tables are there.
+#[derive(Debug, Default)]
+pub struct Wave<'a> {
+    /// Those of tables.
+    pub tables: Vec<&'a Query>,
+    /// Those of views, in an order in which each comes after what it reads.
+    pub views: Vec<&'a Query>,
+}
+
 impl Project {
     /// Reads the project in `root` under `--set` overrides: what could be read of it, and the mistakes in the rest.
     pub fn read(root: &Path, overrides: &[String]) -> Result<(Self, Vec<Mistake>)> {
@@ -222,6 +231,22 @@ impl Project {
             }
         }
         tables
+    }
+
+    /// The queries in waves, none of which reads another of its wave: what is made first of all, then what reads that.
+    pub fn waves(&self) -> Vec<Wave<'_>> {
+        let mut waves: Vec<Wave<'_>> = Vec::new();
+        let mut wave_of: BTreeMap<&str, usize> = BTreeMap::new();
+        for query in self.order.iter().map(|name| &self.queries[name]) {
+            let is_table = self.schemas.contains_key(&query.name);
+            // A view is there as soon as what it reads is.
+            let after = query.reads.keys().filter_map(|name| wave_of.get(name.as_str())).max();
+            let wave = after.map_or(0, |wave| wave + usize::from(is_table));
+            wave_of.insert(&query.name, wave);
+            waves.resize_with(waves.len().max(wave + 1), Wave::default);
+            if is_table { &mut waves[wave].tables } else { &mut waves[wave].views }.push(query);
+        }
+        waves
     }
 
     /// The query together with the text of every view it reads: what its result depends on besides tables.

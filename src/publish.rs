@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::StreamExt;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -144,17 +143,20 @@ async fn replay(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Resu
         run => self::entry(warehouse, run - 1).await?.tables,
     };
     // Each table has a log of its own, and a store far away takes its time for each.
-    let mut commits: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
+    let mut commits = Vec::new();
     for (table, now) in entry.tables.iter().filter(|(_, table)| table.changed_in == entry.run) {
         // A table that left the project since has no contract to write by; its files stay as they are.
         let Some(schema) = project.schemas.get(table) else { continue };
         let old = before.get(table).map(|table| table.files.as_slice()).unwrap_or_default();
         let added: Vec<_> = now.files.iter().filter(|file| !old.contains(file)).cloned().collect();
         let removed: Vec<_> = old.iter().filter(|file| !now.files.contains(file)).cloned().collect();
-        let commit = async move { warehouse.commit(schema, APPLICATION, entry.run, &added, &removed).await };
-        commits.push(commit.boxed());
+        let (warehouse, schema, run) = (warehouse.clone(), schema.clone(), entry.run);
+        commits.push(async move { warehouse.commit(&schema, APPLICATION, run, &added, &removed).await });
     }
-    futures::stream::iter(commits).buffer_unordered(COMMITS).try_collect::<()>().await?;
+    let mut commits = futures::stream::iter(commits).map(tokio::spawn).buffer_unordered(COMMITS);
+    while let Some(committed) = commits.next().await {
+        committed.during(|| "following the ledger in the Delta logs".into())??;
+    }
     warehouse.settle(&mark, b"done".to_vec()).await?;
     Ok(())
 }

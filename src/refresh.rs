@@ -12,7 +12,7 @@ use futures::StreamExt;
 
 use crate::data_file::{TableWriter, Written};
 use crate::error::{Result, While};
-use crate::plan::{BILLING_PERIOD, execution_error};
+use crate::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::primary_key::KeyHashes;
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::TableSchema;
@@ -26,22 +26,22 @@ pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> boo
 }
 
 /// The rows of which billing periods are made.
-#[derive(Debug, Clone, Copy)]
-pub enum Scope<'a> {
+#[derive(Debug, Clone)]
+pub enum Scope {
     /// Of all.
     All,
     /// Of this one.
-    Only(&'a str),
+    Only(String),
     /// Of all but these.
-    Without(&'a BTreeSet<String>),
+    Without(BTreeSet<String>),
 }
 
-impl Scope<'_> {
+impl Scope {
     /// Whether rows of a billing period are made.
     pub fn takes(&self, period: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(only) => *only == period,
+            Self::Only(only) => only == period,
             Self::Without(others) => !others.contains(period),
         }
     }
@@ -51,7 +51,7 @@ impl Scope<'_> {
         let column = || Expr::Column(Column::from_name(BILLING_PERIOD));
         match self {
             Self::All => Ok(frame),
-            Self::Only(period) => frame.filter(column().eq(lit(*period))),
+            Self::Only(period) => frame.filter(column().eq(lit(period.as_str()))),
             Self::Without(periods) if periods.is_empty() => Ok(frame),
             Self::Without(periods) => frame
                 .filter(column().in_list(periods.iter().map(|period| lit(period.as_str())).collect(), true)),
@@ -59,43 +59,56 @@ impl Scope<'_> {
     }
 }
 
-/// Runs a query and writes its rows as files of the table; `stem` names them.
-///
-/// Only rows of the periods in scope are made. With the files comes whether two of the rows may have the same primary
-/// key.
-pub async fn rebuild(
-    context: &SessionContext,
-    warehouse: &Warehouse,
-    schema: &TableSchema,
-    frame: DataFrame,
-    scope: Scope<'_>,
-    stem: &str,
-) -> Result<(Vec<DataFile>, bool)> {
-    let frame = scope.limit(frame).during(|| format!("limiting {} to {scope:?}", schema.name))?;
-    let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &schema.name);
-    let plan = frame.create_physical_plan().await.map_err(failed)?;
-    let partitions = plan.output_partitioning().partition_count();
-    let task = Arc::new(TaskContext::from(context));
-    let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
-    let mut writing = tokio::task::JoinSet::new();
-    for (number, mut stream) in streams.into_iter().enumerate() {
-        let stem = if partitions == 1 { stem.to_string() } else { format!("{stem}-{number}") };
-        let mut writer = TableWriter::new(context, warehouse, schema, stem)?.watching_key()?;
-        let table = schema.name.clone();
-        writing.spawn(async move {
-            while let Some(batch) = stream.next().await {
-                writer.write(&batch.map_err(|error| execution_error(&error, &table))?).await?;
-            }
-            writer.finish().await
-        });
+/// A table that is to be made, with all that this takes, so that another thread can do it.
+pub struct Making {
+    /// The session that has what the query reads.
+    pub context: SessionContext,
+    /// Where its files go.
+    pub warehouse: Warehouse,
+    /// The table's contract.
+    pub schema: TableSchema,
+    /// The query whose rows it takes.
+    pub query: Query,
+    /// In microseconds since the epoch.
+    pub as_of: i64,
+    /// Only rows of these periods are made.
+    pub scope: Scope,
+    /// Names the files.
+    pub stem: String,
+}
+
+impl Making {
+    /// Runs the query and writes its rows as files of the table; with them comes whether two of the rows may have the
+    /// same primary key.
+    pub async fn make(self) -> Result<(Vec<DataFile>, bool)> {
+        let Self { context, warehouse, schema, query, as_of, scope, stem } = self;
+        let frame = plan(&context, &query, as_of).await?;
+        let frame = scope.limit(frame).during(|| format!("limiting {} to {scope:?}", schema.name))?;
+        let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &schema.name);
+        let plan = frame.create_physical_plan().await.map_err(failed)?;
+        let partitions = plan.output_partitioning().partition_count();
+        let task = Arc::new(TaskContext::from(&context));
+        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+        let mut writing = tokio::task::JoinSet::new();
+        for (number, mut stream) in streams.into_iter().enumerate() {
+            let stem = if partitions == 1 { stem.clone() } else { format!("{stem}-{number}") };
+            let mut writer = TableWriter::new(&context, &warehouse, &schema, stem)?.watching_key()?;
+            let table = schema.name.clone();
+            writing.spawn(async move {
+                while let Some(batch) = stream.next().await {
+                    writer.write(&batch.map_err(|error| execution_error(&error, &table))?).await?;
+                }
+                writer.finish().await
+            });
+        }
+        let (mut files, mut keys) = (Vec::new(), Vec::new());
+        while let Some(written) = writing.join_next().await {
+            let Written { files: of_stream, keys: of_rows } =
+                written.during(|| format!("making {}", schema.name))??;
+            files.extend(of_stream);
+            keys.extend(of_rows);
+        }
+        files.sort();
+        Ok((files, KeyHashes::may_repeat(keys)))
     }
-    let (mut files, mut keys) = (Vec::new(), Vec::new());
-    while let Some(written) = writing.join_next().await {
-        let Written { files: of_stream, keys: of_rows } =
-            written.during(|| format!("making {}", schema.name))??;
-        files.extend(of_stream);
-        keys.extend(of_rows);
-    }
-    files.sort();
-    Ok((files, KeyHashes::may_repeat(keys)))
 }

@@ -10,24 +10,32 @@ mod rerate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 pub use close::period_ends;
 
 use crate::books::{Closing, Rules};
 use crate::config;
-use crate::data_file::TableWriter;
+use crate::data_file::{TableWriter, Written};
 use crate::error::{Error, Place, Result, While};
 use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
-use crate::plan::plan;
-use crate::primary_key::check_key;
+use crate::lint;
+use crate::primary_key::{KeyHashes, check_key};
 use crate::project::{BOOKS, Project, Query, RERATED_LINE};
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{pin, register, register_view};
-use crate::refresh::{Scope, is_limited, rebuild};
+use crate::refresh::{Making, Scope, is_limited};
 use crate::schema::TableSchema;
-use crate::warehouse::{DataFile, Warehouse};
+use crate::warehouse::{DataFile, Warehouse, session};
+
+/// Landed records up to which tables are made side by side.
+const LITTLE_USAGE: u64 = 1 << 20;
+/// Tables that are made at one time then.
+const AT_ONCE: usize = 8;
 
 /// Who hears of each step as it ends.
 pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
@@ -85,8 +93,6 @@ pub struct Step {
 /// What a run did.
 #[derive(Debug)]
 pub struct Report {
-    /// The files landed from inboxes.
-    pub landed: Vec<Landed>,
     /// The tables that were made; those that were skipped are left out.
     pub steps: Vec<Step>,
     /// The tables that nothing had changed for.
@@ -119,7 +125,8 @@ pub async fn news(project: &Project, warehouse: &Warehouse, head: &Entry) -> Res
     Ok(News { changed: fingerprint::changed_since(project, head, &landed)?, has_landed })
 }
 
-/// Runs and publishes; `notice` hears of each step as it ends.
+/// Lands the inboxes, looks for mistakes in the project meanwhile, and runs and publishes where there is none; `notice`
+/// hears of each step as it ends.
 pub async fn run(
     project: &Project,
     warehouse: &Warehouse,
@@ -127,17 +134,32 @@ pub async fn run(
     request: &Request,
     notice: Notice<'_>,
 ) -> Result<Report> {
+    let (checked, planning) = (project.clone(), session(&project.settings, None)?);
+    let checking = tokio::spawn(async move { lint::check(&checked, &planning).await });
+    let landed = take_in(project, warehouse, context, notice).await;
+    // Whatever else went wrong may follow from a mistake.
+    checking.await.during(|| "checking the project".into())??;
+    landed?;
     prepare(project, warehouse, context, request, notice).await?.publish().await
+}
+
+async fn take_in(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    notice: Notice<'_>,
+) -> Result<()> {
+    warehouse.probe().await?;
+    land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await
 }
 
 /// A run that is made and checked; nobody sees it before it is published.
 pub struct Prepared<'a> {
     run: Run<'a>,
-    landed: Vec<Landed>,
     parked: Vec<(String, String)>,
 }
 
-/// Brings every table up to date and checks it; the tables of the session are those of the run.
+/// Brings every table up to date with what has landed, and checks it; the tables of the session are those of the run.
 pub async fn prepare<'a>(
     project: &'a Project,
     warehouse: &'a Warehouse,
@@ -146,9 +168,6 @@ pub async fn prepare<'a>(
     notice: Notice<'_>,
 ) -> Result<Prepared<'a>> {
     let head = publish::recover(warehouse, project).await?;
-    warehouse.probe().await?;
-    let landed =
-        land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
     if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
         let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
@@ -168,14 +187,15 @@ pub async fn prepare<'a>(
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
     let mut parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
-    for name in &project.order {
-        let query = &project.queries[name];
-        if query.reads.contains_key(RERATED_LINE) {
+    for wave in project.waves() {
+        if wave.tables.iter().any(|query| query.reads.contains_key(RERATED_LINE)) {
             run.rerate_changed(notice).await?;
         }
-        match project.schemas.get(name) {
-            Some(schema) => run.refresh(schema, query, notice).await?,
-            None => register_view(context, query, request.as_of).await?,
+        for tables in wave.tables.chunks(run.at_once()) {
+            run.refresh(tables, notice).await?;
+        }
+        for view in wave.views {
+            register_view(context, view, request.as_of).await?;
         }
     }
     if run.has_news() {
@@ -183,18 +203,18 @@ pub async fn prepare<'a>(
         parked.sort();
         parked.dedup();
     }
-    Ok(Prepared { run, landed, parked })
+    Ok(Prepared { run, parked })
 }
 
 impl Prepared<'_> {
     /// Publishes the run; where nothing is new, there is nothing to publish.
     pub async fn publish(self) -> Result<Report> {
-        let Self { run, landed, parked } = self;
+        let Self { run, parked } = self;
         if !run.has_news() {
             run.discard().await?;
             let parked = run.head.map(|head| head.parked).unwrap_or_default();
             let skipped = run.tables.keys().filter(|table| !BOOKS.contains(&table.as_str())).count();
-            return Ok(Report { landed, steps: Vec::new(), skipped, published: None, parked, checks: 0 });
+            return Ok(Report { steps: Vec::new(), skipped, published: None, parked, checks: 0 });
         }
         let (project, warehouse) = (run.project, run.warehouse);
         let mut entry = Entry {
@@ -215,7 +235,7 @@ impl Prepared<'_> {
         let skipped = entry.tables.keys().filter(|table| !written.contains(table.as_str())).count();
         let broken: BTreeSet<&String> = parked.iter().map(|(_, check)| check).collect();
         let checks = project.checks.len() - broken.len();
-        Ok(Report { landed, steps: run.steps, skipped, published: Some(entry.run), parked, checks })
+        Ok(Report { steps: run.steps, skipped, published: Some(entry.run), parked, checks })
     }
 
     /// Gives the run up; what it wrote is deleted.
@@ -256,6 +276,16 @@ struct Run<'a> {
     closings: Vec<Closing>,
     rerated: BTreeMap<String, String>,
     rules: BTreeMap<String, Rules>,
+}
+
+/// A table that was made again.
+struct Made<'a> {
+    schema: &'a TableSchema,
+    before: TableEntry,
+    /// Its files now; none where it is up to date.
+    files: Option<Vec<DataFile>>,
+    fingerprint: String,
+    started: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -318,68 +348,108 @@ impl<'a> Run<'a> {
 
     /// Takes the reference files that changed into the warehouse; all unreadable lines are reported at once.
     async fn snapshot_references(&mut self) -> Result<()> {
-        let mut mistakes = Vec::new();
+        let mut taking: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
         for schema in self.project.reference() {
-            let started = Instant::now();
-            let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
-            // What a project takes over from another without saying anything is empty.
-            let is_own = schema.file.starts_with("schemas/");
-            if paths.is_empty() && is_own {
-                let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
-                return Err(Error::Data {
-                    what: format!("the reference table `{0}` has no file data/{0}.csv", schema.name),
-                    place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
-                    hint: format!(
-                        "write a CSV with the header {}, or name one under [reference] in {}",
-                        columns.join(","),
-                        config::FILE
-                    ),
-                });
+            taking.push(self.snapshot(schema).boxed());
+        }
+        let taken: Vec<Result<Made<'a>>> = futures::stream::iter(taking).buffered(AT_ONCE).collect().await;
+        let mut mistakes = Vec::new();
+        for made in taken {
+            match made {
+                Ok(made) => self.take(made, "snapshot").await?,
+                Err(Error::Project(found)) => mistakes.extend(found),
+                Err(error) => return Err(error),
             }
-            let before = self.before(&schema.name);
-            if before.fingerprint == fingerprint {
-                register(self.context, schema, before.files.clone())?;
-                self.tables.insert(schema.name.clone(), before);
-                continue;
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
+    }
+
+    /// Takes the files of one reference table into the warehouse, unless they are there.
+    async fn snapshot(&self, schema: &'a TableSchema) -> Result<Made<'a>> {
+        let started = Instant::now();
+        let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
+        // What a project takes over from another without saying anything is empty.
+        let is_own = schema.file.starts_with("schemas/");
+        if paths.is_empty() && is_own {
+            let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+            return Err(Error::Data {
+                what: format!("the reference table `{0}` has no file data/{0}.csv", schema.name),
+                place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
+                hint: format!(
+                    "write a CSV with the header {}, or name one under [reference] in {}",
+                    columns.join(","),
+                    config::FILE
+                ),
+            });
+        }
+        let before = self.before(&schema.name);
+        if before.fingerprint == fingerprint {
+            return Ok(Made { schema, before, files: None, fingerprint, started });
+        }
+        let (mut batches, mut mistakes) = (Vec::new(), Vec::new());
+        for path in &paths {
+            match land::read_reference(self.project, schema, path) {
+                Ok(read) => batches.extend(read),
+                Err(Error::Project(found)) => mistakes.extend(found),
+                Err(error) => return Err(error),
             }
-            let mut batches = Vec::new();
-            let found_before = mistakes.len();
-            for path in &paths {
-                match land::read_reference(self.project, schema, path) {
-                    Ok(read) => batches.extend(read),
-                    Err(Error::Project(found)) => mistakes.extend(found),
-                    Err(error) => return Err(error),
-                }
-            }
-            if mistakes.len() > found_before {
-                continue;
-            }
-            let mut writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
-            for batch in &batches {
-                writer.write(batch).await?;
-            }
-            let files = writer.finish().await?.files;
+        }
+        if !mistakes.is_empty() {
+            return Err(Error::Project(mistakes));
+        }
+        let writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
+        let mut writer = writer.watching_key()?;
+        for batch in &batches {
+            writer.write(batch).await?;
+        }
+        let Written { files, keys } = writer.finish().await?;
+        if KeyHashes::may_repeat(keys.into_iter().collect()) {
             let paths: Vec<String> = paths.iter().map(|path| self.project.shown(path)).collect();
             let hint = format!(
                 "what was published before is unchanged; keep one of the lines in {}",
                 paths.join(" and ")
             );
             check_key(self.context, schema, &files, &hint).await?;
-            self.keep(schema, before, files, fingerprint, "snapshot", started).await?;
         }
-        if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
+        Ok(Made { schema, before, files: Some(files), fingerprint, started })
     }
 
-    /// Brings one table up to date.
-    async fn refresh(&mut self, schema: &TableSchema, query: &Query, notice: Notice<'_>) -> Result<()> {
+    /// How many tables are made at one time: where there is little usage, planning takes longer than the work, and
+    /// memory suffices for several.
+    fn at_once(&self) -> usize {
+        let files = self.landed_files.values().flatten();
+        let is_little = files.map(|file| file.rows).sum::<u64>() <= LITTLE_USAGE;
+        if is_little { AT_ONCE } else { 1 }
+    }
+
+    /// Brings tables up to date that do not read each other.
+    async fn refresh(&mut self, queries: &[&Query], notice: Notice<'_>) -> Result<()> {
+        let mut making: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
+        for query in queries {
+            making.push(self.make(query).boxed());
+        }
+        let made: Vec<Made<'a>> = futures::stream::iter(making).buffered(AT_ONCE).try_collect().await?;
+        for made in made {
+            let steps = self.steps.len();
+            self.take(made, "rebuild").await?;
+            for step in &self.steps[steps..] {
+                let seconds = step.took.as_secs_f64();
+                notice(&format!("{} {}: {} rows ({seconds:.1} s)", step.way, step.table, step.rows));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one table, unless it is up to date.
+    async fn make(&self, query: &Query) -> Result<Made<'a>> {
+        let schema = &self.project.schemas[&query.name];
         let started = Instant::now();
         let is_limited = is_limited(self.project, schema, query);
         let period = self.request.period.as_deref().filter(|_| is_limited);
-        let closed = self.closed();
         let scope = match period {
-            Some(period) => Scope::Only(period),
+            Some(period) => Scope::Only(period.into()),
             // A closed period never changes.
-            None if is_limited => Scope::Without(&closed),
+            None if is_limited => Scope::Without(self.closed()),
             None => Scope::All,
         };
         let content = |table: &str| match self.landed.get(table) {
@@ -390,21 +460,18 @@ impl<'a> Run<'a> {
         let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
-            register(self.context, schema, before.files.clone())?;
-            self.tables.insert(schema.name.clone(), before);
-            return Ok(());
+            return Ok(Made { schema, before, files: None, fingerprint, started });
         }
-        let frame = plan(self.context, query, self.request.as_of).await?;
-        let (mut files, may_repeat) = rebuild(self.context, self.warehouse, schema, frame, scope, &self.stem)
-            .await
-            .map_err(|error| match error {
-                Error::Data { what, place, hint } => {
-                    let place =
-                        place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
-                    Error::Data { what, place, hint }
-                }
-                other => other,
-            })?;
+        let making = self.making(schema, query, scope.clone(), self.stem.clone());
+        let made = SpawnedTask::spawn(making.make()).join().await;
+        let made = made.during(|| format!("making {}", schema.name))?;
+        let (mut files, may_repeat) = made.map_err(|error| match error {
+            Error::Data { what, place, hint } => {
+                let place = place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
+                Error::Data { what, place, hint }
+            }
+            other => other,
+        })?;
         if is_limited {
             let others =
                 before.files.iter().filter(|file| file.partition.values().all(|value| !scope.takes(value)));
@@ -415,24 +482,29 @@ impl<'a> Run<'a> {
         if may_repeat || period.is_some() {
             check_key(self.context, schema, &files, hint).await?;
         }
-        self.keep(schema, before, files, fingerprint, "rebuild", started).await?;
-        if let Some(step) = self.steps.last().filter(|step| step.table == schema.name) {
-            let seconds = step.took.as_secs_f64();
-            notice(&format!("{} {}: {} rows ({seconds:.1} s)", step.way, step.table, step.rows));
-        }
-        Ok(())
+        Ok(Made { schema, before, files: Some(files), fingerprint, started })
     }
 
-    /// Takes a table's new files, or keeps the old ones where the rows are the same.
-    async fn keep(
-        &mut self,
-        schema: &TableSchema,
-        before: TableEntry,
-        files: Vec<DataFile>,
-        fingerprint: String,
-        way: &'static str,
-        started: Instant,
-    ) -> Result<()> {
+    fn making(&self, schema: &TableSchema, query: &Query, scope: Scope, stem: String) -> Making {
+        Making {
+            context: self.context.clone(),
+            warehouse: self.warehouse.clone(),
+            schema: schema.clone(),
+            query: query.clone(),
+            as_of: self.request.as_of,
+            scope,
+            stem,
+        }
+    }
+
+    /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
+    async fn take(&mut self, made: Made<'a>, way: &'static str) -> Result<()> {
+        let Made { schema, before, files, fingerprint, started } = made;
+        let Some(files) = files else {
+            register(self.context, schema, before.files.clone())?;
+            self.tables.insert(schema.name.clone(), before);
+            return Ok(());
+        };
         let is_first = before.changed_in == 0;
         let made = TableEntry { changed_in: self.number, fingerprint, files };
         let is_same = !is_first && made.content() == before.content();

@@ -1,24 +1,34 @@
 //! A table as the session reads it: a fixed list of data files under a contract.
+//!
+//! One that fits a batch is read once and kept, because a run reads it several times: usage that lands day by day in
+//! small files would be opened again for each query.
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue, Statistics, stats::Precision};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
 use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use tokio::sync::OnceCell;
 
 use crate::schema::TableSchema;
 use crate::small_files::SMALL;
-use crate::warehouse::{DataFile, store_url};
+use crate::warehouse::{BATCH_ROWS, DataFile, store_url};
+
+/// Files that are kept in memory take at most this together, in bytes.
+const KEPT_BYTES: u64 = 8 << 20;
 
 /// The files of one version of a table; columns are matched by name, and one that a file lacks is null.
 #[derive(Debug)]
@@ -28,6 +38,8 @@ pub struct FileTable {
     stored: SchemaRef,
     partitions: Vec<Field>,
     files: Vec<DataFile>,
+    /// Its rows, once they were read, where they are few.
+    kept: OnceCell<RecordBatch>,
 }
 
 impl FileTable {
@@ -39,40 +51,27 @@ impl FileTable {
             stored: schema.stored(),
             partitions: schema.partitions(),
             files,
+            kept: OnceCell::new(),
         }
     }
-}
 
-#[async_trait]
-impl TableProvider for FileTable {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+    fn is_small(&self) -> bool {
+        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
+        let bytes: u64 = self.files.iter().map(|file| file.size).sum();
+        rows <= BATCH_ROWS as u64 && bytes <= KEPT_BYTES
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
+    async fn read(&self, state: &dyn Session) -> Result<RecordBatch> {
+        let batches = collect(self.scan_files(state, None, None)?, state.task_ctx()).await?;
+        Ok(concat_batches(&self.schema, &batches)?)
     }
 
-    /// The number of rows is known, so that the smaller side of a join is built.
-    fn statistics(&self) -> Option<Statistics> {
-        let rows = self.files.iter().map(|file| file.rows as usize).sum();
-        Some(Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(&self.schema) })
-    }
-
-    async fn scan(
+    fn scan_files(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.files.is_empty() {
-            let schema = match projection {
-                Some(columns) => Arc::new(self.schema.project(columns)?),
-                None => self.schema.clone(),
-            };
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        }
         let partitions: Vec<_> = self.partitions.iter().cloned().map(Arc::new).collect();
         let columns = ScanSchema::builder(self.stored.clone()).with_table_partition_cols(partitions).build();
         // One read brings the whole of a small file, instead of its last bytes, then its footer, then its columns.
@@ -113,5 +112,44 @@ impl TableProvider for FileTable {
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(scan))
+    }
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// The number of rows is known, so that the smaller side of a join is built.
+    fn statistics(&self) -> Option<Statistics> {
+        let rows = self.files.iter().map(|file| file.rows as usize).sum();
+        Some(Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(&self.schema) })
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        if self.is_small() {
+            let rows = self.kept.get_or_try_init(|| self.read(state)).await?;
+            let rows = [vec![rows.clone()]];
+            return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
+        }
+        self.scan_files(state, projection, limit)
     }
 }

@@ -52,7 +52,7 @@ const SMALL_SIDE_BYTES: usize = 512 << 20;
 const SMALL_SIDE_ROWS: usize = 4 << 20;
 /// Rows that are worked on at once. A joined column of texts keeps the buffers of all batches it was built from, and
 /// from join to join their number multiplies: few large batches keep a chain of joins quick.
-const BATCH_ROWS: usize = 1 << 15;
+pub const BATCH_ROWS: usize = 1 << 15;
 
 /// How often a create is tried that neither happened nor met another.
 const SETTLING: usize = 3;
@@ -238,7 +238,8 @@ impl Warehouse {
         for _ in 0..10 {
             let Some(state) = self.delta(table).await? else {
                 // Somebody else may make it at the same moment; the next round sees the table of whoever was first.
-                last_error = self.make(schema, log.clone()).await.err();
+                let transaction = Transaction::new(application, version);
+                last_error = self.make(schema, log.clone(), transaction, added).await.err();
                 continue;
             };
             let seen = state
@@ -275,7 +276,14 @@ impl Warehouse {
         }
     }
 
-    async fn make(&self, schema: &TableSchema, log: LogStoreRef) -> Result<(), DeltaTableError> {
+    /// Makes a table with its first files; does nothing where somebody else made it meanwhile.
+    async fn make(
+        &self,
+        schema: &TableSchema,
+        log: LogStoreRef,
+        transaction: Transaction,
+        files: &[DataFile],
+    ) -> Result<(), DeltaTableError> {
         let columns = delta_schema(schema).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
         CreateBuilder::new()
             .with_log_store(log)
@@ -285,6 +293,8 @@ impl Warehouse {
             .with_partition_columns(&schema.partition_by)
             // Pinned versions must stay readable, so the log keeps its history.
             .with_configuration([("delta.enableExpiredLogCleanup", Some("false"))])
+            .with_actions(files.iter().map(|file| Action::Add(add(file))))
+            .with_actions([Action::Txn(transaction)])
             .with_save_mode(SaveMode::Ignore)
             .await
             .map(|_| ())

@@ -55,7 +55,8 @@ impl Decided<'_> {
             run::Request { as_of: self.as_of, as_of_text, period: None, close: None, rerate: None };
         run::run(self.project, self.warehouse, self.context, &request, &say).await?;
         request.close = Some(close);
-        run::run(self.project, self.warehouse, self.context, &request, &say).await?;
+        let closing = run::prepare(self.project, self.warehouse, self.context, &request, &say).await?;
+        closing.publish().await?;
         say(&format!("{period} is closed"));
         Ok(())
     }

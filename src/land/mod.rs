@@ -190,8 +190,7 @@ pub async fn land_inboxes(
     warehouse: &Warehouse,
     context: &SessionContext,
     notice: &(dyn Fn(&Landed) + Sync),
-) -> Result<Vec<Landed>> {
-    let mut landed = Vec::new();
+) -> Result<()> {
     let mut seen = None;
     for inbox in project.settings.inbox.values() {
         let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
@@ -206,10 +205,9 @@ pub async fn land_inboxes(
             let one = land(project, warehouse, context, &file, with, None).await?;
             warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
             notice(&one);
-            landed.push(one);
         }
     }
-    Ok(landed)
+    Ok(())
 }
 
 /// Reads and checks a file on a thread of its own, a few chunks ahead of who writes them.

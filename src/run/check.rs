@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::util::pretty::pretty_format_batches;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
 
 use super::Run;
@@ -20,21 +21,32 @@ pub(super) struct Broken<'a> {
     pub(super) rows: Vec<RecordBatch>,
 }
 
-/// Those of some checks that do not hold.
+/// Those of some checks that do not hold; so many are asked at one time.
 pub(super) async fn broken<'a>(
     context: &SessionContext,
     checks: &[&'a Query],
     as_of: i64,
+    at_once: usize,
 ) -> Result<Vec<Broken<'a>>> {
     let mut broken = Vec::new();
-    for check in checks {
-        let frame = plan(context, check, as_of).await?;
-        let rows = frame.collect().await.map_err(|error| execution_error(&error, &check.name))?;
-        if rows.iter().any(|batch| batch.num_rows() > 0) {
-            broken.push(Broken { check, rows });
+    for checks in checks.chunks(at_once) {
+        let asked: Vec<_> = checks
+            .iter()
+            .map(|check| SpawnedTask::spawn(rows(context.clone(), Query::clone(check), as_of)))
+            .collect();
+        for (check, asked) in checks.iter().zip(asked) {
+            let rows = asked.join().await.during(|| format!("asking check {}", check.name))??;
+            if rows.iter().any(|batch| batch.num_rows() > 0) {
+                broken.push(Broken { check, rows });
+            }
         }
     }
     Ok(broken)
+}
+
+async fn rows(context: SessionContext, check: Query, as_of: i64) -> Result<Vec<RecordBatch>> {
+    let frame = plan(&context, &check, as_of).await?;
+    frame.collect().await.map_err(|error| execution_error(&error, &check.name))
 }
 
 impl Run<'_> {
@@ -42,7 +54,7 @@ impl Run<'_> {
     pub(super) async fn check(&self, checks: &[&Query]) -> Result<Vec<(String, String)>> {
         let mut parked = Vec::new();
         let mut failed = Vec::new();
-        for broken in broken(self.context, checks, self.request.as_of).await? {
+        for broken in broken(self.context, checks, self.request.as_of, self.at_once()).await? {
             let customers = customers(&broken.rows)?;
             if customers.is_empty() {
                 failed.push(broken);

@@ -14,7 +14,7 @@ use crate::error::{Error, Result, While};
 use crate::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::project::{CLOSED_PERIOD, PERIOD_END};
 use crate::reader;
-use crate::refresh::{Scope, rebuild};
+use crate::refresh::Scope;
 use crate::schema::TableSchema;
 use crate::warehouse::DataFile;
 
@@ -35,11 +35,10 @@ impl Run<'_> {
         self.add(CLOSED_PERIOD, closed, &mut added)?;
         for query in self.project.closing.values() {
             let schema = self.book(&query.name)?;
-            let frame = plan(self.context, query, self.request.as_of).await?;
             // A query that reads which periods are closed says itself which rows this one adds.
             let says_itself = query.reads.contains_key(CLOSED_PERIOD);
-            let scope = if says_itself { Scope::All } else { Scope::Only(&close.period) };
-            let (files, _) = rebuild(self.context, self.warehouse, schema, frame, scope, &self.stem).await?;
+            let scope = if says_itself { Scope::All } else { Scope::Only(close.period.clone()) };
+            let (files, _) = self.making(schema, query, scope, self.stem.clone()).make().await?;
             self.add(&query.name, files, &mut added)?;
         }
         let closing = Closing {
@@ -100,7 +99,7 @@ impl Run<'_> {
         for guard in self.project.guards.values() {
             let frame = plan(self.context, guard, self.request.as_of).await?;
             let has_period = frame.schema().has_column_with_unqualified_name(BILLING_PERIOD);
-            let frame = if has_period { Scope::Only(&close.period).limit(frame) } else { Ok(frame) };
+            let frame = if has_period { Scope::Only(close.period.clone()).limit(frame) } else { Ok(frame) };
             let frame = frame.during(|| format!("asking guard {}", guard.name))?;
             let rows = frame.collect().await.map_err(|error| execution_error(&error, &guard.name))?;
             if rows.iter().any(|batch| batch.num_rows() > 0) {

@@ -14,13 +14,13 @@ use super::{Notice, Rerate, Run};
 use crate::books::{Rules, keep_project, kept_project};
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
-use crate::plan::{BILLING_PERIOD, execution_error, plan};
+use crate::plan::{BILLING_PERIOD, execution_error};
 use crate::project::{
     BILLED_LINE, BOOKS, GUIDED_USAGE, LANDED, PERIOD_CHANGE, Project, RERATED_LINE, RERATING,
 };
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{register, register_view};
-use crate::refresh::{Scope, is_limited, rebuild};
+use crate::refresh::{Making, Scope, is_limited};
 use crate::warehouse::{DataFile, session};
 
 impl Run<'_> {
@@ -209,29 +209,33 @@ impl Run<'_> {
             match pinned.schemas.get(name) {
                 None if is_needed => register_view(context, query, self.request.as_of).await?,
                 Some(schema) if is_needed && is_again(name) => {
-                    let frame = plan(context, query, self.request.as_of).await?;
-                    let scope =
-                        if is_limited(pinned, schema, query) { Scope::Only(period) } else { Scope::All };
-                    let (files, _) = rebuild(context, self.warehouse, schema, frame, scope, stem).await?;
+                    let scope = match is_limited(pinned, schema, query) {
+                        true => Scope::Only(period.into()),
+                        false => Scope::All,
+                    };
+                    let others = self.other_periods(name, &scope);
+                    let making = self.making(schema, query, scope, stem.into());
+                    let (files, _) = Making { context: context.clone(), ..making }.make().await?;
                     written.push((name.clone(), files.clone()));
-                    let others = self.other_periods(name, scope);
                     register(context, schema, others.into_iter().chain(files).collect())?;
                 }
                 _ => {}
             }
         }
-        if let Some(Broken { check, rows }) = broken(context, &checks, self.request.as_of).await?.first() {
+        if let Some(Broken { check, rows }) =
+            broken(context, &checks, self.request.as_of, self.at_once()).await?.first()
+        {
             let what = format!("rating {period} again: check `{}` found\n{}", check.name, first_rows(rows)?);
             return Err(Error::data(what, "what was published before is unchanged"));
         }
-        let frame = plan(context, lines, self.request.as_of).await?;
         let schema = &self.project.schemas[RERATED_LINE];
-        let (files, _) = rebuild(context, self.warehouse, schema, frame, Scope::Only(period), stem).await?;
+        let making = self.making(schema, lines, Scope::Only(period.into()), stem.into());
+        let (files, _) = Making { context: context.clone(), ..making }.make().await?;
         Ok(files)
     }
 
     /// The files of a table for the periods out of scope, as they are: a balance goes on from cycle to cycle.
-    fn other_periods(&self, name: &str, scope: Scope<'_>) -> Vec<DataFile> {
+    fn other_periods(&self, name: &str, scope: &Scope) -> Vec<DataFile> {
         let now = self.tables.get(name).cloned().unwrap_or_else(|| self.before(name));
         let is_other =
             |file: &DataFile| file.partition.get(BILLING_PERIOD).is_some_and(|period| !scope.takes(period));
