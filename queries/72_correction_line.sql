@@ -38,6 +38,12 @@ rated_again as (
 
     select rerating.billing_period
     from rerating
+
+    union
+
+    -- Also what only carried on from an earlier one.
+    select rerated_line.billing_period
+    from rerated_line
 ),
 
 touched as (

@@ -20,6 +20,12 @@ create table billed_line (
     currency varchar not null comment 'ISO 4217 code',
     corrected_period varchar comment 'the closed period that it corrects; null: none',
     corrected_line_id varchar comment 'the line of that period',
+    time_zone varchar not null comment 'of the contract when the line was made, IANA',
+    usage_shown varchar not null comment 'what the invoicing system gets: full or overage',
+    purchase_order varchar comment 'the customer''s purchase order',
+    product_code varchar comment 'key of the product in the invoicing system',
+    tax_category varchar comment 'how the invoicing system taxes it',
+    gl_account varchar comment 'general ledger account of the revenue',
     billing_period varchar not null comment 'the month it is billed in',
     primary key (line_id)
 ) partitioned by (billing_period);

@@ -233,11 +233,12 @@ impl Project {
         tables
     }
 
-    /// The queries in waves, none of which reads another of its wave: what is made first of all, then what reads that.
-    pub fn waves(&self) -> Vec<Wave<'_>> {
+    /// Some of the queries in waves, none of which reads another of its wave: what is made first of all, then what reads
+    /// that.
+    pub fn waves(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Wave<'_>> {
         let mut waves: Vec<Wave<'_>> = Vec::new();
         let mut wave_of: BTreeMap<&str, usize> = BTreeMap::new();
-        for query in self.order.iter().map(|name| &self.queries[name]) {
+        for query in self.order.iter().filter(|name| is_wanted(name)).map(|name| &self.queries[name]) {
             let is_table = self.schemas.contains_key(&query.name);
             // A view is there as soon as what it reads is.
             let after = query.reads.keys().filter_map(|name| wave_of.get(name.as_str())).max();

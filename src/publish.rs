@@ -70,6 +70,10 @@ pub struct TableEntry {
     pub fingerprint: String,
     /// All its files.
     pub files: Vec<DataFile>,
+    /// What rating closed periods again made of it, by period: later cycles carry on from there, not from what was
+    /// closed. Nobody else reads it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub again: BTreeMap<String, Vec<DataFile>>,
 }
 
 impl TableEntry {
@@ -78,13 +82,29 @@ impl TableEntry {
         self.files.iter().map(|file| file.rows).sum()
     }
 
+    /// The files that the next run carries on from: those of closed periods as they were last rated again.
+    pub fn carried(&self) -> Vec<DataFile> {
+        let is_again =
+            |file: &&DataFile| file.partition.values().any(|period| self.again.contains_key(period));
+        let closed = self.files.iter().filter(|file| !is_again(file));
+        let mut files: Vec<DataFile> = closed.chain(self.again.values().flatten()).cloned().collect();
+        files.sort();
+        files
+    }
+
     /// Rows and their hash: equal for equal content, whatever the files.
     pub fn content(&self) -> String {
-        let sum = self.files.iter().fold(0_u128, |sum, file| {
-            sum.wrapping_add(u128::from_str_radix(&file.hash, 16).unwrap_or_default())
-        });
-        format!("{} {sum:032x}", self.rows())
+        content(&self.carried())
     }
+}
+
+/// Rows and their hash.
+pub fn content(files: &[DataFile]) -> String {
+    let rows: u64 = files.iter().map(|file| file.rows).sum();
+    let sum = files
+        .iter()
+        .fold(0_u128, |sum, file| sum.wrapping_add(u128::from_str_radix(&file.hash, 16).unwrap_or_default()));
+    format!("{rows} {sum:032x}")
 }
 
 /// The newest published run, or `None` before the first.

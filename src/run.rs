@@ -25,7 +25,7 @@ use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
 use crate::lint;
 use crate::primary_key::{KeyHashes, check_key};
-use crate::project::{BOOKS, Project, Query, RERATED_LINE};
+use crate::project::{BOOKS, GUIDED_USAGE, PERIOD_CHANGE, Project, Query, RERATED_LINE, Wave};
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{pin, register, register_view};
 use crate::refresh::{Making, Scope, is_limited};
@@ -187,17 +187,14 @@ pub async fn prepare<'a>(
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
     let mut parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
-    for wave in project.waves() {
-        if wave.tables.iter().any(|query| query.reads.contains_key(RERATED_LINE)) {
-            run.rerate_changed(notice).await?;
-        }
-        for tables in wave.tables.chunks(run.at_once()) {
-            run.refresh(tables, notice).await?;
-        }
-        for view in wave.views {
-            register_view(context, view, request.as_of).await?;
-        }
-    }
+    // Closed periods are rated again before anything carries on from them.
+    let carries_on = |name: &str| {
+        let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
+        !tells && [GUIDED_USAGE, RERATED_LINE].iter().any(|table| project.is_made_from(name, table))
+    };
+    run.refresh_all(project.waves(|name| !carries_on(name)), notice).await?;
+    run.rerate_changed(notice).await?;
+    run.refresh_all(project.waves(carries_on), notice).await?;
     if run.has_news() {
         parked.extend(run.check(&last).await?);
         parked.sort();
@@ -276,6 +273,8 @@ struct Run<'a> {
     closings: Vec<Closing>,
     rerated: BTreeMap<String, String>,
     rules: BTreeMap<String, Rules>,
+    /// What this run made of closed periods, by table and period.
+    again: BTreeMap<String, BTreeMap<String, Vec<DataFile>>>,
 }
 
 /// A table that was made again.
@@ -333,6 +332,7 @@ impl<'a> Run<'a> {
             closings,
             rerated,
             rules,
+            again: BTreeMap::new(),
         })
     }
 
@@ -343,7 +343,9 @@ impl<'a> Run<'a> {
 
     fn before(&self, table: &str) -> TableEntry {
         let before = self.head.as_ref().and_then(|head| head.tables.get(table));
-        before.cloned().unwrap_or_default()
+        let mut before = before.cloned().unwrap_or_default();
+        before.again.extend(self.again.get(table).cloned().unwrap_or_default());
+        before
     }
 
     /// Takes the reference files that changed into the warehouse; all unreadable lines are reported at once.
@@ -420,6 +422,19 @@ impl<'a> Run<'a> {
         let files = self.landed_files.values().flatten();
         let is_little = files.map(|file| file.rows).sum::<u64>() <= LITTLE_USAGE;
         if is_little { AT_ONCE } else { 1 }
+    }
+
+    /// Brings tables up to date, wave after wave, and the views between them.
+    async fn refresh_all(&mut self, waves: Vec<Wave<'_>>, notice: Notice<'_>) -> Result<()> {
+        for wave in waves {
+            for tables in wave.tables.chunks(self.at_once()) {
+                self.refresh(tables, notice).await?;
+            }
+            for view in wave.views {
+                register_view(self.context, view, self.request.as_of).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Brings tables up to date that do not read each other.
@@ -501,12 +516,13 @@ impl<'a> Run<'a> {
     async fn take(&mut self, made: Made<'a>, way: &'static str) -> Result<()> {
         let Made { schema, before, files, fingerprint, started } = made;
         let Some(files) = files else {
-            register(self.context, schema, before.files.clone())?;
+            register(self.context, schema, before.carried())?;
             self.tables.insert(schema.name.clone(), before);
             return Ok(());
         };
         let is_first = before.changed_in == 0;
-        let made = TableEntry { changed_in: self.number, fingerprint, files };
+        let again = before.again.clone();
+        let made = TableEntry { changed_in: self.number, fingerprint, files, again };
         let is_same = !is_first && made.content() == before.content();
         let entry = if is_same {
             self.delete_new(schema, &made.files, &before.files).await?;
@@ -514,7 +530,7 @@ impl<'a> Run<'a> {
         } else {
             made
         };
-        register(self.context, schema, entry.files.clone())?;
+        register(self.context, schema, entry.carried())?;
         let way = if is_same { "same" } else { way };
         let (table, rows, took) = (schema.name.clone(), entry.rows(), started.elapsed());
         self.steps.push(Step { table, way, rows, took });
@@ -540,7 +556,9 @@ impl<'a> Run<'a> {
                 // What reads the as-of is made again whenever that moves; the same rows are no news.
                 let by_as_of =
                     self.project.queries.get(name).is_some_and(|query| self.project.reads_as_of(query));
-                table.files != before.files || (!by_as_of && table.fingerprint != before.fingerprint)
+                table.files != before.files
+                    || table.again != before.again
+                    || (!by_as_of && table.fingerprint != before.fingerprint)
             }
         })
     }
@@ -555,6 +573,11 @@ impl<'a> Run<'a> {
                 &before.files,
             )
             .await?;
+        }
+        for (table, periods) in &self.again {
+            for files in periods.values() {
+                self.delete_new(&self.project.schemas[table], files, &[]).await?;
+            }
         }
         for schema in BOOKS.iter().filter_map(|name| self.project.schemas.get(*name)) {
             let now = self.tables.get(&schema.name).map(|table| table.files.as_slice()).unwrap_or_default();

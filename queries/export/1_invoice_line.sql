@@ -1,55 +1,95 @@
 -- invoice_line: the lines to invoice, with what the invoicing system passes on.
 --
 -- grain:  line_id
--- reads:  invoice_line, contract, contract_item
+-- reads:  invoice_line, contract, contract_item, billed_line
 -- totals: by currency
 -- rule:   what an item declares for the invoicing system wins over its
---         contract; an item that shows overage only hides what its quota
---         covers, and has no line where nothing is left; the service dates are
---         the first and the last day of the cycle in the contract's zone
+--         contract, and a closed line keeps what was declared then; an item that
+--         shows overage only hides what its quota covers, and has no line where
+--         nothing is left; the service dates are the first and the last day of
+--         the cycle in the contract's zone
+
+with declared as (
+    select
+        invoice_line.customer_id,
+        invoice_line.billing_period,
+        invoice_line.line_id,
+        invoice_line.contract_id,
+        invoice_line.contract_item_id,
+        invoice_line.price_id,
+        invoice_line.cycle_start,
+        invoice_line.cycle_end,
+        invoice_line.line_type,
+        invoice_line.description,
+        invoice_line.quantity,
+        invoice_line.included_quantity,
+        invoice_line.billable_quantity,
+        invoice_line.unit,
+        invoice_line.amount,
+        invoice_line.currency,
+        coalesce(billed_line.time_zone, contract.time_zone, 'UTC') as time_zone,
+        coalesce(billed_line.usage_shown, contract_item.usage_shown, 'full')
+            as usage_shown,
+        case
+            when billed_line.line_id is not null then billed_line.purchase_order
+            else coalesce(contract_item.purchase_order, contract.purchase_order)
+        end as purchase_order,
+        case
+            when billed_line.line_id is not null then billed_line.product_code
+            else coalesce(contract_item.product_code, contract.product_code)
+        end as product_code,
+        case
+            when billed_line.line_id is not null then billed_line.tax_category
+            else coalesce(contract_item.tax_category, contract.tax_category)
+        end as tax_category,
+        case
+            when billed_line.line_id is not null then billed_line.gl_account
+            else coalesce(contract_item.gl_account, contract.gl_account)
+        end as gl_account
+    from invoice_line
+    left join billed_line
+        on invoice_line.line_id = billed_line.line_id
+        and invoice_line.billing_period = billed_line.billing_period
+    left join contract
+        on invoice_line.contract_id = contract.contract_id
+    left join contract_item
+        on invoice_line.contract_item_id = contract_item.contract_item_id
+)
 
 select
-    invoice_line.customer_id,
-    invoice_line.billing_period,
-    invoice_line.line_id,
-    invoice_line.contract_id,
-    invoice_line.contract_item_id,
-    invoice_line.price_id,
-    invoice_line.cycle_start,
-    invoice_line.cycle_end,
-    local_date(invoice_line.cycle_start, contract.time_zone) as service_from,
+    declared.customer_id,
+    declared.billing_period,
+    declared.line_id,
+    declared.contract_id,
+    declared.contract_item_id,
+    declared.price_id,
+    declared.cycle_start,
+    declared.cycle_end,
+    local_date(declared.cycle_start, declared.time_zone) as service_from,
     local_date(
-        invoice_line.cycle_end - interval '1 microsecond', contract.time_zone
+        declared.cycle_end - interval '1 microsecond', declared.time_zone
     ) as service_to,
-    invoice_line.line_type,
-    invoice_line.description,
-    coalesce(contract_item.purchase_order, contract.purchase_order)
-        as purchase_order,
-    coalesce(contract_item.product_code, contract.product_code)
-        as product_code,
-    coalesce(contract_item.tax_category, contract.tax_category)
-        as tax_category,
-    coalesce(contract_item.gl_account, contract.gl_account) as gl_account,
+    declared.line_type,
+    declared.description,
+    declared.purchase_order,
+    declared.product_code,
+    declared.tax_category,
+    declared.gl_account,
     case
-        when contract_item.usage_shown = 'overage'
-            then invoice_line.billable_quantity
-        else invoice_line.quantity
+        when declared.usage_shown = 'overage' then declared.billable_quantity
+        else declared.quantity
     end as quantity,
     case
-        when contract_item.usage_shown = 'overage' then 0
-        else invoice_line.included_quantity
+        when declared.usage_shown = 'overage' then 0
+        else declared.included_quantity
     end as included_quantity,
-    invoice_line.billable_quantity,
-    invoice_line.unit,
-    invoice_line.amount,
-    invoice_line.currency
-from invoice_line
-left join contract
-    on invoice_line.contract_id = contract.contract_id
-left join contract_item
-    on invoice_line.contract_item_id = contract_item.contract_item_id
+    declared.billable_quantity,
+    declared.unit,
+    declared.amount,
+    declared.currency
+from declared
 where
-    coalesce(contract_item.usage_shown, 'full') = 'full'
-    or invoice_line.included_quantity = 0
-    or invoice_line.billable_quantity <> 0
-    or invoice_line.amount <> 0
+    declared.usage_shown = 'full'
+    or declared.included_quantity = 0
+    or declared.billable_quantity <> 0
+    or declared.amount <> 0

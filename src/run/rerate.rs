@@ -16,12 +16,15 @@ use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
 use crate::plan::{BILLING_PERIOD, execution_error};
 use crate::project::{
-    BILLED_LINE, BOOKS, GUIDED_USAGE, LANDED, PERIOD_CHANGE, Project, RERATED_LINE, RERATING,
+    BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, RERATED_LINE, RERATING,
 };
-use crate::publish::{self, Entry, TableEntry};
+use crate::publish::{self, Entry, TableEntry, content};
 use crate::reader::{register, register_view};
 use crate::refresh::{Making, Scope, is_limited};
 use crate::warehouse::{DataFile, session};
+
+/// Tables with the files that were written of them.
+type Written = Vec<(String, Vec<DataFile>)>;
 
 impl Run<'_> {
     /// Rates each closed period again whose usage is another than when that was last done.
@@ -30,6 +33,8 @@ impl Run<'_> {
             return Ok(());
         }
         let changes = self.period_changes().await?;
+        // What an earlier period hands on is another now: balances, levels, minimums.
+        let mut is_carried = false;
         for closing in self.closings.clone() {
             let period = &closing.billing_period;
             let rules = self.rules.get(period).cloned();
@@ -39,12 +44,15 @@ impl Run<'_> {
                 Some(rules) => format!("{change} by the rules of run {}", rules.run),
             };
             let before = self.rerated.get(period).cloned().unwrap_or_default();
-            if now == before {
+            if now == before && !is_carried {
                 continue;
             }
             let started = std::time::Instant::now();
             let rules = rules.unwrap_or_else(|| Rules { run: closing.run, project: closing.project.clone() });
-            let made = self.rerate(period, &rules).await?;
+            let (made, tables) = self.rerate(period, &rules).await?;
+            for (table, files) in tables {
+                is_carried |= self.carry(&table, period, files)?;
+            }
             let seconds = started.elapsed().as_secs_f64();
             notice(&format!("rerate {period}: it is another than when it closed ({seconds:.1} s)"));
             let others = self.tables.get(RERATED_LINE).map(|table| table.files.clone()).unwrap_or_default();
@@ -113,13 +121,27 @@ impl Run<'_> {
     pub(super) fn put(&mut self, name: &str, mut files: Vec<DataFile>) -> Result<()> {
         files.sort();
         register(self.context, &self.project.schemas[name], files.clone())?;
-        let entry = TableEntry { changed_in: self.number, fingerprint: String::new(), files };
+        let entry = TableEntry { changed_in: self.number, files, ..TableEntry::default() };
         self.tables.insert(name.into(), entry);
         Ok(())
     }
 
-    /// The lines of a closed period as they would be now.
-    async fn rerate(&self, period: &str, rules: &Rules) -> Result<Vec<DataFile>> {
+    /// Lets later cycles carry on from what a closed period would be now; whether that is other rows than before.
+    fn carry(&mut self, table: &str, period: &str, files: Vec<DataFile>) -> Result<bool> {
+        let entry = self.tables.get(table).cloned().unwrap_or_else(|| self.before(table));
+        let is_of_period = |file: &DataFile| file.partition.values().all(|value| value == period);
+        let (before, _): (Vec<_>, Vec<_>) = entry.carried().into_iter().partition(is_of_period);
+        let is_other = content(&before) != content(&files);
+        self.again.entry(table.into()).or_default().insert(period.into(), files.clone());
+        if let Some(entry) = self.tables.get_mut(table) {
+            entry.again.insert(period.into(), files);
+            register(self.context, &self.project.schemas[table], entry.carried())?;
+        }
+        Ok(is_other)
+    }
+
+    /// The lines of a closed period as they would be now, and the tables of the period that they are made from.
+    async fn rerate(&self, period: &str, rules: &Rules) -> Result<(Vec<DataFile>, Written)> {
         let pinned = kept_project(self.warehouse, &rules.project).await?;
         // A period that closes in this run has no entry yet; the run before has the same contracts and prices.
         let entry = match &self.head {
@@ -128,15 +150,17 @@ impl Run<'_> {
         };
         let context = session(&self.project.settings, Some(self.warehouse))?;
         let stem = format!("{}-{period}", self.stem);
-        let mut written: Vec<(String, Vec<DataFile>)> = Vec::new();
+        let mut written = Written::new();
         let made = self.rerate_into(&context, &pinned, &entry, period, &stem, &mut written).await;
-        // All but the lines were only needed on the way.
-        for (table, files) in &written {
+        let (carried, others): (Written, Written) =
+            written.into_iter().partition(|(table, _)| made.is_ok() && self.is_carried(&pinned, table));
+        // The others were only needed on the way.
+        for (table, files) in &others {
             if let Some(schema) = pinned.schemas.get(table) {
                 self.delete_new(schema, files, &[]).await?;
             }
         }
-        made.map_err(|error| match error {
+        made.map(|lines| (lines, carried)).map_err(|error| match error {
             Error::Project(mistakes) => {
                 let first = mistakes.first().map(|mistake| mistake.what.clone()).unwrap_or_default();
                 let what = format!("a query that {period} was closed under does not plan any more: {first}");
@@ -155,7 +179,7 @@ impl Run<'_> {
         entry: &Entry,
         period: &str,
         stem: &str,
-        written: &mut Vec<(String, Vec<DataFile>)>,
+        written: &mut Written,
     ) -> Result<Vec<DataFile>> {
         // Also what is kept by period and made from contracts and prices alone: other rules may give other rows.
         let is_by_rules = |name: &str| {
@@ -234,17 +258,30 @@ impl Run<'_> {
         Ok(files)
     }
 
+    /// Whether later cycles may carry on from a table: it is kept by period, its columns are still the same, and lines
+    /// are made from it. The lines themselves stay as they were billed.
+    fn is_carried(&self, pinned: &Project, table: &str) -> bool {
+        let is_kept_by_period = |project: &Project| {
+            let (schema, query) = (project.schemas.get(table), project.queries.get(table));
+            schema.zip(query).is_some_and(|(schema, query)| is_limited(project, schema, query))
+        };
+        is_kept_by_period(self.project)
+            && is_kept_by_period(pinned)
+            && self.project.schemas[table].arrow() == pinned.schemas[table].arrow()
+            && self.project.is_made_from(INVOICE_LINE, table)
+    }
+
     /// The files of a table for the periods out of scope, as they are: a balance goes on from cycle to cycle.
     fn other_periods(&self, name: &str, scope: &Scope) -> Vec<DataFile> {
         let now = self.tables.get(name).cloned().unwrap_or_else(|| self.before(name));
         let is_other =
             |file: &DataFile| file.partition.get(BILLING_PERIOD).is_some_and(|period| !scope.takes(period));
-        now.files.into_iter().filter(is_other).collect()
+        now.carried().into_iter().filter(is_other).collect()
     }
 
     /// The files of a table that is not made again: what usage is, is of today; the rest is of the closing.
     fn files_for(&self, pinned: &Project, entry: &Entry, name: &str) -> Vec<DataFile> {
-        let of_today = || self.tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
+        let of_today = || self.tables.get(name).map(TableEntry::carried).unwrap_or_default();
         if let Some(landed) = self.landed_files.get(name) {
             return landed.clone();
         }

@@ -457,13 +457,69 @@ impl Dice {
     }
 }
 
+/// The sample with credits that pay the rentals of both contracts until they are used up, in October or before.
+fn with_credits(amount: &str) -> Sample {
+    let sample = Sample::new();
+    sample.write(
+        "data/grant_account.csv",
+        "contract_id,quota_id,quota_scope,currency,opened_at\nCON123,money,customer,EUR,2026-08-31T22:00:00Z\n",
+    );
+    sample.write(
+        "data/quota_grant.csv",
+        &format!(
+            "grant_id,contract_id,quota_id,amount,effective_at\npaid,CON123,money,{amount},2026-08-31T22:00:00Z\n"
+        ),
+    );
+    sample
+}
+
+/// Late usage of the first closed period leaves less for the second, and a void gives it back.
+#[test]
+fn what_carries_over_goes_on_from_what_is_right_now() {
+    let sample = with_credits("500");
+    run_at(&sample, &["run"]);
+    let credits = "select sum(amount) from invoice_line where description like '%Credit%'";
+    close(&sample, "2026-09");
+    close(&sample, "2026-10");
+    let of_period = |period: &str| {
+        let query = format!(
+            "select sum(amount) from invoice_line where customer_id = 'ALPEN' and currency = 'EUR' \
+             and description like '%Credit%' and coalesce(corrected_period, billing_period) = '{period}'"
+        );
+        rows(&sample, &query)[0].clone()
+    };
+    let (september, october) = (of_period("2026-09"), of_period("2026-10"));
+    assert_eq!(rows(&sample, credits), ["-500.000000000000"], "they are used up");
+    assert_ne!(october, "", "october is paid in part");
+    land(&sample, "late.ndjson", &rental("carried", "2026-09-20T12:00:00", "100"));
+    run_at(&sample, &["run"]);
+    // 100 km at 0.29 are 29.00 more in September, and that much less is left in October.
+    let sum = |period: &str, before: &str| {
+        rows(
+            &sample,
+            &format!(
+                "select cast({} as decimal(9, 2)) - cast({before} as decimal(9, 2)) as x",
+                of_period(period)
+            ),
+        )
+    };
+    assert_eq!(sum("2026-09", &september), ["-29.00"]);
+    assert_eq!(sum("2026-10", &october), ["29.00"]);
+    assert_eq!(rows(&sample, credits), ["-500.000000000000"]);
+    run_at(&sample, &["void", "carried", "--reason", "test"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(sum("2026-09", &september), ["0.00"]);
+    assert_eq!(sum("2026-10", &october), ["0.00"]);
+    run_at(&sample, &["verify"]);
+}
+
 /// Landings, late usage, voids and restores in any order between runs and closings come to what one rating of the final
-/// truth gives.
+/// truth gives; also of what credits pay, which goes on from cycle to cycle.
 #[test]
 fn any_history_comes_to_the_final_truth() {
     for seed in 1..=3 {
         let mut dice = Dice(seed);
-        let sample = Sample::new();
+        let sample = with_credits("500");
         run_at(&sample, &["run"]);
         let mut landed: Vec<(String, String)> = Vec::new();
         let mut void: BTreeMap<String, bool> = BTreeMap::new();
@@ -505,7 +561,7 @@ fn any_history_comes_to_the_final_truth() {
         periods.for_each(|period| close(&sample, period));
         run_at(&sample, &["run"]);
 
-        let fresh = Sample::new();
+        let fresh = with_credits("500");
         land(&fresh, "all.ndjson", &landed.iter().rev().map(|(_, text)| text.as_str()).collect::<String>());
         run_at(&fresh, &["run"]);
         for id in void.iter().filter(|(_, is_void)| **is_void).map(|(id, _)| id) {
