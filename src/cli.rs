@@ -192,10 +192,11 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             check_period(&period)?;
             let author = why.author(now)?;
             let as_of_text = instant_text(as_of)?;
-            let mut request = run::Request { as_of, as_of_text, period: None, close: None, rerate: None };
+            let mut request =
+                run::Request { as_of, as_of_text, period: None, close: None, rerate: Vec::new() };
             run::run(&project, &warehouse, &context, &request, &say).await?;
             let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
-            request.rerate = Some(rerate);
+            request.rerate.push(rerate);
             let prepared = run::prepare(&project, &warehouse, &context, &request, &say).await?;
             for query in in_reading_order(&project.rerate) {
                 show(&context, query, as_of, Format::or_default(cli.format), out).await?;
@@ -222,7 +223,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
                 check_period(period)?;
             }
             let as_of_text = instant_text(as_of)?;
-            let request = run::Request { as_of, as_of_text, period, close: None, rerate: None };
+            let request = run::Request { as_of, as_of_text, period, close: None, rerate: Vec::new() };
             let started = std::time::Instant::now();
             let report = run::run(&project, &warehouse, &context, &request, &say).await?;
             let seconds = started.elapsed().as_secs_f64();

@@ -5,6 +5,7 @@
 
 mod check;
 mod close;
+mod reach_back;
 mod rerate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 pub use close::period_ends;
+pub use reach_back::reached_back;
 
 use crate::books::{Closing, Rules};
 use crate::config;
@@ -51,8 +53,8 @@ pub struct Request {
     pub period: Option<String>,
     /// The period to close, as the run before published it; then the tables that follow the books are made.
     pub close: Option<Close>,
-    /// The closed period to rate by the rules of today.
-    pub rerate: Option<Rerate>,
+    /// The closed periods to rate by the rules of today.
+    pub rerate: Vec<Rerate>,
 }
 
 /// A period that is to be closed.
@@ -176,9 +178,7 @@ pub async fn prepare<'a>(
     if let Some(close) = &request.close {
         run.close(close).await?;
     }
-    if let Some(rerate) = &request.rerate {
-        run.let_rerate(rerate).await?;
-    }
+    run.let_rerate(&request.rerate).await?;
     run.snapshot_references().await?;
     let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
     // Two prices in force at one instant are found before anything is rated.

@@ -52,7 +52,7 @@ impl Decided<'_> {
         let period = close.period.clone();
         let as_of_text = instant_text(self.as_of)?;
         let mut request =
-            run::Request { as_of: self.as_of, as_of_text, period: None, close: None, rerate: None };
+            run::Request { as_of: self.as_of, as_of_text, period: None, close: None, rerate: Vec::new() };
         run::run(self.project, self.warehouse, self.context, &request, &say).await?;
         request.close = Some(close);
         let closing = run::prepare(self.project, self.warehouse, self.context, &request, &say).await?;

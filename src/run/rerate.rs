@@ -84,9 +84,12 @@ impl Run<'_> {
         Ok(changes)
     }
 
-    /// Lets a closed period be rated by the rules of the run before, which are those of today.
-    pub(super) async fn let_rerate(&mut self, rerate: &Rerate) -> Result<()> {
-        if !self.closed().contains(&rerate.period) {
+    /// Lets closed periods be rated by the rules of the run before, which are those of today.
+    pub(super) async fn let_rerate(&mut self, rerates: &[Rerate]) -> Result<()> {
+        if rerates.is_empty() {
+            return Ok(());
+        }
+        if let Some(rerate) = rerates.iter().find(|rerate| !self.closed().contains(&rerate.period)) {
             let hint = "an open period is rated by the rules of today in every run: meterhouse run";
             return Err(Error::usage(format!("{} is not closed", rerate.period), hint));
         }
@@ -97,23 +100,26 @@ impl Run<'_> {
             ));
         };
         let before = self.tables.get(RERATING).cloned().unwrap_or_default();
-        let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
-        let number = Int64Array::from(vec![before.rows() as i64 + 1]);
-        let as_of = TimestampMicrosecondArray::from(vec![self.request.as_of]).with_timezone("UTC");
-        let row = RecordBatch::try_from_iter([
-            ("rerate_number", Arc::new(number) as ArrayRef),
-            (BILLING_PERIOD, text(&rerate.period)),
-            ("rerated_as_of", Arc::new(as_of) as ArrayRef),
-            ("rerated_by", text(&rerate.by)),
-            ("reason", text(&rerate.reason)),
+        let text = |values: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+        let numbers = (1..=rerates.len() as i64).map(|number| before.rows() as i64 + number);
+        let as_of = TimestampMicrosecondArray::from(vec![self.request.as_of; rerates.len()]);
+        let rows = RecordBatch::try_from_iter([
+            ("rerate_number", Arc::new(Int64Array::from_iter_values(numbers)) as ArrayRef),
+            (BILLING_PERIOD, text(rerates.iter().map(|rerate| rerate.period.as_str()).collect())),
+            ("rerated_as_of", Arc::new(as_of.with_timezone("UTC")) as ArrayRef),
+            ("rerated_by", text(rerates.iter().map(|rerate| rerate.by.as_str()).collect())),
+            ("reason", text(rerates.iter().map(|rerate| rerate.reason.as_str()).collect())),
         ])
         .during(|| "rating a period again".into())?;
         let mut writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
-        writer.write(&row).await?;
+        writer.write(&rows).await?;
         let files = writer.finish().await?.files;
         self.put(RERATING, before.files.into_iter().chain(files).collect())?;
         let project = keep_project(self.warehouse, self.project).await?;
-        self.rules.insert(rerate.period.clone(), Rules { run: self.number - 1, project });
+        for rerate in rerates {
+            let rules = Rules { run: self.number - 1, project: project.clone() };
+            self.rules.insert(rerate.period.clone(), rules);
+        }
         Ok(())
     }
 

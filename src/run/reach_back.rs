@@ -1,0 +1,63 @@
+//! Which closed periods would be rated otherwise by the contracts, prices, quotas and queries of today.
+
+use std::collections::BTreeMap;
+
+use crate::books::{Rules, kept_project};
+use crate::error::Result;
+use crate::project::{GUIDED_USAGE, INVOICE_LINE, Project};
+use crate::publish::{self, Entry, TableEntry};
+use crate::refresh::is_limited;
+use crate::warehouse::Warehouse;
+
+/// The closed periods whose lines are made from other reference data, or by other queries, than in this run.
+///
+/// What is other need not change an amount: a price that begins in the future is none of theirs. Rating them again says
+/// so, which takes its time.
+pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry) -> Result<Vec<String>> {
+    let mut texts: BTreeMap<String, bool> = BTreeMap::new();
+    let mut reached = Vec::new();
+    for closing in &head.closings {
+        let rules = head.rules.get(&closing.billing_period).cloned();
+        let rules = rules.unwrap_or_else(|| Rules { run: closing.run, project: closing.project.clone() });
+        let has_other_queries = match texts.get(&rules.project) {
+            Some(known) => *known,
+            None => {
+                let pinned = kept_project(warehouse, &rules.project).await?;
+                let is_other = rating(&pinned) != rating(project);
+                texts.insert(rules.project.clone(), is_other);
+                is_other
+            }
+        };
+        if has_other_queries || !has_same_references(project, warehouse, head, rules.run).await? {
+            reached.push(closing.billing_period.clone());
+        }
+    }
+    Ok(reached)
+}
+
+/// The queries by which closed usage is rated again.
+fn rating(project: &Project) -> BTreeMap<&str, &str> {
+    let is_of_rating = |name: &str| {
+        let (schema, query) = (project.schemas.get(name), project.queries.get(name));
+        let by_rules = schema.zip(query).is_some_and(|(schema, query)| is_limited(project, schema, query));
+        name != GUIDED_USAGE
+            && (by_rules || project.is_made_from(name, GUIDED_USAGE))
+            && project.is_made_from(INVOICE_LINE, name)
+    };
+    let queries = project.queries.values().filter(|query| is_of_rating(&query.name));
+    queries.map(|query| (query.name.as_str(), query.text.as_str())).collect()
+}
+
+async fn has_same_references(
+    project: &Project,
+    warehouse: &Warehouse,
+    head: &Entry,
+    run: u64,
+) -> Result<bool> {
+    let pinned = publish::entry(warehouse, run).await?;
+    let content = |entry: &Entry, name: &str| entry.tables.get(name).map(TableEntry::content);
+    Ok(project
+        .reference()
+        .filter(|schema| project.is_made_from(INVOICE_LINE, &schema.name))
+        .all(|schema| content(&pinned, &schema.name) == content(head, &schema.name)))
+}
