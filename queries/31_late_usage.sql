@@ -30,12 +30,14 @@ late as (
         guiding.part_number,
         guiding.cycle_start,
         guiding.usage_start,
+        guiding.part_end,
         guiding.product_id,
         guiding.usage_type,
         guiding.unit,
         guiding.record_quantity,
         guiding.quantity,
         guiding.record_price,
+        guiding.price_share,
         coalesce(late_policy.policy, 'correct') as policy,
         guiding.billing_period
     from guiding
@@ -59,8 +61,9 @@ booked_item as (
     from item_cycle
 ),
 
+-- All of a part has to have a price, and what counts at an instant has one there.
 booked_price as (
-    select distinct
+    select
         late.landing_sequence,
         late.contract_item_id,
         late.part_number
@@ -68,9 +71,26 @@ booked_price as (
     inner join item_cycle
         on late.contract_item_id = item_cycle.contract_item_id
         and late.cycle_start = item_cycle.cycle_start
-        and late.usage_start >= item_cycle.charge_from
+        and coalesce(
+            late.part_end, late.usage_start + interval '1 microsecond'
+        ) > item_cycle.charge_from
         and late.usage_start < item_cycle.charge_to
     where item_cycle.price_id <> 'none'
+    group by
+        late.landing_sequence,
+        late.contract_item_id,
+        late.part_number,
+        late.usage_start,
+        late.part_end
+    having
+        late.part_end is null
+        or sum(
+            cast(least(late.part_end, item_cycle.charge_to) as bigint)
+            - cast(
+                greatest(late.usage_start, item_cycle.charge_from) as bigint
+            )
+        )
+        = cast(late.part_end as bigint) - cast(late.usage_start as bigint)
 ),
 
 placed as (
@@ -80,12 +100,14 @@ placed as (
         late.part_number,
         late.cycle_start,
         late.usage_start,
+        late.part_end,
         late.product_id,
         late.usage_type,
         late.unit,
         late.record_quantity,
         late.quantity,
         late.record_price,
+        late.price_share,
         late.policy,
         case
             when late.policy = 'next_period' then open_cycle.cycle_start
@@ -119,12 +141,14 @@ select
     placed.part_number,
     placed.cycle_start,
     placed.usage_start,
+    placed.part_end,
     placed.product_id,
     placed.usage_type,
     placed.unit,
     placed.record_quantity,
     placed.quantity,
     placed.record_price,
+    placed.price_share,
     placed.policy,
     placed.counted_cycle_start,
     case

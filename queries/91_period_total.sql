@@ -35,7 +35,7 @@ select
     invoice_line.billing_period,
     contract_item.usage_type,
     'behind lines' as place,
-    sum(invoice_line.record_count) as record_count,
+    sum(metered_usage.part_count) as record_count,
     sum(metered_usage.record_quantity) as quantity,
     sum(metered_usage.id_hash) as id_hash
 from invoice_line
