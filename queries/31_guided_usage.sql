@@ -3,8 +3,8 @@
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  guiding, closed_period, billed_usage, usage_exclusion, late_usage
 -- rule:   a record that waits in `suspense` counts nowhere, though a part of it
---         may stand here; what stands in closed books keeps its guiding, unless
---         it is void now
+--         may stand here, but what is closed stays; what stands in closed books
+--         keeps its guiding, with all parts of its record, unless it is void now
 
 select
     guiding.landing_sequence,
@@ -20,6 +20,7 @@ select
     guiding.quantity,
     guiding.record_price,
     guiding.price_share,
+    false as is_closed,
     guiding.billing_period
 from guiding
 where
@@ -51,6 +52,7 @@ select
     billed_usage.quantity,
     billed_usage.record_price,
     billed_usage.price_share,
+    billed_usage.closed_in >= billed_usage.billing_period as is_closed,
     billed_usage.billing_period
 from billed_usage
 where not exists (
@@ -78,6 +80,9 @@ select
     late_usage.quantity,
     late_usage.record_price,
     late_usage.price_share,
+    false as is_closed,
     late_usage.counted_period as billing_period
 from late_usage
-where late_usage.suspense_reason is null
+where
+    late_usage.suspense_reason is null
+    and not late_usage.is_ahead

@@ -2,9 +2,11 @@
 --
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  guiding, closed_period, billed_usage, late_policy, item_cycle,
---         billing_cycle, contract_item
+--         billing_cycle, contract_item, usage_exclusion, billed_statement
 -- rule:   by default in the period it belongs to, which its correction settles;
---         an item that was not in the books then has to be rated again by hand
+--         an item that was not in the books then has to be rated again by hand;
+--         the rest of a record that closed ahead is late, too, if it was void or
+--         waited when its own period closed
 
 with last_closed as (
     select max(closed_period.billing_period) as billing_period
@@ -39,6 +41,7 @@ late as (
         guiding.record_price,
         guiding.price_share,
         coalesce(late_policy.policy, 'correct') as policy,
+        false as is_ahead,
         guiding.billing_period
     from guiding
     inner join closed_period
@@ -51,6 +54,46 @@ late as (
             select 1
             from billed_usage
             where billed_usage.landing_sequence = guiding.landing_sequence
+        )
+
+    union all
+
+    select
+        billed_usage.landing_sequence,
+        billed_usage.contract_item_id,
+        billed_usage.part_number,
+        billed_usage.cycle_start,
+        billed_usage.usage_start,
+        billed_usage.part_end,
+        billed_usage.product_id,
+        billed_usage.usage_type,
+        billed_usage.unit,
+        billed_usage.record_quantity,
+        billed_usage.quantity,
+        billed_usage.record_price,
+        billed_usage.price_share,
+        'correct' as policy,
+        true as is_ahead,
+        billed_usage.billing_period
+    from billed_usage
+    inner join closed_period
+        on billed_usage.billing_period = closed_period.billing_period
+    where
+        billed_usage.closed_in < billed_usage.billing_period
+        and not exists (
+            select 1
+            from usage_exclusion
+            where
+                usage_exclusion.landing_sequence
+                = billed_usage.landing_sequence
+        )
+        and not exists (
+            select 1
+            from billed_statement
+            where
+                billed_statement.billing_period = billed_usage.billing_period
+                and billed_statement.landing_sequence
+                = billed_usage.landing_sequence
         )
 ),
 
@@ -109,6 +152,7 @@ placed as (
         late.record_price,
         late.price_share,
         late.policy,
+        late.is_ahead,
         case
             when late.policy = 'next_period' then open_cycle.cycle_start
             when booked_item.cycle_start is not null then late.cycle_start
@@ -150,6 +194,7 @@ select
     placed.record_price,
     placed.price_share,
     placed.policy,
+    placed.is_ahead,
     placed.counted_cycle_start,
     case
         when placed.policy <> 'next_period' then placed.billing_period

@@ -1,11 +1,10 @@
 -- period_change: which closed periods have other usage now than when they closed?
 --
 -- grain:  billing_period
--- reads:  late_usage, billed_usage, usage_exclusion, closed_period
+-- reads:  late_usage, billed_usage, usage_exclusion, billed_statement
 -- rule:   late usage stays counted here when a correction has settled it, so that
---         the whole of what changed is rated again and again gives the same; a
---         part that stands in the books of an earlier period changes nothing
---         while its own is open
+--         the whole of what changed is rated again and again gives the same; only
+--         what stands behind a line that closed can be taken from it
 
 with changed as (
     select
@@ -58,9 +57,16 @@ with changed as (
     from billed_usage
     inner join usage_exclusion
         on billed_usage.landing_sequence = usage_exclusion.landing_sequence
-    inner join closed_period
-        on billed_usage.billing_period = closed_period.billing_period
-    where billed_usage.closed_in <= billed_usage.billing_period
+    where
+        billed_usage.closed_in <= billed_usage.billing_period
+        and exists (
+            select 1
+            from billed_statement
+            where
+                billed_statement.billing_period = billed_usage.billing_period
+                and billed_statement.landing_sequence
+                = billed_usage.landing_sequence
+        )
 )
 
 select

@@ -36,7 +36,8 @@ in_order as (
         guided_usage.product_id,
         guided_usage.quantity,
         guided_usage.record_price,
-        guided_usage.price_share
+        guided_usage.price_share,
+        guided_usage.is_closed
     from guided_usage
     left join price_change
         on guided_usage.product_id = price_change.product_id
@@ -75,7 +76,8 @@ piece as (
         in_order.product_id,
         in_order.quantity,
         in_order.record_price,
-        in_order.price_share
+        in_order.price_share,
+        in_order.is_closed
     from in_order
 ),
 
@@ -102,7 +104,8 @@ timed as (
         piece.product_id,
         piece.quantity,
         piece.record_price,
-        piece.price_share
+        piece.price_share,
+        piece.is_closed
     from piece
 ),
 
@@ -126,7 +129,8 @@ shared as (
         timed.product_id,
         timed.quantity,
         timed.record_price,
-        timed.price_share
+        timed.price_share,
+        timed.is_closed
     from timed
 )
 
@@ -168,5 +172,6 @@ select
             - prorate(
                 shared.price_share, shared.elapsed_before, shared.elapsed_whole
             )
-    end as price_share
+    end as price_share,
+    shared.is_closed
 from shared

@@ -20,7 +20,8 @@ with priced_part as (
         guided_usage.product_id,
         guided_usage.quantity,
         guided_usage.record_price,
-        guided_usage.record_price as record_amount
+        guided_usage.record_price as record_amount,
+        guided_usage.is_closed
     from guided_usage
     where guided_usage.part_end is null
 
@@ -37,7 +38,8 @@ with priced_part as (
         price_part.product_id,
         price_part.quantity,
         price_part.record_price,
-        price_part.price_share as record_amount
+        price_part.price_share as record_amount,
+        price_part.is_closed
     from price_part
 ),
 
@@ -88,7 +90,9 @@ placed as (
     where not exists (
         select 1
         from suspense
-        where suspense.landing_sequence = priced_part.landing_sequence
+        where
+            suspense.landing_sequence = priced_part.landing_sequence
+            and not priced_part.is_closed
     )
 )
 

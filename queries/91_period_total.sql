@@ -23,7 +23,9 @@ from guided_usage
 where not exists (
     select 1
     from suspense
-    where suspense.landing_sequence = guided_usage.landing_sequence
+    where
+        suspense.landing_sequence = guided_usage.landing_sequence
+        and not guided_usage.is_closed
 )
 group by
     guided_usage.billing_period,

@@ -14,6 +14,7 @@ create table late_usage (
     record_price decimal(38, 12) comment 'price the record carries [currency]',
     price_share decimal(38, 12) comment 'the part''s share of record_price, if the record is split, for a price of the whole record [currency]',
     policy varchar not null comment 'correct, next_period or suspend',
+    is_ahead boolean not null comment 'its record stands in the books of an earlier period',
     counted_cycle_start timestamp comment 'the cycle it counts in; null: none',
     counted_period varchar comment 'the month in which that cycle ends',
     suspense_reason varchar comment 'why it counts nowhere; null: it does',

@@ -12,5 +12,6 @@ create table price_part (
     quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
     record_price decimal(38, 12) comment 'price the record carries [currency]',
     price_share decimal(38, 12) comment 'its share of record_price, for a price of the whole record [currency]',
+    is_closed boolean not null comment 'it stands in the books of its own period',
     primary key (landing_sequence, contract_item_id, part_number)
 );
