@@ -3,8 +3,9 @@
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  guided_usage, price
 -- rule:   a part is cut where a price begins or ends, in proportion to time, and
---         its pieces sum to it; late usage that counts in another cycle counts
---         where that begins, so there it is not cut
+--         its pieces sum to it; all parts of its record are here then, since the
+--         numbers of those behind it move on; late usage that counts in another
+--         cycle counts where that begins, so there it is not cut
 
 with price_change as (
     select
@@ -19,6 +20,18 @@ with price_change as (
         price.valid_to as changes_at
     from price
     where price.valid_to is not null
+),
+
+crossing as (
+    select distinct
+        guided_usage.landing_sequence,
+        guided_usage.contract_item_id
+    from guided_usage
+    inner join price_change
+        on guided_usage.product_id = price_change.product_id
+        and guided_usage.usage_start < price_change.changes_at
+        and guided_usage.part_end > price_change.changes_at
+    where guided_usage.part_end is not null
 ),
 
 in_order as (
@@ -38,7 +51,10 @@ in_order as (
         guided_usage.record_price,
         guided_usage.price_share,
         guided_usage.is_closed
-    from guided_usage
+    from crossing
+    inner join guided_usage
+        on crossing.landing_sequence = guided_usage.landing_sequence
+        and crossing.contract_item_id = guided_usage.contract_item_id
     left join price_change
         on guided_usage.product_id = price_change.product_id
         and guided_usage.usage_start < price_change.changes_at

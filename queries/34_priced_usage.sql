@@ -20,10 +20,17 @@ with priced_part as (
         guided_usage.product_id,
         guided_usage.quantity,
         guided_usage.record_price,
-        guided_usage.record_price as record_amount,
+        coalesce(guided_usage.price_share, guided_usage.record_price)
+            as record_amount,
         guided_usage.is_closed
     from guided_usage
-    where guided_usage.part_end is null
+    where not exists (
+        select 1
+        from price_part
+        where
+            price_part.landing_sequence = guided_usage.landing_sequence
+            and price_part.contract_item_id = guided_usage.contract_item_id
+    )
 
     union all
 

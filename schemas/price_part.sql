@@ -1,5 +1,5 @@
--- A part of a split record, cut once more where its price changes. Usage that is
--- not split has no row here.
+-- The parts of the split records that meet a change of price, cut there once more.
+-- Other records have no row here.
 create table price_part (
     landing_sequence bigint not null comment 'the record',
     contract_item_id varchar not null comment 'the item that meters it',
