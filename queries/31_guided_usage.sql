@@ -3,8 +3,8 @@
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  guiding, closed_period, billed_usage, usage_exclusion, late_usage
 -- rule:   a record that waits in `suspense` counts nowhere, though a part of it
---         may stand here; what stands in closed books keeps its guiding, unless
---         it is void now
+--         may stand here, but what is closed stays; what stands in closed books
+--         keeps its guiding, with all parts of its record, unless it is void now
 
 select
     guiding.landing_sequence,
@@ -12,12 +12,15 @@ select
     guiding.part_number,
     guiding.cycle_start,
     guiding.usage_start,
+    guiding.part_end,
     guiding.product_id,
     guiding.usage_type,
     guiding.unit,
     guiding.record_quantity,
     guiding.quantity,
     guiding.record_price,
+    guiding.price_share,
+    false as is_closed,
     guiding.billing_period
 from guiding
 where
@@ -41,12 +44,15 @@ select
     billed_usage.part_number,
     billed_usage.cycle_start,
     billed_usage.usage_start,
+    billed_usage.part_end,
     billed_usage.product_id,
     billed_usage.usage_type,
     billed_usage.unit,
     billed_usage.record_quantity,
     billed_usage.quantity,
     billed_usage.record_price,
+    billed_usage.price_share,
+    billed_usage.closed_in >= billed_usage.billing_period as is_closed,
     billed_usage.billing_period
 from billed_usage
 where not exists (
@@ -66,12 +72,17 @@ select
     greatest(
         late_usage.usage_start, late_usage.counted_cycle_start
     ) as usage_start,
+    late_usage.part_end,
     late_usage.product_id,
     late_usage.usage_type,
     late_usage.unit,
     late_usage.record_quantity,
     late_usage.quantity,
     late_usage.record_price,
+    late_usage.price_share,
+    false as is_closed,
     late_usage.counted_period as billing_period
 from late_usage
-where late_usage.suspense_reason is null
+where
+    late_usage.suspense_reason is null
+    and not late_usage.is_ahead

@@ -2,9 +2,11 @@
 --
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  guiding, closed_period, billed_usage, late_policy, item_cycle,
---         billing_cycle, contract_item
+--         billing_cycle, contract_item, usage_exclusion, billed_statement
 -- rule:   by default in the period it belongs to, which its correction settles;
---         an item that was not in the books then has to be rated again by hand
+--         an item that was not in the books then has to be rated again by hand;
+--         the rest of a record that closed ahead is late, too, if it was void or
+--         waited when its own period closed
 
 with last_closed as (
     select max(closed_period.billing_period) as billing_period
@@ -30,13 +32,16 @@ late as (
         guiding.part_number,
         guiding.cycle_start,
         guiding.usage_start,
+        guiding.part_end,
         guiding.product_id,
         guiding.usage_type,
         guiding.unit,
         guiding.record_quantity,
         guiding.quantity,
         guiding.record_price,
+        guiding.price_share,
         coalesce(late_policy.policy, 'correct') as policy,
+        false as is_ahead,
         guiding.billing_period
     from guiding
     inner join closed_period
@@ -50,6 +55,46 @@ late as (
             from billed_usage
             where billed_usage.landing_sequence = guiding.landing_sequence
         )
+
+    union all
+
+    select
+        billed_usage.landing_sequence,
+        billed_usage.contract_item_id,
+        billed_usage.part_number,
+        billed_usage.cycle_start,
+        billed_usage.usage_start,
+        billed_usage.part_end,
+        billed_usage.product_id,
+        billed_usage.usage_type,
+        billed_usage.unit,
+        billed_usage.record_quantity,
+        billed_usage.quantity,
+        billed_usage.record_price,
+        billed_usage.price_share,
+        'correct' as policy,
+        true as is_ahead,
+        billed_usage.billing_period
+    from billed_usage
+    inner join closed_period
+        on billed_usage.billing_period = closed_period.billing_period
+    where
+        billed_usage.closed_in < billed_usage.billing_period
+        and not exists (
+            select 1
+            from usage_exclusion
+            where
+                usage_exclusion.landing_sequence
+                = billed_usage.landing_sequence
+        )
+        and not exists (
+            select 1
+            from billed_statement
+            where
+                billed_statement.billing_period = billed_usage.billing_period
+                and billed_statement.landing_sequence
+                = billed_usage.landing_sequence
+        )
 ),
 
 booked_item as (
@@ -59,8 +104,9 @@ booked_item as (
     from item_cycle
 ),
 
+-- All of a part has to have a price, and what counts at an instant has one there.
 booked_price as (
-    select distinct
+    select
         late.landing_sequence,
         late.contract_item_id,
         late.part_number
@@ -68,9 +114,26 @@ booked_price as (
     inner join item_cycle
         on late.contract_item_id = item_cycle.contract_item_id
         and late.cycle_start = item_cycle.cycle_start
-        and late.usage_start >= item_cycle.charge_from
+        and coalesce(
+            late.part_end, late.usage_start + interval '1 microsecond'
+        ) > item_cycle.charge_from
         and late.usage_start < item_cycle.charge_to
     where item_cycle.price_id <> 'none'
+    group by
+        late.landing_sequence,
+        late.contract_item_id,
+        late.part_number,
+        late.usage_start,
+        late.part_end
+    having
+        late.part_end is null
+        or sum(
+            cast(least(late.part_end, item_cycle.charge_to) as bigint)
+            - cast(
+                greatest(late.usage_start, item_cycle.charge_from) as bigint
+            )
+        )
+        = cast(late.part_end as bigint) - cast(late.usage_start as bigint)
 ),
 
 placed as (
@@ -80,13 +143,16 @@ placed as (
         late.part_number,
         late.cycle_start,
         late.usage_start,
+        late.part_end,
         late.product_id,
         late.usage_type,
         late.unit,
         late.record_quantity,
         late.quantity,
         late.record_price,
+        late.price_share,
         late.policy,
+        late.is_ahead,
         case
             when late.policy = 'next_period' then open_cycle.cycle_start
             when booked_item.cycle_start is not null then late.cycle_start
@@ -119,13 +185,16 @@ select
     placed.part_number,
     placed.cycle_start,
     placed.usage_start,
+    placed.part_end,
     placed.product_id,
     placed.usage_type,
     placed.unit,
     placed.record_quantity,
     placed.quantity,
     placed.record_price,
+    placed.price_share,
     placed.policy,
+    placed.is_ahead,
     placed.counted_cycle_start,
     case
         when placed.policy <> 'next_period' then placed.billing_period

@@ -1,9 +1,10 @@
 -- period_change: which closed periods have other usage now than when they closed?
 --
 -- grain:  billing_period
--- reads:  late_usage, billed_usage, usage_exclusion
+-- reads:  late_usage, billed_usage, usage_exclusion, billed_statement
 -- rule:   late usage stays counted here when a correction has settled it, so that
---         the whole of what changed is rated again and again gives the same
+--         the whole of what changed is rated again and again gives the same; only
+--         what stands behind a line that closed can be taken from it
 
 with changed as (
     select
@@ -56,7 +57,16 @@ with changed as (
     from billed_usage
     inner join usage_exclusion
         on billed_usage.landing_sequence = usage_exclusion.landing_sequence
-    where billed_usage.closed_in <= billed_usage.billing_period
+    where
+        billed_usage.closed_in <= billed_usage.billing_period
+        and exists (
+            select 1
+            from billed_statement
+            where
+                billed_statement.billing_period = billed_usage.billing_period
+                and billed_statement.landing_sequence
+                = billed_usage.landing_sequence
+        )
 )
 
 select

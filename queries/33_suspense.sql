@@ -3,8 +3,8 @@
 -- grain:  landing_sequence
 -- reads:  usage_record, guided_usage, guiding, price_gap, late_usage,
 --         billed_usage, closed_period
--- rule:   if one part of a record cannot be placed, the whole record waits; what
---         stands in closed books does not
+-- rule:   if one part of a record cannot be placed or has at some time no price,
+--         the whole record waits; what stands in closed books does not
 
 with waiting as (
     select
@@ -38,6 +38,7 @@ with waiting as (
         and (
             price_gap.gap_from is null
             or guided_usage.usage_start >= price_gap.gap_from
+            or guided_usage.part_end > price_gap.gap_from
         )
         and (
             price_gap.gap_to is null

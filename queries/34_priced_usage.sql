@@ -2,57 +2,104 @@
 -- cost where it is priced by itself?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guided_usage, price, record_tier, suspense
+-- reads:  guided_usage, price_part, price, record_tier, suspense
 -- rule:   usage takes the price in force at usage_start; record_graduated lets
---         each record go through the tiers alone, up to the record's maximum
+--         each record, or part of one, go through the tiers alone, up to the
+--         record's maximum
 -- money:  unrounded, decimal(38, 12); null where the cycle's sum is priced
 
-with placed as (
+with priced_part as (
     select
         guided_usage.landing_sequence,
         guided_usage.contract_item_id,
         guided_usage.part_number,
         guided_usage.cycle_start,
         guided_usage.usage_start,
-        price.price_id,
+        guided_usage.part_end,
+        guided_usage.part_number as guided_part,
+        guided_usage.product_id,
         guided_usage.quantity,
+        guided_usage.record_price,
+        coalesce(guided_usage.price_share, guided_usage.record_price)
+            as record_amount,
+        guided_usage.is_closed
+    from guided_usage
+    where not exists (
+        select 1
+        from price_part
+        where
+            price_part.landing_sequence = guided_usage.landing_sequence
+            and price_part.contract_item_id = guided_usage.contract_item_id
+    )
+
+    union all
+
+    select
+        price_part.landing_sequence,
+        price_part.contract_item_id,
+        price_part.part_number,
+        price_part.cycle_start,
+        price_part.usage_start,
+        price_part.part_end,
+        price_part.guided_part,
+        price_part.product_id,
+        price_part.quantity,
+        price_part.record_price,
+        price_part.price_share as record_amount,
+        price_part.is_closed
+    from price_part
+),
+
+placed as (
+    select
+        priced_part.landing_sequence,
+        priced_part.contract_item_id,
+        priced_part.part_number,
+        priced_part.cycle_start,
+        priced_part.usage_start,
+        priced_part.part_end,
+        priced_part.guided_part,
+        price.price_id,
+        priced_part.quantity,
         case price.charge_model
             when 'record_graduated'
                 then record_tier.amount_from
                     + cast(
-                        (guided_usage.quantity - record_tier.quantity_from)
+                        (priced_part.quantity - record_tier.quantity_from)
                         * record_tier.unit_amount as decimal(38, 12)
                     )
             when 'record_price'
                 then cast(
-                    guided_usage.quantity * guided_usage.record_price
+                    priced_part.quantity * priced_part.record_price
                     as decimal(38, 12)
                 )
-            when 'record_amount' then guided_usage.record_price
+            when 'record_amount' then priced_part.record_amount
         end as record_amount,
         price.record_maximum
-    from guided_usage
+    from priced_part
     left join price
-        on guided_usage.product_id = price.product_id
-        and guided_usage.usage_start >= price.valid_from
+        on priced_part.product_id = price.product_id
+        and priced_part.usage_start >= price.valid_from
         and (
             price.valid_to is null
-            or guided_usage.usage_start < price.valid_to
+            or priced_part.usage_start < price.valid_to
         )
     left join record_tier
         on price.price_id = record_tier.price_id
         and (
-            guided_usage.quantity > record_tier.quantity_from
+            priced_part.quantity > record_tier.quantity_from
             or record_tier.tier_number = 1 -- takes what is negative, too
         )
         and (
             record_tier.quantity_to is null
-            or guided_usage.quantity <= record_tier.quantity_to
+            or priced_part.quantity <= record_tier.quantity_to
         )
     where not exists (
         select 1
         from suspense
-        where suspense.landing_sequence = guided_usage.landing_sequence
+        where
+            suspense.landing_sequence = priced_part.landing_sequence
+            and not priced_part.is_closed
     )
 )
 
@@ -62,6 +109,8 @@ select
     placed.part_number,
     placed.cycle_start,
     placed.usage_start,
+    placed.part_end,
+    placed.guided_part,
     coalesce(placed.price_id, 'none') as price_id,
     placed.quantity,
     least(

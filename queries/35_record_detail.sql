@@ -39,6 +39,11 @@ select
     priced_usage.part_number,
     priced_usage.cycle_start,
     priced_usage.usage_start,
+    case
+        when priced_usage.part_end is null then usage_record.usage_start
+        else priced_usage.usage_start
+    end as session_start,
+    priced_usage.guided_part,
     priced_usage.price_id,
     detailed_item.product_id,
     detailed_item.time_zone,

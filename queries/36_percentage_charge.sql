@@ -4,7 +4,8 @@
 -- reads:  record_detail, price, record_allowance
 -- rule:   the first records of a cycle are free until free_records are through
 --         or free_quantity is used up, whichever is earlier; of the record that
---         crosses free_quantity only the part above it is charged
+--         crosses free_quantity only the part above it is charged; each part of
+--         a split record counts, and the first bears the flat amount
 -- money:  unrounded, decimal(38, 12)
 
 with in_order as (
@@ -13,7 +14,10 @@ with in_order as (
         record_detail.contract_item_id,
         record_detail.part_number,
         price.unit_amount,
-        coalesce(price.flat_amount, 0) as flat_amount,
+        case record_detail.part_number
+            when 1 then coalesce(price.flat_amount, 0)
+            else 0
+        end as flat_amount,
         record_allowance.free_records,
         record_allowance.free_quantity,
         record_allowance.record_minimum,

@@ -4,7 +4,8 @@
 -- reads:  record_detail, price, rate_schedule, rate_window, rate_step
 -- rule:   a session is walked in increments, each charged whole at the rate in
 --         force where it begins, each rounded; the connection fee is that of the
---         first window; no length costs nothing
+--         first window, and of a split session's first part; no length costs
+--         nothing
 -- money:  decimal(38, 12), rounded as the rate schedule declares
 
 with stepped_window as (
@@ -65,13 +66,13 @@ session as (
         rate_schedule.session_decimals,
         rate_schedule.session_rounding,
         session_steps(
-            record_detail.usage_start,
+            record_detail.session_start,
             record_detail.quantity,
             record_detail.time_zone,
             schedule.schedule_text,
             case
                 when rate_schedule.splits_windows then null
-                else record_detail.usage_start
+                else record_detail.session_start
             end
         ) as steps
     from rate_schedule
@@ -114,8 +115,11 @@ run_charge as (
             step_run.step_decimals,
             'half_up'
         )
-        + case step_run.run['run_number']
-            when 1 then rate_window.connection_fee
+        + case
+            when
+                step_run.run['run_number'] = 1
+                and step_run.part_number = 1
+                then rate_window.connection_fee
             else 0
         end as amount
     from step_run

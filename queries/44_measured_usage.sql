@@ -12,16 +12,20 @@ with counted as (
         record_detail.price_id,
         record_detail.group_key,
         count(*) as record_count,
+        count(record_detail.guided_part) as part_count,
         sum(record_detail.quantity) as record_quantity,
         sum(record_detail.record_amount) as record_amount,
         sum(
-            cast(
-                row_hash(
-                    record_detail.landing_sequence,
-                    record_detail.contract_item_id,
-                    record_detail.part_number
-                ) as decimal(38, 0)
-            )
+            case
+                when record_detail.guided_part is not null
+                    then cast(
+                        row_hash(
+                            record_detail.landing_sequence,
+                            record_detail.contract_item_id,
+                            record_detail.guided_part
+                        ) as decimal(38, 0)
+                    )
+            end
         ) as id_hash
     from metric
     inner join record_detail
@@ -166,6 +170,7 @@ exact as (
         metric.decimals,
         metric.rounding,
         coalesce(counted.record_count, 0) as record_count,
+        coalesce(counted.part_count, 0) as part_count,
         coalesce(counted.record_quantity, 0) as record_quantity,
         coalesce(counted.record_amount, 0) as record_amount,
         coalesce(counted.id_hash, 0) as id_hash,
@@ -201,6 +206,7 @@ select
     exact.price_id,
     exact.group_key,
     exact.record_count,
+    exact.part_count,
     exact.record_quantity,
     exact.full_quantity,
     case

@@ -11,16 +11,20 @@ with item_total as (
         priced_usage.cycle_start,
         priced_usage.price_id,
         count(*) as record_count,
+        count(priced_usage.guided_part) as part_count,
         sum(priced_usage.quantity) as quantity,
         sum(priced_usage.record_amount) as record_amount,
         sum(
-            cast(
-                row_hash(
-                    priced_usage.landing_sequence,
-                    priced_usage.contract_item_id,
-                    priced_usage.part_number
-                ) as decimal(38, 0)
-            )
+            case
+                when priced_usage.guided_part is not null
+                    then cast(
+                        row_hash(
+                            priced_usage.landing_sequence,
+                            priced_usage.contract_item_id,
+                            priced_usage.guided_part
+                        ) as decimal(38, 0)
+                    )
+            end
         ) as id_hash
     from priced_usage
     group by
@@ -54,6 +58,9 @@ metered as (
             measured_usage.record_count, item_total.record_count, 0
         ) as record_count,
         coalesce(
+            measured_usage.part_count, item_total.part_count, 0
+        ) as part_count,
+        coalesce(
             measured_usage.record_quantity, item_total.quantity, 0
         ) as record_quantity,
         coalesce(measured_usage.quantity, item_total.quantity, 0) as quantity,
@@ -79,6 +86,7 @@ select
     metered.price_id,
     metered.group_key,
     metered.record_count,
+    metered.part_count,
     metered.record_quantity,
     metered.quantity,
     coalesce(record_total.amount, metered.record_amount) as record_amount,

@@ -331,7 +331,9 @@ where
     and not exists (
         select 1
         from suspense
-        where suspense.landing_sequence = guided_usage.landing_sequence
+        where
+            suspense.landing_sequence = guided_usage.landing_sequence
+            and not guided_usage.is_closed
     )
 group by
     account.contract_id,

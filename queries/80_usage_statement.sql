@@ -18,6 +18,7 @@ with weighted as (
         priced_usage.landing_sequence,
         priced_usage.part_number,
         priced_usage.usage_start,
+        priced_usage.part_end,
         priced_usage.quantity,
         coalesce(
             record_charge.amount,
@@ -54,6 +55,8 @@ running as (
         weighted.billing_period,
         weighted.landing_sequence,
         weighted.part_number,
+        weighted.usage_start,
+        weighted.part_end,
         weighted.quantity,
         weighted.line_amount,
         weighted.weight,
@@ -86,6 +89,8 @@ shared as (
         running.billing_period,
         running.landing_sequence,
         running.part_number,
+        running.usage_start,
+        running.part_end,
         running.quantity,
         case
             when running.line_weight <> 0
@@ -113,8 +118,14 @@ select
     usage_record.source,
     usage_record.transaction_id,
     usage_record.usage_type,
-    usage_record.usage_start,
-    usage_record.usage_end,
+    case
+        when shared.part_end > shared.usage_start then shared.usage_start
+        else usage_record.usage_start
+    end as usage_start,
+    case
+        when shared.part_end > shared.usage_start then shared.part_end
+        else usage_record.usage_end
+    end as usage_end,
     shared.quantity,
     cast(shared.amount as decimal(38, 12)) as amount,
     shared.billing_period

@@ -23,7 +23,9 @@ from guided_usage
 where not exists (
     select 1
     from suspense
-    where suspense.landing_sequence = guided_usage.landing_sequence
+    where
+        suspense.landing_sequence = guided_usage.landing_sequence
+        and not guided_usage.is_closed
 )
 group by
     guided_usage.billing_period,
@@ -35,7 +37,7 @@ select
     invoice_line.billing_period,
     contract_item.usage_type,
     'behind lines' as place,
-    sum(invoice_line.record_count) as record_count,
+    sum(metered_usage.part_count) as record_count,
     sum(metered_usage.record_quantity) as quantity,
     sum(metered_usage.id_hash) as id_hash
 from invoice_line

@@ -11,7 +11,7 @@ create table invoice_line (
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit or correction',
     description varchar not null comment 'as on the invoice',
-    record_count bigint not null comment 'records behind it [records]',
+    record_count bigint not null comment 'records behind it, or parts of them [records]',
     quantity decimal(38, 12) not null comment 'metered [unit]',
     included_quantity decimal(38, 12) not null comment 'covered by quota [unit]',
     billable_quantity decimal(38, 12) not null comment 'priced [unit]',

@@ -4,11 +4,12 @@ create table metered_usage (
     cycle_start timestamp not null comment 'the cycle, inclusive',
     price_id varchar not null comment 'the price; none: no price in force',
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
-    record_count bigint not null comment 'records behind it [records]',
+    record_count bigint not null comment 'records behind it, or parts of them [records]',
+    part_count bigint not null comment 'parts of guided_usage that begin in it: where the price changes one goes on in another row [parts]',
     record_quantity decimal(38, 12) not null comment 'the sum of their quantities [unit of the item]',
     quantity decimal(38, 12) not null comment 'the same, or what the metric makes of them [unit]',
     record_amount decimal(38, 12) not null comment 'sum of what the records cost by themselves [currency]',
-    id_hash decimal(38, 0) not null comment 'sum of row_hash(landing_sequence, contract_item_id, part_number)',
+    id_hash decimal(38, 0) not null comment 'sum of row_hash(landing_sequence, contract_item_id, part_number) of the parts that begin in it',
     billing_period varchar not null comment 'the month it is billed in',
     primary key (contract_item_id, cycle_start, price_id, group_key)
 ) partitioned by (billing_period);

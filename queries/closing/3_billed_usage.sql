@@ -34,12 +34,14 @@ select
     guided_usage.part_number,
     guided_usage.cycle_start,
     guided_usage.usage_start,
+    guided_usage.part_end,
     guided_usage.product_id,
     guided_usage.usage_type,
     guided_usage.unit,
     guided_usage.record_quantity,
     guided_usage.quantity,
     guided_usage.record_price,
+    guided_usage.price_share,
     closing_period.billing_period as closed_in,
     guided_usage.billing_period
 from guided_usage

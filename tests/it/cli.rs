@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    95 queries plan, 72 tables have contracts
+    97 queries plan, 75 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -84,11 +84,13 @@ fn a_run_and_what_it_says_again() {
     rebuild usage_duplicate: 2 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
+    rebuild usage_part: 0 rows ([seconds])
     rebuild usage_tag: 0 rows ([seconds])
     rebuild guiding: 257 rows ([seconds])
     rebuild late_usage: 0 rows ([seconds])
     rebuild period_change: 0 rows ([seconds])
     rebuild correction_line: 0 rows ([seconds])
+    rebuild price_part: 0 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])
@@ -109,14 +111,14 @@ fn a_run_and_what_it_says_again() {
     rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 62 tables made, 0 up to date, 13 checks held ([seconds])
+    published as run 1: 65 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 62 tables are up to date ([seconds])
+    nothing to do: all 65 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0
