@@ -5,6 +5,7 @@
 
 mod check;
 mod close;
+mod replay;
 mod rerate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +17,9 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 pub use close::period_ends;
+pub use replay::replay;
 
-use crate::books::{Closing, Rules};
+use crate::books::{Closing, Rules, keep_project};
 use crate::config;
 use crate::data_file::{TableWriter, Written};
 use crate::error::{Error, Place, Result, While};
@@ -47,6 +49,8 @@ pub struct Request {
     pub as_of: i64,
     /// The same as text, RFC 3339.
     pub as_of_text: String,
+    /// Who runs it.
+    pub by: String,
     /// The one billing period whose cycle-grain tables are made; none: all.
     pub period: Option<String>,
     /// The period to close, as the run before published it; then the tables that follow the books are made.
@@ -157,6 +161,8 @@ async fn take_in(
 pub struct Prepared<'a> {
     run: Run<'a>,
     parked: Vec<(String, String)>,
+    /// How long it took so far; while somebody is asked whether it is right, nothing is done.
+    took: Duration,
 }
 
 /// Brings every table up to date with what has landed, and checks it; the tables of the session are those of the run.
@@ -167,6 +173,7 @@ pub async fn prepare<'a>(
     request: &'a Request,
     notice: Notice<'_>,
 ) -> Result<Prepared<'a>> {
+    let started = Instant::now();
     let head = publish::recover(warehouse, project).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
     if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
@@ -203,13 +210,13 @@ pub async fn prepare<'a>(
         parked.sort();
         parked.dedup();
     }
-    Ok(Prepared { run, parked })
+    Ok(Prepared { run, parked, took: started.elapsed() })
 }
 
 impl Prepared<'_> {
     /// Publishes the run; where nothing is new, there is nothing to publish.
     pub async fn publish(self) -> Result<Report> {
-        let Self { run, parked } = self;
+        let Self { run, parked, took } = self;
         if !run.has_news() {
             run.discard().await?;
             let parked = run.head.map(|head| head.parked).unwrap_or_default();
@@ -221,6 +228,9 @@ impl Prepared<'_> {
             schema_version: 1,
             run: run.number,
             as_of: run.request.as_of_text.clone(),
+            by: run.request.by.clone(),
+            took_seconds: took.as_millis() as f64 / 1000.0,
+            project: keep_project(warehouse, project).await?,
             period: run.request.period.clone(),
             inputs: run.inputs,
             tables: run.tables,

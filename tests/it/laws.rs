@@ -247,7 +247,14 @@ async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -
     let warehouse = Warehouse::over(store, url).unwrap();
     let context = session(&project.settings, Some(&warehouse)).unwrap();
     let as_of: i64 = 1_793_534_400_000_000;
-    let request = Request { as_of, as_of_text: AS_OF.into(), period: None, close: None, rerate: None };
+    let request = Request {
+        as_of,
+        as_of_text: AS_OF.into(),
+        by: "tests".into(),
+        period: None,
+        close: None,
+        rerate: None,
+    };
     Ok(run::run(project, &warehouse, &context, &request, &|_| {}).await?.published)
 }
 
