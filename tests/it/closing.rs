@@ -9,7 +9,8 @@ use crate::sample::{Sample, repository, without_seconds};
 /// All of the sample's periods that have usage have ended.
 const AFTER: &str = "2026-11-21T00:00:00Z";
 
-fn run_at(sample: &Sample, arguments: &[&str]) -> String {
+/// Runs the program after all of the sample's usage; it has to succeed.
+pub fn run_at(sample: &Sample, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
         .arg("--project")
         .arg(sample.path())
