@@ -4,8 +4,6 @@
 //! date in that run and not made. What is not made again is taken as that run published it: reference tables, the
 //! books, and the periods that were closed or out of its scope. Nothing is written to the warehouse.
 
-use std::collections::BTreeSet;
-
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -16,11 +14,10 @@ use super::Notice;
 use crate::books::kept_project;
 use crate::cycle::{TimeZone, parse_instant};
 use crate::error::{Error, Result, While};
-use crate::plan::plan;
 use crate::project::{BOOKS, Project};
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{pin_at, register, register_view};
-use crate::refresh::{Scope, is_limited, rebuild};
+use crate::refresh::{Making, Scope, is_limited};
 use crate::warehouse::{DataFile, Warehouse, session};
 
 /// Files that are asked for at a time.
@@ -113,9 +110,8 @@ impl Again<'_> {
         for (table, files) in &inputs {
             needed.extend(files.iter().map(|file| (table.as_str(), file.clone())));
         }
-        let closed = self.closed();
         for name in self.pinned.order.iter().filter(|name| self.pinned.schemas.contains_key(*name)) {
-            let carried = self.carried(name, self.scope(name, &closed));
+            let carried = self.carried(name, &self.scope(name));
             needed.extend(carried.into_iter().map(|file| (name.as_str(), file)));
         }
         self.are_there(needed).await?;
@@ -159,7 +155,6 @@ impl Again<'_> {
     async fn make(&self, notice: Notice<'_>) -> Result<usize> {
         let as_of = parse_instant(&self.entry.as_of, &TimeZone::utc())
             .during(|| format!("reading the as-of of run {}", self.entry.run))?;
-        let closed = self.closed();
         let (mut tables, mut unlike) = (0, Vec::new());
         for name in &self.pinned.order {
             let query = &self.pinned.queries[name];
@@ -167,11 +162,19 @@ impl Again<'_> {
                 register_view(self.context, query, as_of).await?;
                 continue;
             };
-            let scope = self.scope(name, &closed);
-            let frame = plan(self.context, query, as_of).await?;
-            let (mut files, _) =
-                rebuild(self.context, self.warehouse, schema, frame, scope, self.stem).await?;
-            files.extend(self.carried(name, scope));
+            let scope = self.scope(name);
+            let others = self.carried(name, &scope);
+            let making = Making {
+                context: self.context.clone(),
+                warehouse: self.warehouse.clone(),
+                schema: schema.clone(),
+                query: query.clone(),
+                as_of,
+                scope,
+                stem: self.stem.into(),
+            };
+            let (mut files, _) = making.make().await?;
+            files.extend(others);
             files.sort();
             let made = TableEntry { files, ..TableEntry::default() };
             let then = self.published(name);
@@ -205,22 +208,23 @@ impl Again<'_> {
         self.entry.tables.get(name).cloned().unwrap_or_default()
     }
 
-    fn closed(&self) -> BTreeSet<String> {
-        self.entry.closings.iter().map(|closing| closing.billing_period.clone()).collect()
-    }
-
     /// What the run would have made of a table, had it made it.
-    fn scope<'a>(&'a self, name: &str, closed: &'a BTreeSet<String>) -> Scope<'a> {
+    fn scope(&self, name: &str) -> Scope {
         let (schema, query) = (&self.pinned.schemas[name], &self.pinned.queries[name]);
-        match self.entry.period.as_deref() {
-            _ if !is_limited(self.pinned, schema, query) => Scope::All,
-            Some(period) => Scope::Only(period),
-            None => Scope::Without(closed),
+        if !is_limited(self.pinned, schema, query) {
+            return Scope::All;
+        }
+        match &self.entry.period {
+            Some(period) => Scope::Only(period.clone()),
+            None => {
+                let closed = self.entry.closings.iter().map(|closing| closing.billing_period.clone());
+                Scope::Without(closed.collect())
+            }
         }
     }
 
     /// The files of the periods that it would not have made.
-    fn carried(&self, name: &str, scope: Scope<'_>) -> Vec<DataFile> {
+    fn carried(&self, name: &str, scope: &Scope) -> Vec<DataFile> {
         if matches!(scope, Scope::All) {
             return Vec::new();
         }

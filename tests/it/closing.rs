@@ -23,7 +23,7 @@ pub fn run_at(sample: &Sample, arguments: &[&str]) -> String {
 }
 
 /// The exit status of what has to fail, and what it says without the place and the hint.
-fn refused(sample: &Sample, arguments: &[&str]) -> String {
+pub fn refused(sample: &Sample, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
         .arg("--project")
         .arg(sample.path())
@@ -36,11 +36,13 @@ fn refused(sample: &Sample, arguments: &[&str]) -> String {
     format!("{} {errors}", output.status.code().unwrap())
 }
 
-fn rows(sample: &Sample, query: &str) -> Vec<String> {
+/// The rows of a query as CSV.
+pub fn rows(sample: &Sample, query: &str) -> Vec<String> {
     run_at(sample, &["sql", query]).lines().skip(1).map(String::from).collect()
 }
 
-fn close(sample: &Sample, period: &str) {
+/// Closes a period.
+pub fn close(sample: &Sample, period: &str) {
     run_at(sample, &["close", "--period", period, "--confirm", period, "--by", "tests"]);
 }
 
@@ -531,12 +533,35 @@ fn a_scheduler_that_was_away_closes_the_oldest_first() {
     assert_eq!(run_at(&sample, &["run"]), "");
 }
 
+/// What is exported of a period, file by file; the manifest has the numbers of runs.
+pub fn exported(sample: &Sample, period: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    let folder = sample.path().join("exported");
+    run_at(sample, &["export", "--period", period, "--to", folder.to_str().unwrap()]);
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.clone()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.to_str().unwrap().contains("manifest") {
+                let bytes = std::fs::read(&path).unwrap();
+                files.insert(path.strip_prefix(&folder).unwrap().to_path_buf(), bytes);
+            }
+        }
+    }
+    assert!(files.len() > 2, "{files:?}");
+    files
+}
+
+// With the 12 moments of a run in `laws.rs`, these are 50.
 #[test]
 fn kill_9_while_closing_ends_in_the_same_books() {
     let published = Sample::new();
     run_at(&published, &["run"]);
     let books = |sample: &Sample| {
-        rows(sample, "select line_id, amount, quantity, billing_period from billed_line order by line_id")
+        let lines = "select line_id, amount, quantity, billing_period from billed_line order by line_id";
+        (rows(sample, lines), exported(sample, "2026-09"))
     };
     let expected = {
         let other = Sample::over(published.path());

@@ -15,6 +15,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use url::Url;
 
+use crate::closing::exported;
 use crate::fault_store::{Death, FaultStore};
 use crate::sample::{AS_OF, Sample, project, repository};
 
@@ -326,7 +327,7 @@ fn kill_9_at_any_moment_loses_nothing() {
     let expected = {
         let other = Sample::new();
         other.ok(&["run"]);
-        other.rows(LINES)
+        (other.rows(LINES), exported(&other, "2026-09"))
     };
     for round in 0..12_u64 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
@@ -342,7 +343,7 @@ fn kill_9_at_any_moment_loses_nothing() {
         child.wait().unwrap();
     }
     sample.ok(&["run"]);
-    assert_eq!(sample.rows(LINES), expected);
+    assert_eq!((sample.rows(LINES), exported(&sample, "2026-09")), expected);
     let folder = sample.path().canonicalize().unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(assert_delta_follows(&local(&folder)));
 }
