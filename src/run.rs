@@ -6,6 +6,7 @@
 mod check;
 mod close;
 mod reach_back;
+mod replay;
 mod rerate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 
 pub use close::period_ends;
 pub use reach_back::reached_back;
+pub use replay::replay;
 
-use crate::books::{Closing, Rules};
+use crate::books::{Closing, Rules, keep_project};
 use crate::config;
 use crate::data_file::{TableWriter, Written};
 use crate::error::{Error, Place, Result, While};
@@ -49,6 +51,8 @@ pub struct Request {
     pub as_of: i64,
     /// The same as text, RFC 3339.
     pub as_of_text: String,
+    /// Who runs it.
+    pub by: String,
     /// The one billing period whose cycle-grain tables are made; none: all.
     pub period: Option<String>,
     /// The period to close, as the run before published it; then the tables that follow the books are made.
@@ -159,6 +163,8 @@ async fn take_in(
 pub struct Prepared<'a> {
     run: Run<'a>,
     parked: Vec<(String, String)>,
+    /// How long it took so far; while somebody is asked whether it is right, nothing is done.
+    took: Duration,
 }
 
 /// Brings every table up to date with what has landed, and checks it; the tables of the session are those of the run.
@@ -169,6 +175,7 @@ pub async fn prepare<'a>(
     request: &'a Request,
     notice: Notice<'_>,
 ) -> Result<Prepared<'a>> {
+    let started = Instant::now();
     let head = publish::recover(warehouse, project).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
     if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
@@ -186,7 +193,8 @@ pub async fn prepare<'a>(
         .checks
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
-    let mut parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
+    let has_references = !run.steps.is_empty();
+    let mut parked = if has_references { run.check(&first).await? } else { Vec::new() };
     // Closed periods are rated again before anything carries on from them.
     let carries_on = |name: &str| {
         let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
@@ -196,17 +204,21 @@ pub async fn prepare<'a>(
     run.rerate_changed(notice).await?;
     run.refresh_all(project.waves(carries_on), notice).await?;
     if run.has_news() {
+        // Whoever was parked for what is the same still stays parked.
+        if !has_references {
+            parked.extend(run.check(&first).await?);
+        }
         parked.extend(run.check(&last).await?);
         parked.sort();
         parked.dedup();
     }
-    Ok(Prepared { run, parked })
+    Ok(Prepared { run, parked, took: started.elapsed() })
 }
 
 impl Prepared<'_> {
     /// Publishes the run; where nothing is new, there is nothing to publish.
     pub async fn publish(self) -> Result<Report> {
-        let Self { run, parked } = self;
+        let Self { run, parked, took } = self;
         if !run.has_news() {
             run.discard().await?;
             let parked = run.head.map(|head| head.parked).unwrap_or_default();
@@ -218,6 +230,9 @@ impl Prepared<'_> {
             schema_version: 1,
             run: run.number,
             as_of: run.request.as_of_text.clone(),
+            by: run.request.by.clone(),
+            took_seconds: took.as_millis() as f64 / 1000.0,
+            project: keep_project(warehouse, project).await?,
             period: run.request.period.clone(),
             inputs: run.inputs,
             tables: run.tables,
@@ -493,7 +508,12 @@ impl<'a> Run<'a> {
             files.extend(others.cloned());
             files.sort();
         }
-        let hint = "what was published before is unchanged; a join in the query finds two rows for one";
+        let hint = if self.closings.is_empty() {
+            "what was published before is unchanged; a join in the query finds two rows for one"
+        } else {
+            "what was published before is unchanged; a join in the query finds two rows for one, or what was billed in a \
+             closed period is now said to belong to another"
+        };
         if may_repeat || period.is_some() {
             check_key(self.context, schema, &files, hint).await?;
         }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 use super::is_terminal;
+use crate::cycle::parse_instant;
 use crate::error::{Error, Result};
 use crate::output::Format;
-use crate::{decision, generate, views};
+use crate::project::Project;
+use crate::{decision, generate, land, views};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -86,9 +88,8 @@ pub(super) enum Command {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
         ids: Vec<String>,
-        /// Where they are from, if several sources have the id.
-        #[arg(long)]
-        source: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// The record that amends it.
         #[arg(long, value_name = "TRANSACTION_ID")]
         replaced_by: Option<String>,
@@ -100,9 +101,8 @@ pub(super) enum Command {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
         ids: Vec<String>,
-        /// Where they are from, if several sources have the id.
-        #[arg(long)]
-        source: Option<String>,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         why: Why,
     },
@@ -111,17 +111,26 @@ pub(super) enum Command {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
         ids: Vec<String>,
-        /// Where they are from, if several sources have the id.
-        #[arg(long)]
-        source: Option<String>,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         why: Why,
     },
     /// Lands the inbox, brings every table up to date, checks, publishes.
+    #[command(
+        before_help = "Examples:\n  meterhouse run\n  meterhouse run --period 2026-10\n  meterhouse run --replay 7          makes run 7 again beside the warehouse, and compares"
+    )]
     Run {
         /// Makes cycle-grain tables of this billing period only, such as 2026-10.
         #[arg(long)]
         period: Option<String>,
+        /// Repeats a published run from what it read, by the queries it had; publishes nothing, and fails where a table
+        /// has other rows.
+        #[arg(long, value_name = "RUN", conflicts_with = "period")]
+        replay: Option<u64>,
+        /// Who runs it.
+        #[arg(long, env = "USER", default_value = "unknown")]
+        by: String,
     },
     /// Runs, and closes a billing period for good: what comes later makes corrections in the open one.
     #[command(
@@ -155,8 +164,15 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
-    /// Reads everything that was published and closed, and compares it with what was written.
-    Verify,
+    /// Reads everything that was published and closed, and compares it with what was written; prints the ledger's head.
+    #[command(
+        before_help = "Examples:\n  meterhouse verify\n  meterhouse verify --head 5f70bf18a0860...    the head that an earlier verify printed, kept elsewhere"
+    )]
+    Verify {
+        /// SHA-256 of an entry of the ledger; fails where the ledger does not have it any more.
+        #[arg(long, value_name = "SHA256")]
+        head: Option<String>,
+    },
     /// Shows periods, totals, suspense and the next step.
     Status,
     /// Queries everything, read-only; without a query on a terminal, a prompt.
@@ -225,6 +241,32 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Which of the records with an id are meant.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// Where they are from, if several sources have the id.
+    #[arg(long)]
+    source: Option<String>,
+    /// When it was used, if records of the source with one id are told apart by their time.
+    #[arg(long, value_name = "TIME", conflicts_with = "all")]
+    usage_start: Option<String>,
+    /// All of them, if several have the id.
+    #[arg(long)]
+    all: bool,
+}
+
+impl Which {
+    /// The same with the time in the project's zone; `is_excluded`: only records that are void or written off.
+    pub(super) fn read(self, project: &Project, is_excluded: bool) -> Result<decision::Which> {
+        let zone = land::project_zone(project)?;
+        let usage_start = self.usage_start.map(|text| parse_instant(&text, &zone)).transpose();
+        let usage_start = usage_start.map_err(|error| {
+            Error::usage(format!("--usage-start: {error}"), "such as 2026-10-01T12:00:00Z")
+        })?;
+        Ok(decision::Which { source: self.source, usage_start, all: self.all, is_excluded })
+    }
 }
 
 /// Who decides something, and why.

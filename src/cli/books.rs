@@ -20,12 +20,16 @@ impl Decided<'_> {
         &self,
         table: &str,
         ids: &[String],
-        source: Option<&str>,
+        which: &decision::Which,
+        replaced_by: Option<&str>,
         author: &decision::Author,
         make: impl Fn(decision::Identity) -> decision::Decision,
     ) -> Result<usize> {
         reader::open(self.project, self.warehouse, self.context, self.as_of).await?;
-        let identities = decision::identities(self.context, table, ids, source).await?;
+        let identities = decision::identities(self.context, table, ids, which).await?;
+        if let Some(id) = replaced_by {
+            decision::check_replacement(self.context, id, &identities).await?;
+        }
         let decisions: Vec<_> = identities.into_iter().map(make).collect();
         decision::record(self.project, self.warehouse, self.context, &decisions, author).await?;
         Ok(decisions.len())
@@ -50,9 +54,9 @@ impl Decided<'_> {
 
     pub(super) async fn close(&self, close: run::Close, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
         let period = close.period.clone();
-        let as_of_text = instant_text(self.as_of)?;
+        let (as_of_text, by) = (instant_text(self.as_of)?, close.by.clone());
         let mut request =
-            run::Request { as_of: self.as_of, as_of_text, period: None, close: None, rerate: Vec::new() };
+            run::Request { as_of: self.as_of, as_of_text, by, period: None, close: None, rerate: Vec::new() };
         run::run(self.project, self.warehouse, self.context, &request, &say).await?;
         request.close = Some(close);
         let closing = run::prepare(self.project, self.warehouse, self.context, &request, &say).await?;

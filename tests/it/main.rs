@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod after_closing;
 mod aws_bill;
 mod aws_parts;
 mod bike_share;
@@ -18,6 +19,7 @@ mod generate;
 mod init;
 mod landing;
 mod laws;
+mod ledger;
 mod mistakes;
 mod prompt;
 mod properties;
@@ -25,6 +27,8 @@ mod queries;
 mod rate_book;
 mod rating;
 mod real_data;
+mod replay;
+mod runners;
 mod s3;
 mod sample;
 mod seaweed;
