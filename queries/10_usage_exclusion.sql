@@ -1,30 +1,58 @@
 -- usage_exclusion: which records did a person void or write off?
 --
 -- grain:  landing_sequence
--- reads:  usage_decision, usage_record, usage_duplicate, landing_hold
+-- reads:  usage_decision, usage_void, usage_record, usage_duplicate, landing_hold
 -- rule:   the last decision on a record counts; one without a time is on all records
---         of the id, also where they are told apart by time
+--         of the id, also where they are told apart by time; what is listed in
+--         usage_void is void as long as it is
 
-with decided as (
+with decision as (
+    select
+        usage_decision.decision_number,
+        usage_decision.decision,
+        usage_decision.source,
+        usage_decision.transaction_id,
+        usage_decision.usage_start,
+        usage_decision.reason,
+        usage_decision.replaced_by
+    from usage_decision
+    where usage_decision.decision in ('void', 'write_off', 'restore')
+
+    union all
+
+    select
+        cast(9223372036854775807 as bigint) as decision_number,
+        'void' as decision,
+        usage_void.source,
+        usage_void.transaction_id,
+        usage_void.usage_start,
+        usage_void.reason,
+        usage_void.replaced_by
+    from usage_void
+),
+
+decided as (
     select
         usage_record.landing_sequence,
         usage_record.usage_type,
         coalesce(usage_record.unit, '') as unit,
         coalesce(usage_record.quantity, 0) as record_quantity,
-        usage_decision.decision,
-        usage_decision.reason,
-        usage_decision.replaced_by,
+        decision.decision,
+        decision.reason,
+        decision.replaced_by,
         row_number() over (
             partition by usage_record.landing_sequence
-            order by usage_decision.decision_number desc
+            order by
+                decision.decision_number desc,
+                decision.reason,
+                decision.replaced_by
         ) as recency
-    from usage_decision
+    from decision
     inner join usage_record
-        on usage_decision.source = usage_record.source
-        and usage_decision.transaction_id = usage_record.transaction_id
-        and coalesce(usage_decision.usage_start, usage_record.usage_start)
+        on decision.source = usage_record.source
+        and decision.transaction_id = usage_record.transaction_id
+        and coalesce(decision.usage_start, usage_record.usage_start)
         = usage_record.usage_start
-    where usage_decision.decision in ('void', 'write_off', 'restore')
 )
 
 select

@@ -152,6 +152,23 @@ fn late_usage_and_voids_are_settled_to_the_last_digit() {
 }
 
 #[test]
+fn a_listed_record_is_void_as_long_as_it_is_listed() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    let before = billed(&sample);
+    let list = sample.read("data/usage_void.csv");
+    sample.write("data/usage_void.csv", &format!("{list}usage,TR000001,,,never driven\n"));
+    run_at(&sample, &["run"]);
+    let void = "select place, reason from usage_exclusion";
+    assert_eq!(rows(&sample, void), ["void,never driven"]);
+    assert_ne!(billed(&sample), before, "a correction settles it");
+    sample.write("data/usage_void.csv", &list);
+    run_at(&sample, &["run"]);
+    assert_eq!(billed(&sample), before);
+}
+
+#[test]
 fn a_price_that_changes_does_not_touch_what_is_closed() {
     let sample = Sample::new();
     run_at(&sample, &["run"]);
