@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    95 queries plan, 72 tables have contracts
+    116 queries plan, 73 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -78,6 +78,7 @@ fn a_run_and_what_it_says_again() {
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild billing_cycle: 14 rows ([seconds])
+    rebuild grouped_item: 0 rows ([seconds])
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
@@ -109,14 +110,14 @@ fn a_run_and_what_it_says_again() {
     rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 62 tables made, 0 up to date, 13 checks held ([seconds])
+    published as run 1: 63 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 62 tables are up to date ([seconds])
+    nothing to do: all 63 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0
