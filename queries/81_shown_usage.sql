@@ -27,6 +27,7 @@ with shown as (
         invoice_line.currency,
         invoice_line.description,
         invoice_line.record_count,
+        invoice_line.contract_item_id,
         coalesce(contract.time_zone, 'UTC') as time_zone,
         coalesce(contract_item.usage_shown, 'full') = 'overage'
         and invoice_line.included_quantity <> 0 as is_overage_only
@@ -61,6 +62,7 @@ running as (
         shown.currency,
         shown.description,
         shown.record_count,
+        shown.contract_item_id,
         shown.time_zone,
         shown.is_overage_only,
         greatest(shown.included_quantity, 0) as included_most,
@@ -99,6 +101,7 @@ beyond as (
         running.currency,
         running.description,
         running.record_count,
+        running.contract_item_id,
         running.time_zone,
         running.is_overage_only,
         running.row_in_line,
@@ -134,6 +137,7 @@ priced as (
         beyond.currency,
         beyond.description,
         beyond.record_count,
+        beyond.contract_item_id,
         beyond.time_zone,
         beyond.is_overage_only,
         case
@@ -177,7 +181,8 @@ select
     priced.unit,
     cast(priced.amount as decimal(38, 12)) as amount,
     priced.currency,
-    priced.record_count
+    priced.record_count,
+    priced.contract_item_id
 from priced
 where
     not priced.is_overage_only

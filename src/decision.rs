@@ -9,20 +9,18 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use datafusion::common::JoinType;
 use datafusion::logical_expr::{col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
-use crate::project::{Project, USAGE_DECISION, USAGE_DUPLICATE, USAGE_RECORD};
+use crate::project::{Project, USAGE_DECISION, USAGE_RECORD};
 use crate::warehouse::Warehouse;
 
 /// Decisions of one batch are numbered from `batch x this`.
 const NUMBERS: i64 = 1_000_000;
 const NUMBERED: &str = "registry/decision";
 
-const LANDING_SEQUENCE: &str = "landing_sequence";
 const USAGE_START: &str = "usage_start";
 
 /// Who decides, when, and why.
@@ -217,8 +215,7 @@ pub async fn identities(
             }
         }
         if sources.len() > 1 {
-            let sources = sources.into_keys().collect::<Vec<_>>().join(", ");
-            wrong.push(format!("{id} is in several sources ({sources}): name one with --source"));
+            wrong.push(ambiguous(id, &sources.into_keys().collect()));
             continue;
         }
         let Some((source, mut starts)) = sources.pop_first() else { continue };
@@ -266,20 +263,14 @@ fn describe(records: &BTreeMap<i64, String>) -> Result<String> {
     Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
-/// The records that have one of some ids, by id; those that came again are left out.
+/// The records that have one of some ids, by id.
 async fn records(
     context: &SessionContext,
     table: &str,
     transaction_ids: &[String],
 ) -> Result<BTreeMap<String, Records>> {
     let working = || format!("looking up records in {table}");
-    let mut frame = of_ids(context, table, transaction_ids).await?;
-    if let Ok(again) = context.table(USAGE_DUPLICATE).await {
-        let again = again.select_columns(&[LANDING_SEQUENCE]).during(working)?;
-        frame = frame
-            .join(again, JoinType::LeftAnti, &[LANDING_SEQUENCE], &[LANDING_SEQUENCE], None)
-            .during(working)?;
-    }
+    let frame = of_ids(context, table, transaction_ids).await?;
     let columns = ["source", "transaction_id", "usage_type", "usage_start"];
     let frame = frame.select_columns(&columns).during(working)?;
     let mut found: BTreeMap<String, Records> = BTreeMap::new();
@@ -370,6 +361,48 @@ async fn last_decisions(context: &SessionContext, transaction_ids: &[String]) ->
         }
     }
     Ok(last)
+}
+
+/// What is wrong with an id that several sources have.
+pub fn ambiguous(id: &str, sources: &BTreeSet<String>) -> String {
+    let sources = sources.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{id} is in several sources ({sources}): name one with --source")
+}
+
+/// How to find the ids of a table.
+pub fn hint(table: &str) -> &'static str {
+    if table == USAGE_RECORD {
+        "meterhouse sql \"select source, transaction_id from usage_record\" shows what has landed"
+    } else {
+        "only what waits in suspense can be written off; a run brings it up to date"
+    }
+}
+
+/// The sources of a table that have transaction ids, or whether the one that is named has them.
+pub async fn sources(
+    context: &SessionContext,
+    table: &str,
+    transaction_ids: &[String],
+    source: Option<&str>,
+) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let working = || format!("looking up records in {table}");
+    let wanted = transaction_ids.iter().map(|id| lit(id.as_str())).collect();
+    let mut frame = context.table(table).await.during(working)?;
+    frame = frame.filter(col("transaction_id").in_list(wanted, false)).during(working)?;
+    if let Some(source) = source {
+        frame = frame.filter(col("source").eq(lit(source))).during(working)?;
+    }
+    let frame = frame.select_columns(&["source", "transaction_id"]).and_then(|frame| frame.distinct());
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for batch in frame.during(working)?.collect().await.during(working)? {
+        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
+        let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
+        for (source, id) in sources.as_string::<i32>().iter().zip(ids.as_string::<i32>()) {
+            let (Some(source), Some(id)) = (source, id) else { continue };
+            found.entry(id.into()).or_default().insert(source.into());
+        }
+    }
+    Ok(found)
 }
 
 /// What became of a held batch: none where there is none of that name.

@@ -78,6 +78,7 @@ fn a_run_and_what_it_says_again() {
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild billing_cycle: 14 rows ([seconds])
+    rebuild grouped_item: 0 rows ([seconds])
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
