@@ -271,7 +271,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             say("next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\"");
             Ok(())
         }
-        Command::Status { accrual } => {
+        Command::Status { accrual, reach_back } => {
             let head = reader::open(&project, &warehouse, &context, as_of).await?;
             let Some(head) = head else {
                 say("nothing was published yet");
@@ -282,9 +282,31 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             for (customer, check) in &head.parked {
                 warn_parked(customer, check);
             }
+            let reached = run::reached_back(&project, &warehouse, &head).await?;
+            if reach_back {
+                let (as_of_text, by) = (instant_text(as_of)?, "meterhouse status".to_string());
+                let why = |period| run::Rerate { period, by: by.clone(), reason: "to be shown".into() };
+                let rerate = reached.into_iter().map(why).collect();
+                let request =
+                    run::Request { as_of, as_of_text, by: by.clone(), period: None, close: None, rerate };
+                let prepared = run::prepare(&project, &warehouse, &context, &request, &say).await?;
+                for query in in_reading_order(&project.reach_back) {
+                    show(&context, query, as_of, format, out).await?;
+                }
+                prepared.discard().await?;
+                say("next: meterhouse rerate --period PERIOD --reason WHY, where that is right");
+                return Ok(());
+            }
             let queries = if accrual { &project.accrual } else { &project.status };
             for query in in_reading_order(queries) {
                 show(&context, query, as_of, format, out).await?;
+            }
+            if !reached.is_empty() {
+                say(&format!(
+                    "contracts, prices, quotas or queries have changed since {} closed; \
+                     meterhouse status --reach-back shows what that comes to",
+                    reached.join(", ")
+                ));
             }
             say("next: meterhouse run, when usage, prices or contracts have changed");
             Ok(())

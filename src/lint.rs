@@ -58,6 +58,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
         &project.reports,
         &project.status,
         &project.accrual,
+        &project.reach_back,
         &project.export,
         &project.page,
         &project.closing,

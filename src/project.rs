@@ -62,6 +62,8 @@ pub struct Project {
     pub status: BTreeMap<String, Query>,
     /// What it shows of what is earned and not billed, and the reverse.
     pub accrual: BTreeMap<String, Query>,
+    /// What it shows of closed periods that other rules reach back into, when they are rated by them.
+    pub reach_back: BTreeMap<String, Query>,
     /// What `explain` shows of a line, by `$line_id`.
     pub explain_line: BTreeMap<String, Query>,
     /// What it shows of a record, by `$transaction_id` and `$source`.
@@ -147,6 +149,7 @@ impl Project {
         let reports = read_queries("queries/report")?;
         let status = read_queries("queries/status")?;
         let accrual = read_queries("queries/status/accrual")?;
+        let reach_back = read_queries("queries/status/reach_back")?;
         let explain_line = read_queries("queries/explain/line")?;
         let explain_usage = read_queries("queries/explain/usage")?;
         let export = read_queries("queries/export")?;
@@ -158,9 +161,9 @@ impl Project {
         let generate = read_queries("queries/generate")?;
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
-        let explain = [&explain_line, &explain_usage];
+        let shown = [&reach_back, &explain_line, &explain_usage];
         let others = [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate];
-        let others = others.into_iter().chain(explain).flat_map(BTreeMap::values);
+        let others = others.into_iter().chain(shown).flat_map(BTreeMap::values);
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
                 // A query that did not parse is reported already; whoever reads it is not wrong.
@@ -200,8 +203,8 @@ impl Project {
         let order = order(&queries, &mut mistakes);
         let root = root.to_path_buf();
         #[rustfmt::skip]
-        let project = Self { root, settings, schemas, queries, checks, reports, status, accrual, explain_line,
-            explain_usage, export, page, closing, guards, rerate, landing, generate, order };
+        let project = Self { root, settings, schemas, queries, checks, reports, status, accrual, reach_back,
+            explain_line, explain_usage, export, page, closing, guards, rerate, landing, generate, order };
         Ok((project, mistakes))
     }
 

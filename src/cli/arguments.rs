@@ -178,6 +178,9 @@ pub(super) enum Command {
         /// Shows instead what is earned so far, what of it is billed, and what waits in suspense, as a month-end needs it.
         #[arg(long)]
         accrual: bool,
+        /// Shows instead what closed periods would be corrected by, rated by the contracts, prices and queries of today.
+        #[arg(long, conflicts_with = "accrual")]
+        reach_back: bool,
     },
     /// Shows how a line comes to its amount, or where a record went and why.
     #[command(

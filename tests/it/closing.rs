@@ -199,15 +199,22 @@ fn a_price_that_reaches_back_is_applied_when_somebody_says_so() {
     close(&sample, "2026-09");
     let before = billed(&sample);
     sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,1.75");
+    run_at(&sample, &["run"]);
+    let rentals = rows(&sample, "select sum(quantity) from billed_line where price_id = 'rental-2026'");
+    let count: i64 = rentals[0].split('.').next().unwrap().parse().unwrap();
+    let amount = format!("{}.{:02}0000000000", count / 4, 25 * (count % 4));
+    assert_eq!(
+        run_at(&sample, &["status", "--reach-back"]),
+        format!(
+            "corrected_period,customers,lines,records,currency,amount\n2026-09,1,1,{count},EUR,{amount}\n"
+        )
+    );
     let why = ["--reason", "agreed in August", "--by", "anna"];
     let said = refused(&sample, &[&["rerate", "--period", "2026-09"][..], &why].concat());
     assert_eq!(said, "2 error: 2026-09 was not rated again: nobody confirmed it");
     assert_eq!(rows(&sample, "select count(*) from correction_line"), ["0"]);
     let shown =
         run_at(&sample, &[&["rerate", "--period", "2026-09", "--confirm", "2026-09"][..], &why].concat());
-    let rentals = rows(&sample, "select sum(quantity) from billed_line where price_id = 'rental-2026'");
-    let count: i64 = rentals[0].split('.').next().unwrap().parse().unwrap();
-    let amount = format!("{}.{:02}0000000000", count / 4, 25 * (count % 4));
     assert_eq!(
         shown,
         format!(
