@@ -28,5 +28,6 @@ mod real_data;
 mod s3;
 mod sample;
 mod seaweed;
+mod spans;
 mod taxi;
 mod tidy;
