@@ -33,5 +33,6 @@ mod runners;
 mod s3;
 mod sample;
 mod seaweed;
+mod spans;
 mod taxi;
 mod tidy;
