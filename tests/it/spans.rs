@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::closing::Dice;
 use crate::sample::Sample;
 
 /// One contract by calendar months in UTC, with an item for each way of counting a session.
@@ -396,4 +397,77 @@ fn what_is_closed_stays_while_the_rest_of_its_record_waits() {
     assert_eq!(sample.rows("select count(*) from suspense"), ["0"]);
     let october = "select quantity from invoice_line where line_id like 'kwh/2026-10%'";
     assert_eq!(sample.rows(october), ["20.000000000000"]);
+}
+
+/// A session that begins from August to October and ends in a later month.
+fn any_session(dice: &mut Dice, id: &str) -> String {
+    let month = 8 + dice.below(3);
+    let last = month + 1 + dice.below(11 - month);
+    let mut time = |month: u64| {
+        format!(
+            "2026-{month:02}-{:02}T{:02}:{:02}:{:02}",
+            1 + dice.below(20),
+            dice.below(24),
+            dice.below(60),
+            dice.below(60)
+        )
+    };
+    let (start, end) = (time(month), time(last));
+    let kwh = format!("{}.{:012}", dice.below(900), dice.below(1_000_000_000_000));
+    session(id, "C", &start, &end, &kwh, &format!("{}.07", dice.below(99)))
+}
+
+/// Landings, voids and restores of sessions over several months, in any order between runs and closings, come to what one
+/// rating of the final truth gives.
+#[test]
+fn any_history_of_split_records_comes_to_the_final_truth() {
+    for seed in 1..=2 {
+        let mut dice = Dice(seed);
+        let sample = project("split");
+        sample.ok(&["run"]);
+        let mut landed: Vec<(String, String)> = Vec::new();
+        let mut void: BTreeMap<String, bool> = BTreeMap::new();
+        let mut periods = ["2026-08", "2026-09", "2026-10"].iter();
+        for step in 0..10 {
+            let choice = if landed.is_empty() { 0 } else { dice.below(7) };
+            match choice {
+                0 | 1 => {
+                    let id = format!("h{seed}-{step}");
+                    let records = [format!("{id}-a"), format!("{id}-b")].map(|id| {
+                        let text = any_session(&mut dice, &id);
+                        (id, text)
+                    });
+                    let text: String = records.iter().map(|(_, text)| text.as_str()).collect();
+                    land(&sample, &format!("{id}.ndjson"), &text);
+                    landed.extend(records);
+                }
+                2 | 3 => {
+                    let id = landed[dice.below(landed.len() as u64) as usize].0.clone();
+                    let is_void = void.entry(id.clone()).or_default();
+                    *is_void = !*is_void;
+                    sample.ok(&[if *is_void { "void" } else { "restore" }, &id, "--reason", "history"]);
+                }
+                4 => {
+                    sample.ok(&["run"]);
+                }
+                _ => {
+                    if let Some(period) = periods.next() {
+                        close(&sample, period);
+                    }
+                }
+            }
+        }
+        periods.for_each(|period| close(&sample, period));
+        sample.ok(&["run"]);
+
+        let fresh = project("split");
+        land(&fresh, "all.ndjson", &landed.iter().rev().map(|(_, text)| text.as_str()).collect::<String>());
+        fresh.ok(&["run"]);
+        for id in void.iter().filter(|(_, is_void)| **is_void).map(|(id, _)| id) {
+            fresh.ok(&["void", id, "--reason", "history"]);
+        }
+        fresh.ok(&["run"]);
+        assert_eq!(billed(&sample), billed(&fresh), "seed {seed}");
+        sample.ok(&["verify"]);
+    }
 }
