@@ -100,14 +100,14 @@ pub async fn kept_texts(warehouse: &Warehouse, hash: &str) -> Result<Vec<u8>> {
     if sha256(&bytes) == hash {
         return Ok(bytes);
     }
-    let what = format!("{path} in the warehouse is not what was kept when a period closed");
+    let what = format!("{path} in the warehouse is not what was kept there");
     Err(Error::data(what, "restore it from a backup of the warehouse"))
 }
 
 /// The project whose texts are kept under a hash; it has no data of its own.
 pub async fn kept_project(warehouse: &Warehouse, hash: &str) -> Result<Project> {
     let bytes = kept_texts(warehouse, hash).await?;
-    let working = || "reading the queries that a period was closed under".to_string();
+    let working = || "reading the queries that were kept".to_string();
     let Texts(texts) = serde_json::from_slice(&bytes).during(working)?;
     let folder = tempfile::tempdir().during(working)?;
     for (path, text) in texts {

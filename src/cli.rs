@@ -192,8 +192,9 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             check_period(&period)?;
             let author = why.author(now)?;
             let as_of_text = instant_text(as_of)?;
+            let by = author.by.clone();
             let mut request =
-                run::Request { as_of, as_of_text, period: None, close: None, rerate: Vec::new() };
+                run::Request { as_of, as_of_text, by, period: None, close: None, rerate: Vec::new() };
             run::run(&project, &warehouse, &context, &request, &say).await?;
             let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
             request.rerate.push(rerate);
@@ -210,20 +211,34 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             say("next: meterhouse status");
             Ok(())
         }
-        Command::Verify => {
-            let verified = verify::verify(&project, &warehouse, &context).await?;
+        Command::Verify { head } => {
+            let known = head.as_deref().map(sha256_of).transpose()?;
+            let verified = verify::verify(&project, &warehouse, known.as_deref()).await?;
             say(&format!(
                 "as it was written: {} entries of the ledger, {} closed periods, {} files",
                 verified.runs, verified.closings, verified.files
             ));
+            if verified.unchained > 0 {
+                let (first, last) = (2, verified.unchained + 1);
+                say(&format!(
+                    "runs {first} to {last} are from before entries had the hash of the one before"
+                ));
+            }
+            verified.write_head(format, out)
+        }
+        Command::Run { replay: Some(number), .. } => {
+            let started = std::time::Instant::now();
+            let tables = run::replay(&project, &warehouse, number, &say).await?;
+            let seconds = started.elapsed().as_secs_f64();
+            say(&format!("run {number} repeated: {tables} tables, all the same rows ({seconds:.1} s)"));
             Ok(())
         }
-        Command::Run { period } => {
+        Command::Run { period, replay: None, by } => {
             if let Some(period) = &period {
                 check_period(period)?;
             }
             let as_of_text = instant_text(as_of)?;
-            let request = run::Request { as_of, as_of_text, period, close: None, rerate: Vec::new() };
+            let request = run::Request { as_of, as_of_text, by, period, close: None, rerate: Vec::new() };
             let started = std::time::Instant::now();
             let report = run::run(&project, &warehouse, &context, &request, &say).await?;
             let seconds = started.elapsed().as_secs_f64();
@@ -388,6 +403,16 @@ fn check_period(period: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(format!("`{period}` is no billing period"), "write year and month, such as 2026-10"))
+}
+
+/// A SHA-256 as it is printed, from what was typed.
+fn sha256_of(text: &str) -> Result<String> {
+    let hash = text.trim().to_lowercase();
+    if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(hash);
+    }
+    let hint = "give the 64 digits that `meterhouse verify` printed";
+    Err(Error::usage(format!("`{text}` is no SHA-256"), hint))
 }
 
 /// RFC 3339 in UTC.

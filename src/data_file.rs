@@ -16,8 +16,6 @@ use arrow::util::display::array_value_to_string;
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
-use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
@@ -29,7 +27,6 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::error::{Error, Place, Result, While};
 use crate::primary_key::KeyHashes;
 use crate::schema::TableSchema;
-use crate::table::FileTable;
 use crate::warehouse::{DataFile, Warehouse};
 
 /// Open files hold at most this many bytes of rows not yet written; the largest is flushed beyond.
@@ -359,40 +356,6 @@ fn open_file(
     let writer = AsyncArrowWriter::try_new(object, stored.clone(), Some(properties))
         .during(|| format!("opening {path}"))?;
     Ok(OpenFile { path, hash: 0, writer, partition })
-}
-
-/// The hash of the rows of a file as it is now; an error also where its size is not what was written.
-pub async fn row_hash(
-    context: &SessionContext,
-    warehouse: &Warehouse,
-    schema: &TableSchema,
-    file: &DataFile,
-) -> Result<String> {
-    let path = Path::from(format!("{}/{}", schema.name, file.path));
-    let working = || format!("reading {path}");
-    let found = warehouse.store().head(&path).await.during(working)?;
-    if found.size != file.size {
-        return Err(Error::data(format!("it has {} bytes, not {}", found.size, file.size), ""));
-    }
-    let arrow = schema.arrow();
-    let fields = arrow.fields().iter().map(|field| SortField::new(field.data_type().clone()));
-    let converter = RowConverter::new(fields.collect()).during(working)?;
-    let table = FileTable::new(schema, vec![file.clone()]);
-    let frame = context.read_table(Arc::new(table)).during(working)?;
-    let mut rows = frame.execute_stream().await.during(working)?;
-    let mut hash = 0_u128;
-    while let Some(batch) = rows.next().await {
-        let batch = batch.during(working)?;
-        let columns = arrow.fields().iter().zip(batch.columns());
-        let columns: Vec<ArrayRef> = columns
-            .map(|(field, column)| cast(column, field.data_type()))
-            .collect::<Result<_, _>>()
-            .during(working)?;
-        for row in &converter.convert_columns(&columns).during(working)? {
-            hash = hash.wrapping_add(xxh3_128(row.as_ref()));
-        }
-    }
-    Ok(format!("{hash:032x}"))
 }
 
 /// A CHECK as something that can be evaluated on rows.

@@ -32,6 +32,16 @@ pub struct Entry {
     pub run: u64,
     /// The as-of the run was given, RFC 3339.
     pub as_of: String,
+    /// Who ran it; empty in entries from before that was kept.
+    #[serde(default)]
+    pub by: String,
+    /// How long it took to make and check, to the millisecond [s].
+    #[serde(default)]
+    pub took_seconds: f64,
+    /// SHA-256 of the texts of its queries, and their name in the warehouse; empty in entries from before every run
+    /// kept them.
+    #[serde(default)]
+    pub project: String,
     /// The billing period it was limited to.
     pub period: Option<String>,
     /// The versions of the landed tables' Delta logs it read.
@@ -139,8 +149,13 @@ pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &mut Entry
         None => String::new(),
     };
     let bytes = serde_json::to_vec_pretty(&entry).during(|| "writing the ledger".into())?;
-    if warehouse.settle(&path, bytes.clone()).await? != bytes {
-        return Err(Error::Busy { what: format!("another run published as {} first", entry.run) });
+    let found = warehouse.settle(&path, bytes.clone()).await?;
+    if found != bytes {
+        let first: Option<Entry> = serde_json::from_slice(&found).ok();
+        let by = first.map(|first| first.by).filter(|by| !by.is_empty());
+        let by = by.map_or_else(|| "somebody else".into(), |by| format!("`{by}`"));
+        let what = format!("nothing was published: {by} was first, and published run {}", entry.run);
+        return Err(Error::Busy { what });
     }
     replay(warehouse, project, entry).await
 }

@@ -58,12 +58,20 @@ pub async fn readable(
 /// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
 /// so that whatever it names is there in the others.
 pub async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
-    let (version, landing) = warehouse.delta_files("landing").await?;
+    pin_at(warehouse, None).await
+}
+
+/// The same as a run had pinned them; without its versions, as they are now.
+pub async fn pin_at(
+    warehouse: &Warehouse,
+    versions: Option<&BTreeMap<String, u64>>,
+) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    let (version, landing) = files_at(warehouse, versions, "landing").await?;
     let landings = acknowledged(&landing);
     let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
     for table in LANDED {
         if table != "landing" {
-            let (version, files) = warehouse.delta_files(table).await?;
+            let (version, files) = files_at(warehouse, versions, table).await?;
             // A decision is acknowledged by its own commit.
             let is_of_landing = table != USAGE_DECISION;
             let files = if is_of_landing { acknowledged_files(files, &landings) } else { files };
@@ -71,6 +79,17 @@ pub async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<Dat
         }
     }
     Ok(pinned)
+}
+
+async fn files_at(
+    warehouse: &Warehouse,
+    versions: Option<&BTreeMap<String, u64>>,
+    table: &str,
+) -> Result<(u64, Vec<DataFile>)> {
+    let Some(versions) = versions else { return warehouse.delta_files(table).await };
+    // A table that came later had nothing then.
+    let version = versions.get(table).copied().unwrap_or(0);
+    Ok((version, warehouse.delta_files_at(table, version).await?))
 }
 
 /// Makes a table's files readable under its name.

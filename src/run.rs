@@ -6,6 +6,7 @@
 mod check;
 mod close;
 mod reach_back;
+mod replay;
 mod rerate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 
 pub use close::period_ends;
 pub use reach_back::reached_back;
+pub use replay::replay;
 
-use crate::books::{Closing, Rules};
+use crate::books::{Closing, Rules, keep_project};
 use crate::config;
 use crate::data_file::{TableWriter, Written};
 use crate::error::{Error, Place, Result, While};
@@ -49,6 +51,8 @@ pub struct Request {
     pub as_of: i64,
     /// The same as text, RFC 3339.
     pub as_of_text: String,
+    /// Who runs it.
+    pub by: String,
     /// The one billing period whose cycle-grain tables are made; none: all.
     pub period: Option<String>,
     /// The period to close, as the run before published it; then the tables that follow the books are made.
@@ -159,6 +163,8 @@ async fn take_in(
 pub struct Prepared<'a> {
     run: Run<'a>,
     parked: Vec<(String, String)>,
+    /// How long it took so far; while somebody is asked whether it is right, nothing is done.
+    took: Duration,
 }
 
 /// Brings every table up to date with what has landed, and checks it; the tables of the session are those of the run.
@@ -169,6 +175,7 @@ pub async fn prepare<'a>(
     request: &'a Request,
     notice: Notice<'_>,
 ) -> Result<Prepared<'a>> {
+    let started = Instant::now();
     let head = publish::recover(warehouse, project).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
     if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
@@ -188,25 +195,27 @@ pub async fn prepare<'a>(
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
     let mut parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
     // Closed periods are rated again before anything carries on from them.
-    let carries_on = |name: &str| {
-        let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
-        !tells && [GUIDED_USAGE, RERATED_LINE].iter().any(|table| project.is_made_from(name, table))
-    };
-    run.refresh_all(project.waves(|name| !carries_on(name)), notice).await?;
+    run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
     run.rerate_changed(notice).await?;
-    run.refresh_all(project.waves(carries_on), notice).await?;
+    run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
     if run.has_news() {
         parked.extend(run.check(&last).await?);
         parked.sort();
         parked.dedup();
     }
-    Ok(Prepared { run, parked })
+    Ok(Prepared { run, parked, took: started.elapsed() })
+}
+
+/// Whether a table or view carries on from closed periods, as they are rated now.
+fn carries_on(project: &Project, name: &str) -> bool {
+    let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
+    !tells && [GUIDED_USAGE, RERATED_LINE].iter().any(|table| project.is_made_from(name, table))
 }
 
 impl Prepared<'_> {
     /// Publishes the run; where nothing is new, there is nothing to publish.
     pub async fn publish(self) -> Result<Report> {
-        let Self { run, parked } = self;
+        let Self { run, parked, took } = self;
         if !run.has_news() {
             run.discard().await?;
             let parked = run.head.map(|head| head.parked).unwrap_or_default();
@@ -218,6 +227,9 @@ impl Prepared<'_> {
             schema_version: 1,
             run: run.number,
             as_of: run.request.as_of_text.clone(),
+            by: run.request.by.clone(),
+            took_seconds: took.as_millis() as f64 / 1000.0,
+            project: keep_project(warehouse, project).await?,
             period: run.request.period.clone(),
             inputs: run.inputs,
             tables: run.tables,

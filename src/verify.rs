@@ -3,14 +3,19 @@
 //! The ledger is a chain: each entry has the hash of the one before. So is closing. Each file that the newest entry
 //! names is read, and its size and the hash of its rows compared with what was written.
 
-use datafusion::prelude::SessionContext;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 
 use crate::books::kept_texts;
-use crate::data_file::row_hash;
 use crate::digest::sha256;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, While};
+use crate::output::{self, Format};
 use crate::project::Project;
 use crate::publish::{self, Entry};
+use crate::stored_file::row_hash;
 use crate::warehouse::Warehouse;
 
 /// What was found right.
@@ -18,25 +23,57 @@ use crate::warehouse::Warehouse;
 pub struct Verified {
     /// Entries of the ledger.
     pub runs: u64,
+    /// How many of them, the oldest, are from before entries had the hash of the one before.
+    pub unchained: u64,
+    /// SHA-256 of the newest entry; empty where there is none.
+    pub head: String,
     /// Closed periods.
     pub closings: usize,
     /// Files of tables.
     pub files: usize,
 }
 
+impl Verified {
+    /// Writes the number and the hash of the newest entry; nothing where there is none.
+    pub fn write_head(&self, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+        if self.head.is_empty() {
+            return Ok(());
+        }
+        let working = || "writing the ledger's head".to_string();
+        let head = RecordBatch::try_from_iter([
+            ("run", Arc::new(UInt64Array::from(vec![self.runs])) as ArrayRef),
+            ("sha256", Arc::new(StringArray::from(vec![self.head.as_str()])) as ArrayRef),
+        ])
+        .during(working)?;
+        output::write(out, &head.schema(), &[head.clone()], format)
+    }
+}
+
 /// Compares everything with what was published; all that differs is told at once.
-pub async fn verify(project: &Project, warehouse: &Warehouse, context: &SessionContext) -> Result<Verified> {
-    let Some(head) = publish::head(warehouse).await? else { return Ok(Verified::default()) };
+///
+/// `known` is the hash of an entry that was kept elsewhere: the ledger has to have it still. Without one, a ledger that
+/// was written anew as a whole could not be told.
+pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str>) -> Result<Verified> {
+    let head = publish::head(warehouse).await?;
     let mut wrong = Vec::new();
-    verify_ledger(warehouse, &head, &mut wrong).await?;
+    let mut chain = match &head {
+        Some(head) => verify_ledger(warehouse, head, &mut wrong).await?,
+        None => Chain::default(),
+    };
+    if let Some(known) = known.filter(|known| !chain.hashes.iter().any(|hash| hash == known)) {
+        wrong.push(format!("ledger: no entry has the SHA-256 {known}"));
+    }
+    let Some(head) = head else {
+        return if wrong.is_empty() { Ok(Verified::default()) } else { Err(changed(&wrong)) };
+    };
     verify_closings(warehouse, &head, &mut wrong).await?;
     let mut files = 0;
     for (name, table) in &head.tables {
         // A table that left the project has no contract to read it by.
         let Some(schema) = project.schemas.get(name) else { continue };
-        for file in &table.files {
+        for file in table.files.iter().chain(table.again.values().flatten()) {
             files += 1;
-            match row_hash(context, warehouse, schema, file).await {
+            match row_hash(warehouse, schema, file).await {
                 Ok(hash) if hash == file.hash => {}
                 Ok(_) => {
                     wrong.push(format!("{name}/{}: its rows are not those that were written", file.path))
@@ -46,29 +83,63 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, context: &SessionC
         }
     }
     if wrong.is_empty() {
-        return Ok(Verified { runs: head.run, closings: head.closings.len(), files });
+        return Ok(Verified {
+            runs: head.run,
+            unchained: chain.unchained,
+            head: chain.hashes.pop().unwrap_or_default(),
+            closings: head.closings.len(),
+            files,
+        });
     }
-    let hint = "restore these objects from a backup of the warehouse";
-    Err(Error::data(format!("what was published has been changed:\n  {}", wrong.join("\n  ")), hint))
+    Err(changed(&wrong))
 }
 
-async fn verify_ledger(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<()> {
+fn changed(wrong: &[String]) -> Error {
+    let hint = "restore these objects from a backup of the warehouse";
+    Error::data(format!("what was published has been changed:\n  {}", wrong.join("\n  ")), hint)
+}
+
+/// The ledger as it is.
+#[derive(Default)]
+struct Chain {
+    /// SHA-256 of each entry, oldest first.
+    hashes: Vec<String>,
+    /// How many entries were written before they had the hash of the one before.
+    unchained: u64,
+}
+
+async fn verify_ledger(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<Chain> {
+    let mut chain = Chain::default();
+    // Nothing can follow the first entry but one that has its hash, or one from before there were hashes.
+    let mut is_chained = false;
+    let mut projects = BTreeSet::new();
     let mut before = String::new();
     for run in 1..=head.run {
         let Some(bytes) = publish::entry_bytes(warehouse, run).await? else {
             wrong.push(format!("ledger: the entry of run {run} is gone"));
             continue;
         };
-        match serde_json::from_slice::<Entry>(&bytes) {
+        let entry = serde_json::from_slice::<Entry>(&bytes);
+        projects
+            .extend(entry.iter().map(|entry| entry.project.clone()).filter(|project| !project.is_empty()));
+        match entry {
+            Ok(entry) if entry.previous.is_empty() && run > 1 && !is_chained => chain.unchained += 1,
             Ok(entry) if entry.previous != before => {
+                is_chained = true;
                 wrong.push(format!("ledger: the entry of run {} is not what run {run} followed", run - 1));
             }
-            Ok(_) => {}
+            Ok(_) => is_chained = run > 1,
             Err(error) => wrong.push(format!("ledger: the entry of run {run} cannot be read: {error}")),
         }
         before = sha256(&bytes);
+        chain.hashes.push(before.clone());
     }
-    Ok(())
+    for project in projects {
+        if let Err(error) = kept_texts(warehouse, &project).await {
+            wrong.push(format!("the queries of a run: {error}"));
+        }
+    }
+    Ok(chain)
 }
 
 async fn verify_closings(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<()> {

@@ -29,6 +29,7 @@ use crate::error::{Error, Result, While};
 use crate::functions;
 use crate::location::Location;
 use crate::schema::TableSchema;
+use crate::scratch::Scratch;
 use crate::small_files::SmallFiles;
 
 /// One data file of a table.
@@ -84,6 +85,14 @@ impl Warehouse {
         let path = Path::from_url_path(url.path()).during(|| format!("opening the warehouse {url}"))?;
         let store = Arc::new(PrefixStore::new(root.clone(), path));
         Ok(Self { root, store, url })
+    }
+
+    /// The same, to try something out: files whose name begins with `stem` are written to a folder of this machine, and
+    /// read from there.
+    pub fn with_scratch(&self, folder: &FilePath, stem: &str) -> Result<Self> {
+        let store = Scratch::over(self.store.clone(), folder, stem);
+        let store = Arc::new(store.during(|| format!("opening {}", folder.display()))?);
+        Ok(Self { store, ..self.clone() })
     }
 
     /// Where it is; ends with a slash.
@@ -199,24 +208,16 @@ impl Warehouse {
 
     /// The files of a table as its Delta log has them now, and the version they were read at.
     pub async fn delta_files(&self, table: &str) -> Result<(u64, Vec<DataFile>)> {
-        let Some(state) = self.delta(table).await? else { return Ok((0, Vec::new())) };
-        let mut files: Vec<DataFile> = state
-            .log_data()
-            .iter()
-            .map(|file| DataFile {
-                path: file.object_store_path().to_string(),
-                size: file.size().unsigned_abs(),
-                rows: file.num_records().unwrap_or(0) as u64,
-                hash: String::new(),
-                partition: file
-                    .partition_values_map()
-                    .into_iter()
-                    .map(|(name, value)| (name, value.unwrap_or_default()))
-                    .collect(),
-            })
-            .collect();
-        files.sort();
-        Ok((state.version() + 1, files))
+        let state = self.delta(table).await?;
+        Ok(state.map_or_else(|| (0, Vec::new()), |state| (state.version() + 1, files(&state))))
+    }
+
+    /// The files of a table as its Delta log had them at a version that [`Self::delta_files`] told.
+    pub async fn delta_files_at(&self, table: &str, version: u64) -> Result<Vec<DataFile>> {
+        let Some(version) = version.checked_sub(1) else { return Ok(Vec::new()) };
+        let log = self.log_store(table)?;
+        let state = DeltaTableState::try_new(log.as_ref(), Some(version)).await;
+        Ok(files(&state.during(|| format!("reading the Delta log of {table} at version {version}"))?))
     }
 
     /// Commits a change of files to a table's Delta log, once for each `(application, version)`.
@@ -299,6 +300,27 @@ impl Warehouse {
             .await
             .map(|_| ())
     }
+}
+
+/// The files of a table in one state of its Delta log.
+fn files(state: &DeltaTableState) -> Vec<DataFile> {
+    let mut files: Vec<DataFile> = state
+        .log_data()
+        .iter()
+        .map(|file| DataFile {
+            path: file.object_store_path().to_string(),
+            size: file.size().unsigned_abs(),
+            rows: file.num_records().unwrap_or(0) as u64,
+            hash: String::new(),
+            partition: file
+                .partition_values_map()
+                .into_iter()
+                .map(|(name, value)| (name, value.unwrap_or_default()))
+                .collect(),
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 /// The columns of a table as Delta knows them. NOT NULL is checked before writing and not declared to Delta, so that

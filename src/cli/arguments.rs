@@ -118,10 +118,20 @@ pub(super) enum Command {
         why: Why,
     },
     /// Lands the inbox, brings every table up to date, checks, publishes.
+    #[command(
+        before_help = "Examples:\n  meterhouse run\n  meterhouse run --period 2026-10\n  meterhouse run --replay 7          makes run 7 again beside the warehouse, and compares"
+    )]
     Run {
         /// Makes cycle-grain tables of this billing period only, such as 2026-10.
         #[arg(long)]
         period: Option<String>,
+        /// Repeats a published run from what it read, by the queries it had; publishes nothing, and fails where a table
+        /// has other rows.
+        #[arg(long, value_name = "RUN", conflicts_with = "period")]
+        replay: Option<u64>,
+        /// Who runs it.
+        #[arg(long, env = "USER", default_value = "unknown")]
+        by: String,
     },
     /// Runs, and closes a billing period for good: what comes later makes corrections in the open one.
     #[command(
@@ -155,8 +165,15 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
-    /// Reads everything that was published and closed, and compares it with what was written.
-    Verify,
+    /// Reads everything that was published and closed, and compares it with what was written; prints the ledger's head.
+    #[command(
+        before_help = "Examples:\n  meterhouse verify\n  meterhouse verify --head 5f70bf18a0860...    the head that an earlier verify printed, kept elsewhere"
+    )]
+    Verify {
+        /// SHA-256 of an entry of the ledger; fails where the ledger does not have it any more.
+        #[arg(long, value_name = "SHA256")]
+        head: Option<String>,
+    },
     /// Shows periods, totals, suspense and the next step.
     Status,
     /// Queries everything, read-only; without a query on a terminal, a prompt.

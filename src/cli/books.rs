@@ -50,9 +50,9 @@ impl Decided<'_> {
 
     pub(super) async fn close(&self, close: run::Close, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
         let period = close.period.clone();
-        let as_of_text = instant_text(self.as_of)?;
+        let (as_of_text, by) = (instant_text(self.as_of)?, close.by.clone());
         let mut request =
-            run::Request { as_of: self.as_of, as_of_text, period: None, close: None, rerate: Vec::new() };
+            run::Request { as_of: self.as_of, as_of_text, by, period: None, close: None, rerate: Vec::new() };
         run::run(self.project, self.warehouse, self.context, &request, &say).await?;
         request.close = Some(close);
         let closing = run::prepare(self.project, self.warehouse, self.context, &request, &say).await?;

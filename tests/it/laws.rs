@@ -247,7 +247,14 @@ async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -
     let warehouse = Warehouse::over(store, url).unwrap();
     let context = session(&project.settings, Some(&warehouse)).unwrap();
     let as_of: i64 = 1_793_534_400_000_000;
-    let request = Request { as_of, as_of_text: AS_OF.into(), period: None, close: None, rerate: Vec::new() };
+    let request = Request {
+        as_of,
+        as_of_text: AS_OF.into(),
+        by: "tests".into(),
+        period: None,
+        close: None,
+        rerate: Vec::new(),
+    };
     Ok(run::run(project, &warehouse, &context, &request, &|_| {}).await?.published)
 }
 
@@ -368,7 +375,7 @@ fn of_two_runners_at_once_one_publishes() {
             match output.status.code() {
                 Some(0) if said.contains("published as run") => published += 1,
                 Some(0) => assert!(said.contains("nothing to do"), "{said}"),
-                Some(75) => assert!(said.contains("first"), "{said}"),
+                Some(75) => assert!(said.contains("was first, and published run"), "{said}"),
                 other => panic!("{other:?}: {said}"),
             }
         }
