@@ -11,6 +11,7 @@ create table usage_decision (
     reason varchar not null comment 'why',
     decided_by varchar not null comment 'who',
     decided_at timestamp not null comment 'when',
+    usage_start timestamp comment 'void, write_off, restore: of several records with this id, the one of this time; null: all',
     check (decision in ('hold', 'release', 'discard', 'void', 'write_off', 'restore')),
     check (decision not in ('hold', 'release', 'discard') or hold_name is not null),
     check (decision not in ('void', 'write_off', 'restore') or transaction_id is not null),

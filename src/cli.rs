@@ -151,26 +151,31 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             say("next: meterhouse run");
             Ok(())
         }
-        Command::Void { ids, source, replaced_by, why } => {
+        Command::Void { ids, which, replaced_by, why } => {
+            let which = which.read(&project, false)?;
             let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
             let make = |id| decision::Decision::Void(id, replaced_by.clone());
-            let count = of.decide(USAGE_RECORD, &ids, source.as_deref(), &why.author(now)?, make).await?;
+            let count = of
+                .decide(USAGE_RECORD, &ids, &which, replaced_by.as_deref(), &why.author(now)?, make)
+                .await?;
             say(&format!("{count} void"));
             say("next: meterhouse run");
             Ok(())
         }
-        Command::WriteOff { ids, source, why } => {
+        Command::WriteOff { ids, which, why } => {
+            let which = which.read(&project, false)?;
             let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
             let make = decision::Decision::WriteOff;
-            let count = of.decide(SUSPENSE, &ids, source.as_deref(), &why.author(now)?, make).await?;
+            let count = of.decide(SUSPENSE, &ids, &which, None, &why.author(now)?, make).await?;
             say(&format!("{count} written off"));
             say("next: meterhouse run");
             Ok(())
         }
-        Command::Restore { ids, source, why } => {
+        Command::Restore { ids, which, why } => {
+            let which = which.read(&project, true)?;
             let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
             let make = decision::Decision::Restore;
-            let count = of.decide(USAGE_RECORD, &ids, source.as_deref(), &why.author(now)?, make).await?;
+            let count = of.decide(USAGE_RECORD, &ids, &which, None, &why.author(now)?, make).await?;
             say(&format!("{count} restored"));
             say("next: meterhouse run");
             Ok(())

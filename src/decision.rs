@@ -4,19 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::DataType;
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use datafusion::common::JoinType;
 use datafusion::logical_expr::{col, lit};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
-use crate::project::{Project, USAGE_DECISION, USAGE_RECORD};
+use crate::project::{Project, USAGE_DECISION, USAGE_DUPLICATE, USAGE_RECORD};
 use crate::warehouse::Warehouse;
 
 /// Decisions of one batch are numbered from `batch x this`.
 const NUMBERS: i64 = 1_000_000;
 const NUMBERED: &str = "registry/decision";
+
+const LANDING_SEQUENCE: &str = "landing_sequence";
+const USAGE_START: &str = "usage_start";
 
 /// Who decides, when, and why.
 #[derive(Debug, Clone)]
@@ -58,6 +65,9 @@ pub struct Identity {
     pub source: String,
     /// Its id there.
     pub transaction_id: String,
+    /// Where several records of its source have the id, the time that tells it from the others, in microseconds since
+    /// the epoch; none: all that have it.
+    pub usage_start: Option<i64>,
 }
 
 impl Decision {
@@ -113,6 +123,14 @@ pub async fn record(
         _ => None,
     });
     let identities: Vec<_> = decisions.iter().map(Decision::identity).collect();
+    let starts = identities.iter().map(|id| id.and_then(|id| id.usage_start));
+    let starts = TimestampMicrosecondArray::from_iter(starts).with_timezone("UTC");
+    if starts.null_count() < starts.len() && schema.column(USAGE_START).is_none() {
+        let what = format!(
+            "`{USAGE_DECISION}` has no column `{USAGE_START}`, by which records of one id are told apart"
+        );
+        return Err(Error::data(what, "take its schema and the query of `usage_exclusion` from the sample"));
+    }
     let at = TimestampMicrosecondArray::from(vec![author.at; decisions.len()]).with_timezone("UTC");
     let rows = RecordBatch::try_from_iter_with_nullable([
         ("decision_number", Arc::new(Int64Array::from_iter_values(numbers)) as ArrayRef, false),
@@ -126,6 +144,7 @@ pub async fn record(
             true,
         ),
         ("replaced_by", text(replaced.collect()), true),
+        (USAGE_START, Arc::new(starts), true),
         ("reason", each(&author.reason), false),
         ("decided_by", each(&author.by), false),
         ("decided_at", Arc::new(at), false),
@@ -138,56 +157,219 @@ pub async fn record(
     warehouse.commit(schema, &stem, 1, &files, &[]).await
 }
 
+/// Which of the records with an id are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// Those of this source.
+    pub source: Option<String>,
+    /// The one of this time, in microseconds since the epoch.
+    pub usage_start: Option<i64>,
+    /// All, where several are told apart by their time.
+    pub all: bool,
+    /// Only those that are void or written off.
+    pub is_excluded: bool,
+}
+
+/// The records of one id: by source and `usage_start`, what was used.
+type Records = BTreeMap<String, BTreeMap<i64, String>>;
+
 /// The landed identities of transaction ids; all that is wrong with the ids is told at once.
 ///
 /// # Errors
-/// An id that no record has, or that several sources have while none is named.
+/// An id that no record has, that several sources have while none is named, or several records while none is told.
 pub async fn identities(
     context: &SessionContext,
     table: &str,
     transaction_ids: &[String],
-    source: Option<&str>,
+    which: &Which,
 ) -> Result<Vec<Identity>> {
-    let working = || format!("looking up records in {table}");
-    let wanted = transaction_ids.iter().map(|id| lit(id.as_str())).collect();
-    let mut frame = context.table(table).await.during(working)?;
-    frame = frame.filter(col("transaction_id").in_list(wanted, false)).during(working)?;
-    if let Some(source) = source {
-        frame = frame.filter(col("source").eq(lit(source))).during(working)?;
-    }
-    let frame = frame.select_columns(&["source", "transaction_id"]).and_then(|frame| frame.distinct());
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for batch in frame.during(working)?.collect().await.during(working)? {
-        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
-        let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
-        for (source, id) in sources.as_string::<i32>().iter().zip(ids.as_string::<i32>()) {
-            let (Some(source), Some(id)) = (source, id) else { continue };
-            found.entry(id.into()).or_default().insert(source.into());
-        }
-    }
+    let landed = records(context, USAGE_RECORD, transaction_ids).await?;
+    let found =
+        if table == USAGE_RECORD { landed.clone() } else { records(context, table, transaction_ids).await? };
+    let excluded =
+        if which.is_excluded { Some(last_decisions(context, transaction_ids).await?) } else { None };
     let mut wrong = Vec::new();
     let mut identities = Vec::new();
-    for id in transaction_ids {
-        let sources = found.get(id).cloned().unwrap_or_default();
-        match sources.len() {
-            0 => wrong.push(format!("no record of `{table}` has the transaction_id {id}")),
-            1 => identities
-                .extend(sources.into_iter().map(|source| Identity { source, transaction_id: id.clone() })),
-            _ => {
-                let sources = sources.into_iter().collect::<Vec<_>>().join(", ");
-                wrong.push(format!("{id} is in several sources ({sources}): name one with --source"));
-            }
-        }
-    }
-    if wrong.is_empty() {
-        return Ok(identities);
-    }
-    let hint = if table == USAGE_RECORD {
+    let mut hint = if table == USAGE_RECORD {
         "meterhouse sql \"select source, transaction_id from usage_record\" shows what has landed"
     } else {
         "only what waits in suspense can be written off; a run brings it up to date"
     };
-    Err(Error::usage(wrong.join("\n"), hint))
+    for id in transaction_ids {
+        let mut sources = found.get(id).cloned().unwrap_or_default();
+        if let Some(source) = &which.source {
+            sources.retain(|found, _| found == source);
+        }
+        if sources.is_empty() {
+            wrong.push(format!("no record of `{table}` has the transaction_id {id}"));
+            continue;
+        }
+        if let Some(excluded) = &excluded {
+            for (source, starts) in &mut sources {
+                starts.retain(|start, _| excluded.iter().any(|last| last.excludes(source, id, *start)));
+            }
+            sources.retain(|_, starts| !starts.is_empty());
+            if sources.is_empty() {
+                wrong.push(format!("{id} is neither void nor written off"));
+                hint = "meterhouse sql \"select transaction_id, decision, reason from usage_decision\" shows what \
+                        was decided";
+                continue;
+            }
+        }
+        if sources.len() > 1 {
+            let sources = sources.into_keys().collect::<Vec<_>>().join(", ");
+            wrong.push(format!("{id} is in several sources ({sources}): name one with --source"));
+            continue;
+        }
+        let Some((source, mut starts)) = sources.pop_first() else { continue };
+        let others = describe(&starts)?;
+        if let Some(start) = which.usage_start {
+            starts.retain(|found, _| *found == start);
+        }
+        if starts.is_empty() {
+            wrong.push(format!("{id} has no record of that --usage-start, but\n{others}"));
+        } else if starts.len() > 1 && !which.all {
+            wrong.push(format!("{id} is the id of {} records\n{others}", starts.len()));
+            hint = "say which by --usage-start TIME, or take --all";
+        } else {
+            // Where a time tells nothing, a decision does not depend on it.
+            let is_alone =
+                landed.get(id).and_then(|of_id| of_id.get(&source)).is_none_or(|all| all.len() <= 1);
+            identities.extend(starts.into_keys().map(|start| Identity {
+                source: source.clone(),
+                transaction_id: id.clone(),
+                usage_start: (!is_alone).then_some(start),
+            }));
+        }
+    }
+    if wrong.is_empty() { Ok(identities) } else { Err(Error::usage(wrong.join("\n"), hint)) }
+}
+
+/// Refuses a record that is said to amend others and is not there, or is the one it amends.
+pub async fn check_replacement(context: &SessionContext, id: &str, amended: &[Identity]) -> Result<()> {
+    if records(context, USAGE_RECORD, &[id.to_string()]).await?.is_empty() {
+        let what = format!("no record of `{USAGE_RECORD}` has the transaction_id {id}, which is to amend it");
+        return Err(Error::usage(what, "land it first: meterhouse land FILE"));
+    }
+    if amended.iter().any(|amended| amended.transaction_id == id && amended.usage_start.is_none()) {
+        return Err(Error::usage(format!("{id} cannot amend itself"), "name the record that is right"));
+    }
+    Ok(())
+}
+
+/// A line for each record of an id.
+fn describe(records: &BTreeMap<i64, String>) -> Result<String> {
+    let lines = records.iter().map(|(start, usage_type)| {
+        let start = jiff::Timestamp::from_microsecond(*start).during(|| "writing a time".into())?;
+        Ok(format!("  {start}  {usage_type}"))
+    });
+    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// The records that have one of some ids, by id; those that came again are left out.
+async fn records(
+    context: &SessionContext,
+    table: &str,
+    transaction_ids: &[String],
+) -> Result<BTreeMap<String, Records>> {
+    let working = || format!("looking up records in {table}");
+    let mut frame = of_ids(context, table, transaction_ids).await?;
+    if let Ok(again) = context.table(USAGE_DUPLICATE).await {
+        let again = again.select_columns(&[LANDING_SEQUENCE]).during(working)?;
+        frame = frame
+            .join(again, JoinType::LeftAnti, &[LANDING_SEQUENCE], &[LANDING_SEQUENCE], None)
+            .during(working)?;
+    }
+    let columns = ["source", "transaction_id", "usage_type", "usage_start"];
+    let frame = frame.select_columns(&columns).during(working)?;
+    let mut found: BTreeMap<String, Records> = BTreeMap::new();
+    for batch in frame.collect().await.during(working)? {
+        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
+        let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
+        let types = text(2).during(working)?;
+        let starts = instants(batch.column(3)).during(working)?;
+        let texts = sources.as_string::<i32>().iter().zip(ids.as_string::<i32>());
+        for (((source, id), usage_type), start) in texts.zip(types.as_string::<i32>()).zip(&starts) {
+            let (Some(source), Some(id)) = (source, id) else { continue };
+            let of_source = found.entry(id.into()).or_default().entry(source.into()).or_default();
+            of_source.insert(start.unwrap_or_default(), usage_type.unwrap_or_default().into());
+        }
+    }
+    Ok(found)
+}
+
+async fn of_ids(context: &SessionContext, table: &str, transaction_ids: &[String]) -> Result<DataFrame> {
+    let working = || format!("looking up records in {table}");
+    let wanted = transaction_ids.iter().map(|id| lit(id.as_str())).collect();
+    let frame = context.table(table).await.during(working)?;
+    frame.filter(col("transaction_id").in_list(wanted, false)).during(working)
+}
+
+fn instants(column: &ArrayRef) -> std::result::Result<TimestampMicrosecondArray, ArrowError> {
+    let instant = DataType::Timestamp(TimeUnit::Microsecond, None);
+    Ok(arrow::compute::cast(column, &instant)?.as_primitive::<TimestampMicrosecondType>().clone())
+}
+
+/// The last decision on a record, or on all of an id.
+#[derive(Debug)]
+struct Last {
+    identity: Identity,
+    is_restored: bool,
+    /// Later decisions on some of its records.
+    since: BTreeSet<i64>,
+}
+
+impl Last {
+    fn excludes(&self, source: &str, id: &str, start: i64) -> bool {
+        let is_of_it = self.identity.source == source && self.identity.transaction_id == id;
+        let is_meant = self.identity.usage_start.is_none_or(|meant| meant == start);
+        is_of_it && is_meant && !self.is_restored && !self.since.contains(&start)
+    }
+}
+
+/// What counts of all that was decided on some ids.
+async fn last_decisions(context: &SessionContext, transaction_ids: &[String]) -> Result<Vec<Last>> {
+    let working = || format!("reading {USAGE_DECISION}");
+    let frame = of_ids(context, USAGE_DECISION, transaction_ids).await?;
+    let has_start = frame.schema().has_column_with_unqualified_name(USAGE_START);
+    let mut columns = vec!["source", "transaction_id", "decision"];
+    columns.extend(has_start.then_some(USAGE_START));
+    let frame = frame
+        .sort(vec![col("decision_number").sort(true, false)])
+        .and_then(|frame| frame.select_columns(&columns))
+        .during(working)?;
+    let mut last: Vec<Last> = Vec::new();
+    for batch in frame.collect().await.during(working)? {
+        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
+        let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
+        let words = text(2).during(working)?;
+        let starts = if has_start { Some(instants(batch.column(3)).during(working)?) } else { None };
+        for row in 0..batch.num_rows() {
+            let start = starts.as_ref().filter(|starts| starts.is_valid(row)).map(|starts| starts.value(row));
+            let identity = Identity {
+                source: sources.as_string::<i32>().value(row).into(),
+                transaction_id: ids.as_string::<i32>().value(row).into(),
+                usage_start: start,
+            };
+            let is_same_id = |last: &Last| {
+                last.identity.source == identity.source
+                    && last.identity.transaction_id == identity.transaction_id
+            };
+            match start {
+                // What was decided before on the id or its records counts no more.
+                None => last.retain(|before| !is_same_id(before)),
+                Some(start) => {
+                    last.retain(|before| before.identity != identity);
+                    for before in last.iter_mut().filter(|before| is_same_id(before)) {
+                        before.since.insert(start);
+                    }
+                }
+            }
+            let is_restored = words.as_string::<i32>().value(row) == "restore";
+            last.push(Last { identity, is_restored, since: BTreeSet::new() });
+        }
+    }
+    Ok(last)
 }
 
 /// What became of a held batch: none where there is none of that name.

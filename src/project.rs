@@ -27,6 +27,8 @@ pub const GUIDED_USAGE: &str = "guided_usage";
 pub const INVOICE_LINE: &str = "invoice_line";
 /// The records that wait.
 pub const SUSPENSE: &str = "suspense";
+/// The records that came again.
+pub const USAGE_DUPLICATE: &str = "usage_duplicate";
 /// The view that says when each period ends.
 pub const PERIOD_END: &str = "period_end";
 /// What tells which usage of closed periods changed since.

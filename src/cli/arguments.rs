@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 use super::is_terminal;
+use crate::cycle::parse_instant;
 use crate::error::{Error, Result};
 use crate::output::Format;
-use crate::{decision, generate, views};
+use crate::project::Project;
+use crate::{decision, generate, land, views};
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -86,9 +88,8 @@ pub(super) enum Command {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
         ids: Vec<String>,
-        /// Where they are from, if several sources have the id.
-        #[arg(long)]
-        source: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// The record that amends it.
         #[arg(long, value_name = "TRANSACTION_ID")]
         replaced_by: Option<String>,
@@ -100,9 +101,8 @@ pub(super) enum Command {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
         ids: Vec<String>,
-        /// Where they are from, if several sources have the id.
-        #[arg(long)]
-        source: Option<String>,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         why: Why,
     },
@@ -111,9 +111,8 @@ pub(super) enum Command {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
         ids: Vec<String>,
-        /// Where they are from, if several sources have the id.
-        #[arg(long)]
-        source: Option<String>,
+        #[command(flatten)]
+        which: Which,
         #[command(flatten)]
         why: Why,
     },
@@ -242,6 +241,32 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Which of the records with an id are meant.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// Where they are from, if several sources have the id.
+    #[arg(long)]
+    source: Option<String>,
+    /// When it was used, if records of the source with one id are told apart by their time.
+    #[arg(long, value_name = "TIME", conflicts_with = "all")]
+    usage_start: Option<String>,
+    /// All of them, if several have the id.
+    #[arg(long)]
+    all: bool,
+}
+
+impl Which {
+    /// The same with the time in the project's zone; `is_excluded`: only records that are void or written off.
+    pub(super) fn read(self, project: &Project, is_excluded: bool) -> Result<decision::Which> {
+        let zone = land::project_zone(project)?;
+        let usage_start = self.usage_start.map(|text| parse_instant(&text, &zone)).transpose();
+        let usage_start = usage_start.map_err(|error| {
+            Error::usage(format!("--usage-start: {error}"), "such as 2026-10-01T12:00:00Z")
+        })?;
+        Ok(decision::Which { source: self.source, usage_start, all: self.all, is_excluded })
+    }
 }
 
 /// Who decides something, and why.

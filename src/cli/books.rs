@@ -20,12 +20,16 @@ impl Decided<'_> {
         &self,
         table: &str,
         ids: &[String],
-        source: Option<&str>,
+        which: &decision::Which,
+        replaced_by: Option<&str>,
         author: &decision::Author,
         make: impl Fn(decision::Identity) -> decision::Decision,
     ) -> Result<usize> {
         reader::open(self.project, self.warehouse, self.context, self.as_of).await?;
-        let identities = decision::identities(self.context, table, ids, source).await?;
+        let identities = decision::identities(self.context, table, ids, which).await?;
+        if let Some(id) = replaced_by {
+            decision::check_replacement(self.context, id, &identities).await?;
+        }
         let decisions: Vec<_> = identities.into_iter().map(make).collect();
         decision::record(self.project, self.warehouse, self.context, &decisions, author).await?;
         Ok(decisions.len())

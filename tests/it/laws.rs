@@ -43,6 +43,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "guided_usage",
         "invoice_line",
         "suspense",
+        "usage_duplicate",
         "period_end",
         "period_change",
     ];
