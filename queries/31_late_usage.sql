@@ -4,7 +4,9 @@
 -- reads:  guiding, closed_period, billed_usage, late_policy, item_cycle,
 --         billing_cycle, contract_item
 -- rule:   by default in the period it belongs to, which its correction settles;
---         an item that was not in the books then has to be rated again by hand
+--         an item that was not in the books then has to be rated again by hand;
+--         where a contract's calendar changed since, the closed cycles are those
+--         of the books
 
 with last_closed as (
     select max(closed_period.billing_period) as billing_period
@@ -55,8 +57,39 @@ late as (
 booked_item as (
     select distinct
         item_cycle.contract_item_id,
-        item_cycle.cycle_start
+        item_cycle.billing_period
     from item_cycle
+),
+
+booked_cycle as (
+    select
+        late.landing_sequence,
+        late.contract_item_id,
+        late.part_number,
+        coalesce(
+            max(
+                case
+                    when item_cycle.cycle_start = late.cycle_start
+                        then item_cycle.cycle_start
+                end
+            ),
+            max(item_cycle.cycle_start)
+        ) as cycle_start
+    from late
+    inner join item_cycle
+        on late.contract_item_id = item_cycle.contract_item_id
+        and (
+            late.cycle_start = item_cycle.cycle_start
+            or (
+                late.billing_period = item_cycle.billing_period
+                and late.usage_start >= item_cycle.cycle_start
+                and late.usage_start < item_cycle.cycle_end
+            )
+        )
+    group by
+        late.landing_sequence,
+        late.contract_item_id,
+        late.part_number
 ),
 
 booked_price as (
@@ -65,9 +98,13 @@ booked_price as (
         late.contract_item_id,
         late.part_number
     from late
+    inner join booked_cycle
+        on late.landing_sequence = booked_cycle.landing_sequence
+        and late.contract_item_id = booked_cycle.contract_item_id
+        and late.part_number = booked_cycle.part_number
     inner join item_cycle
         on late.contract_item_id = item_cycle.contract_item_id
-        and late.cycle_start = item_cycle.cycle_start
+        and booked_cycle.cycle_start = item_cycle.cycle_start
         and late.usage_start >= item_cycle.charge_from
         and late.usage_start < item_cycle.charge_to
     where item_cycle.price_id <> 'none'
@@ -89,14 +126,16 @@ placed as (
         late.policy,
         case
             when late.policy = 'next_period' then open_cycle.cycle_start
-            when booked_item.cycle_start is not null then late.cycle_start
+            else booked_cycle.cycle_start
         end as counted_cycle_start,
         case
             when late.policy = 'suspend' then 'late usage'
             when late.policy = 'next_period' and open_cycle.cycle_start is null
                 then 'late usage without an open cycle'
-            when late.policy = 'correct' and booked_item.cycle_start is null
+            when late.policy = 'correct' and booked_item.billing_period is null
                 then 'item not in the closed books'
+            when late.policy = 'correct' and booked_cycle.cycle_start is null
+                then 'outside the cycles of the closed books'
             when late.policy = 'correct' and booked_price.landing_sequence is null
                 then 'no price in the closed books'
         end as suspense_reason,
@@ -106,7 +145,11 @@ placed as (
         on late.contract_item_id = open_cycle.contract_item_id
     left join booked_item
         on late.contract_item_id = booked_item.contract_item_id
-        and late.cycle_start = booked_item.cycle_start
+        and late.billing_period = booked_item.billing_period
+    left join booked_cycle
+        on late.landing_sequence = booked_cycle.landing_sequence
+        and late.contract_item_id = booked_cycle.contract_item_id
+        and late.part_number = booked_cycle.part_number
     left join booked_price
         on late.landing_sequence = booked_price.landing_sequence
         and late.contract_item_id = booked_price.contract_item_id

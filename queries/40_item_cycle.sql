@@ -1,10 +1,11 @@
 -- item_cycle: which price is in force for an item in which part of a cycle?
 --
 -- grain:  contract_item_id, cycle_start, price_id
--- reads:  contract_item, billing_cycle, price
+-- reads:  contract_item, billing_cycle, price, billed_line, rerating
 -- rule:   a price counts where the cycle, the item and the price overlap; a fee
 --         in advance belongs to the month in which it begins; with fixed_days
---         every month counts so many days
+--         every month counts so many days; what was billed in a closed month
+--         stays there, also when the price is now billed at another time
 
 with item_in_cycle as (
     select
@@ -103,6 +104,28 @@ item_price as (
     where item_in_cycle.unpriced_usage = 'free'
 ),
 
+-- A month that was rated again may have taken its fee back.
+booked as (
+    select
+        billed_line.contract_item_id,
+        billed_line.cycle_start,
+        billed_line.price_id,
+        min(billed_line.billing_period) as billing_period
+    from billed_line
+    where
+        billed_line.corrected_period is null
+        and billed_line.contract_item_id is not null
+        and not exists (
+            select 1
+            from rerating
+            where rerating.billing_period = billed_line.billing_period
+        )
+    group by
+        billed_line.contract_item_id,
+        billed_line.cycle_start,
+        billed_line.price_id
+),
+
 local_day as (
     select
         item_price.contract_item_id,
@@ -128,62 +151,95 @@ local_day as (
         item_price.draw_order,
         item_price.billing_period
     from item_price
+),
+
+placed as (
+    select
+        local_day.contract_item_id,
+        local_day.cycle_start,
+        local_day.price_id,
+        local_day.is_unpriced,
+        local_day.cycle_end,
+        local_day.full_start,
+        local_day.full_end,
+        local_day.charge_from,
+        local_day.charge_to,
+        local_day.day_from,
+        local_day.day_to,
+        local_day.time_zone,
+        local_day.fixed_days,
+        local_day.customer_id,
+        local_day.contract_id,
+        local_day.currency,
+        local_day.quota_id,
+        local_day.quota_scope,
+        local_day.quota_owner_id,
+        local_day.draw_order,
+        coalesce(
+            booked.billing_period,
+            case local_day.billing_timing
+                when 'advance'
+                    then local_period(local_day.charge_from, local_day.time_zone)
+                else local_day.billing_period
+            end
+        ) as billing_period
+    from local_day
+    left join booked
+        on local_day.contract_item_id = booked.contract_item_id
+        and local_day.cycle_start = booked.cycle_start
+        and local_day.price_id = booked.price_id
 )
 
 select
-    local_day.contract_item_id,
-    local_day.cycle_start,
-    local_day.price_id,
-    local_day.cycle_end,
-    local_day.full_start,
-    local_day.full_end,
-    local_day.charge_from,
-    local_day.charge_to,
+    placed.contract_item_id,
+    placed.cycle_start,
+    placed.price_id,
+    placed.cycle_end,
+    placed.full_start,
+    placed.full_end,
+    placed.charge_from,
+    placed.charge_to,
     cast(
         row_number() over (
-            partition by local_day.contract_item_id, local_day.cycle_start
+            partition by placed.contract_item_id, placed.cycle_start
             order by
-                local_day.is_unpriced,
-                local_day.charge_from,
-                local_day.price_id
+                placed.is_unpriced,
+                placed.charge_from,
+                placed.price_id
         ) as bigint
     ) as version_number,
     case
-        when local_day.fixed_days is null
-            then cast(local_day.day_to as integer)
-            - cast(local_day.day_from as integer)
+        when placed.fixed_days is null
+            then cast(placed.day_to as integer)
+            - cast(placed.day_from as integer)
         else
-            local_day.fixed_days
+            placed.fixed_days
             * cast(
                 (
-                    extract(year from local_day.day_to)
-                    - extract(year from local_day.day_from)
+                    extract(year from placed.day_to)
+                    - extract(year from placed.day_from)
                 ) * 12
-                + extract(month from local_day.day_to)
-                - extract(month from local_day.day_from) as integer
+                + extract(month from placed.day_to)
+                - extract(month from placed.day_from) as integer
             )
             + cast(
-                extract(day from local_day.day_to)
-                - extract(day from local_day.day_from) as integer
+                extract(day from placed.day_to)
+                - extract(day from placed.day_from) as integer
             )
     end as days,
     coalesce(
-        local_day.fixed_days,
-        cast(local_date(local_day.full_end, local_day.time_zone) as integer)
+        placed.fixed_days,
+        cast(local_date(placed.full_end, placed.time_zone) as integer)
         - cast(
-            local_date(local_day.full_start, local_day.time_zone) as integer
+            local_date(placed.full_start, placed.time_zone) as integer
         )
     ) as full_days,
-    local_day.customer_id,
-    local_day.contract_id,
-    local_day.currency,
-    local_day.quota_id,
-    local_day.quota_scope,
-    local_day.quota_owner_id,
-    local_day.draw_order,
-    case local_day.billing_timing
-        when 'advance'
-            then local_period(local_day.charge_from, local_day.time_zone)
-        else local_day.billing_period
-    end as billing_period
-from local_day
+    placed.customer_id,
+    placed.contract_id,
+    placed.currency,
+    placed.quota_id,
+    placed.quota_scope,
+    placed.quota_owner_id,
+    placed.draw_order,
+    placed.billing_period
+from placed

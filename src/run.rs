@@ -193,12 +193,17 @@ pub async fn prepare<'a>(
         .checks
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
-    let mut parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
+    let has_references = !run.steps.is_empty();
+    let mut parked = if has_references { run.check(&first).await? } else { Vec::new() };
     // Closed periods are rated again before anything carries on from them.
     run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
     run.rerate_changed(notice).await?;
     run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
     if run.has_news() {
+        // Whoever was parked for what is the same still stays parked.
+        if !has_references {
+            parked.extend(run.check(&first).await?);
+        }
         parked.extend(run.check(&last).await?);
         parked.sort();
         parked.dedup();
@@ -505,7 +510,12 @@ impl<'a> Run<'a> {
             files.extend(others.cloned());
             files.sort();
         }
-        let hint = "what was published before is unchanged; a join in the query finds two rows for one";
+        let hint = if self.closings.is_empty() {
+            "what was published before is unchanged; a join in the query finds two rows for one"
+        } else {
+            "what was published before is unchanged; a join in the query finds two rows for one, or what was billed in a \
+             closed period is now said to belong to another"
+        };
         if may_repeat || period.is_some() {
             check_key(self.context, schema, &files, hint).await?;
         }

@@ -1,6 +1,7 @@
 -- pooled_quota_cycles: contracts that share a quota have the same cycles.
 --
--- With different cycles each would be granted the whole quota.
+-- With different cycles each would be granted the whole quota. Of two periods, a
+-- row is about the earlier.
 
 with pool_cycle as (
     select distinct
@@ -8,7 +9,8 @@ with pool_cycle as (
         item_cycle.quota_id,
         item_cycle.contract_id,
         item_cycle.full_start,
-        item_cycle.full_end
+        item_cycle.full_end,
+        item_cycle.billing_period
     from item_cycle
     where item_cycle.quota_scope = 'customer' and item_cycle.quota_id is not null
 )
@@ -21,7 +23,8 @@ select
     pool_cycle.full_end as cycle_end,
     other.contract_id as other_contract_id,
     other.full_start as other_cycle_start,
-    other.full_end as other_cycle_end
+    other.full_end as other_cycle_end,
+    least(pool_cycle.billing_period, other.billing_period) as billing_period
 from pool_cycle
 inner join pool_cycle as other
     on pool_cycle.customer_id = other.customer_id

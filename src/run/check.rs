@@ -9,8 +9,9 @@ use datafusion::prelude::SessionContext;
 
 use super::Run;
 use crate::error::{Error, Place, Result, While};
-use crate::plan::{CUSTOMER, execution_error, plan};
+use crate::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::project::Query;
+use crate::refresh::Scope;
 
 /// Rows of a failed check that a message shows.
 const ROWS_SHOWN: usize = 10;
@@ -21,18 +22,21 @@ pub(super) struct Broken<'a> {
     pub(super) rows: Vec<RecordBatch>,
 }
 
-/// Those of some checks that do not hold; so many are asked at one time.
+/// Those of some checks that do not hold, and that for one billing period if it is given: a row that names another
+/// period is not about it. So many are asked at one time.
 pub(super) async fn broken<'a>(
     context: &SessionContext,
     checks: &[&'a Query],
     as_of: i64,
+    period: Option<&str>,
     at_once: usize,
 ) -> Result<Vec<Broken<'a>>> {
+    let scope = period.map_or(Scope::All, |period| Scope::Only(period.into()));
     let mut broken = Vec::new();
     for checks in checks.chunks(at_once) {
         let asked: Vec<_> = checks
             .iter()
-            .map(|check| SpawnedTask::spawn(rows(context.clone(), Query::clone(check), as_of)))
+            .map(|check| SpawnedTask::spawn(rows(context.clone(), Query::clone(check), as_of, scope.clone())))
             .collect();
         for (check, asked) in checks.iter().zip(asked) {
             let rows = asked.join().await.during(|| format!("asking check {}", check.name))??;
@@ -44,8 +48,11 @@ pub(super) async fn broken<'a>(
     Ok(broken)
 }
 
-async fn rows(context: SessionContext, check: Query, as_of: i64) -> Result<Vec<RecordBatch>> {
-    let frame = plan(&context, &check, as_of).await?;
+async fn rows(context: SessionContext, check: Query, as_of: i64, scope: Scope) -> Result<Vec<RecordBatch>> {
+    let mut frame = plan(&context, &check, as_of).await?;
+    if frame.schema().has_column_with_unqualified_name(BILLING_PERIOD) {
+        frame = scope.limit(frame).during(|| format!("asking check {}", check.name))?;
+    }
     frame.collect().await.map_err(|error| execution_error(&error, &check.name))
 }
 
@@ -54,7 +61,7 @@ impl Run<'_> {
     pub(super) async fn check(&self, checks: &[&Query]) -> Result<Vec<(String, String)>> {
         let mut parked = Vec::new();
         let mut failed = Vec::new();
-        for broken in broken(self.context, checks, self.request.as_of, self.at_once()).await? {
+        for broken in broken(self.context, checks, self.request.as_of, None, self.at_once()).await? {
             let customers = customers(&broken.rows)?;
             if customers.is_empty() {
                 failed.push(broken);

@@ -23,7 +23,7 @@ pub fn run_at(sample: &Sample, arguments: &[&str]) -> String {
 }
 
 /// The exit status of what has to fail, and what it says without the place and the hint.
-fn refused(sample: &Sample, arguments: &[&str]) -> String {
+pub fn refused(sample: &Sample, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
         .arg("--project")
         .arg(sample.path())
@@ -36,11 +36,13 @@ fn refused(sample: &Sample, arguments: &[&str]) -> String {
     format!("{} {errors}", output.status.code().unwrap())
 }
 
-fn rows(sample: &Sample, query: &str) -> Vec<String> {
+/// The rows of a query as CSV.
+pub fn rows(sample: &Sample, query: &str) -> Vec<String> {
     run_at(sample, &["sql", query]).lines().skip(1).map(String::from).collect()
 }
 
-fn close(sample: &Sample, period: &str) {
+/// Closes a period.
+pub fn close(sample: &Sample, period: &str) {
     run_at(sample, &["close", "--period", period, "--confirm", period, "--by", "tests"]);
 }
 

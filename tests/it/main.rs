@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod after_closing;
 mod aws_bill;
 mod aws_parts;
 mod bike_share;

@@ -1,0 +1,153 @@
+//! What is changed when a period has closed, and whom that may surprise.
+
+use crate::closing::{close, refused, rows, run_at};
+use crate::sample::Sample;
+
+fn rental(id: &str, start: &str) -> String {
+    format!(
+        "{{\"transactionID\":\"{id}\",\"usageStart\":\"{start}\",\"usageType\":\"CarRentUsage\",\
+         \"VIN\":\"SGZCZ43D13S812715\",\"distance\":10}}\n"
+    )
+}
+
+#[test]
+fn late_usage_counts_in_the_closed_cycle_whatever_the_zone_of_its_contract_is_now() {
+    let corrections = |zone: &str| {
+        let sample = Sample::new();
+        run_at(&sample, &["run"]);
+        close(&sample, "2026-09");
+        sample.replace(
+            "data/contract.csv",
+            "CON123,ALPEN,EUR,Europe/Berlin",
+            &format!("CON123,ALPEN,EUR,{zone}"),
+        );
+        sample.write("data/usage/late.ndjson", &rental("late-a", "2026-09-20T12:00:00"));
+        // September in New York still, October in the books and nowhere now.
+        sample.write("data/usage/between.ndjson", &rental("late-b", "2026-09-30T23:30:00Z"));
+        run_at(&sample, &["run"]);
+        let waiting =
+            rows(&sample, "select suspense_reason from suspense where transaction_id like 'late-%'");
+        run_at(&sample, &["verify"]);
+        (rows(&sample, "select corrected_line_id, quantity, amount from correction_line order by 1"), waiting)
+    };
+    let (same, waiting) = corrections("Europe/Berlin");
+    assert_eq!(same.len(), 2, "{same:?}");
+    assert!(waiting.is_empty(), "{waiting:?}");
+    let (moved, waiting) = corrections("America/New_York");
+    assert_eq!(moved, same);
+    assert_eq!(waiting, ["outside the cycles of the closed books"]);
+}
+
+#[test]
+fn a_fee_that_was_billed_in_advance_is_not_billed_again_in_arrears() {
+    let sample = Sample::new();
+    let (advance, arrears) =
+        ("support-2026,support,flat,,900.00,advance", "support-2026,support,flat,,900.00,arrears");
+    sample.replace("data/price.csv", arrears, advance);
+    run_at(&sample, &["run"]);
+    let fees =
+        "select billing_period, amount from invoice_line where contract_id = 'BYTE-SUPPORT' order by 1";
+    let billed = ["2026-07,900.000000000000", "2026-10,900.000000000000"];
+    assert_eq!(rows(&sample, fees), billed);
+    for period in ["2026-07", "2026-09", "2026-10"] {
+        close(&sample, period);
+    }
+    // The fee of October to December is billed; as from January it comes when the quarter is over.
+    sample.replace("data/price.csv", advance, arrears);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, fees), billed);
+    run_at(&sample, &["verify"]);
+    // Taking it back from October would need a second line of the same key in December.
+    let said =
+        refused(&sample, &["rerate", "--period", "2026-10", "--confirm", "2026-10", "--reason", "agreed"]);
+    assert!(said.starts_with("1 error: `billable_usage` has rows with the same key"), "{said}");
+    assert_eq!(rows(&sample, fees), billed);
+}
+
+#[test]
+fn a_parked_customer_stays_parked_when_only_usage_is_new() {
+    let sample = Sample::new();
+    sample.write(
+        "queries/checks/watched.sql",
+        "-- watched: nothing of this customer is invoiced.\n\nselect customer.customer_id\nfrom customer\n\
+         where customer.customer_id = 'KANJI'\n",
+    );
+    run_at(&sample, &["run"]);
+    let parked =
+        |number: u64| sample.read(&format!("warehouse/ledger/{number:010}.json")).contains("\"watched\"");
+    assert!(parked(1));
+    sample.write("data/usage/more.ndjson", &rental("more", "2026-10-03T12:00:00"));
+    run_at(&sample, &["run"]);
+    assert!(parked(2));
+}
+
+/// Two records of one id and one that came twice, of a source that tells them apart by time.
+fn of_one_id() -> Sample {
+    let sample = Sample::new();
+    sample.write("data/identity_rule.csv", "source,identity,keeps\nfleet,transaction_id_time,first\n");
+    let record = |day: &str| {
+        let text = rental("X1", &format!("2026-10-{day}T12:00:00Z"));
+        text.replacen('{', "{\"source\":\"fleet\",", 1)
+    };
+    sample.write("data/usage/fleet.ndjson", &[record("05"), record("06"), record("06")].concat());
+    run_at(&sample, &["run"]);
+    sample
+}
+
+const EXCLUDED: &str = "select usage_record.usage_start, usage_exclusion.place from usage_exclusion inner join usage_record \
+                        on usage_exclusion.landing_sequence = usage_record.landing_sequence order by 1";
+
+#[test]
+fn of_several_records_with_one_id_the_one_that_is_told_is_void() {
+    let sample = of_one_id();
+    let output = sample.meterhouse(&["void", "X1", "--reason", "wrong car"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: X1 is the id of 2 records\n  2026-10-05T12:00:00Z  CarRentUsage\n  \
+         2026-10-06T12:00:00Z  CarRentUsage\nhint: say which by --usage-start TIME, or take --all\n"
+    );
+    let said = refused(&sample, &["void", "X1", "--usage-start", "2026-10-07", "--reason", "wrong car"]);
+    assert!(said.starts_with("2 error: "), "{said}");
+    run_at(&sample, &["void", "X1", "--usage-start", "2026-10-06T14:00:00", "--reason", "wrong car"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, EXCLUDED), ["2026-10-06T12:00:00Z,void"]);
+    run_at(&sample, &["void", "X1", "--all", "--reason", "wrong car"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, EXCLUDED), ["2026-10-05T12:00:00Z,void", "2026-10-06T12:00:00Z,void"]);
+    // Back in turn; the second is the only one left, so it need not be told.
+    let said = refused(&sample, &["restore", "X1", "--reason", "it was right"]);
+    assert_eq!(said, "2 error: X1 is the id of 2 records");
+    run_at(&sample, &["restore", "X1", "--usage-start", "2026-10-05T12:00:00Z", "--reason", "it was right"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, EXCLUDED), ["2026-10-06T12:00:00Z,void"]);
+    run_at(&sample, &["restore", "X1", "--reason", "it was right"]);
+    run_at(&sample, &["run"]);
+    assert!(rows(&sample, EXCLUDED).is_empty());
+    let said = refused(&sample, &["restore", "X1", "--reason", "it was right"]);
+    assert_eq!(said, "2 error: X1 is neither void nor written off");
+}
+
+#[test]
+fn a_decision_about_nothing_is_refused() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    let void = |by: &str| refused(&sample, &["void", "TR000002", "--replaced-by", by, "--reason", "wrong"]);
+    assert_eq!(
+        void("TR17-2"),
+        "2 error: no record of `usage_record` has the transaction_id TR17-2, which is to amend it"
+    );
+    assert_eq!(void("TR000002"), "2 error: TR000002 cannot amend itself");
+    let restore = || refused(&sample, &["restore", "TR000002", "--reason", "right"]);
+    assert_eq!(restore(), "2 error: TR000002 is neither void nor written off");
+    run_at(&sample, &["void", "TR000002", "--replaced-by", "TR000003", "--reason", "wrong"]);
+    run_at(&sample, &["restore", "TR000002", "--reason", "right"]);
+    assert_eq!(restore(), "2 error: TR000002 is neither void nor written off");
+    let said = refused(&sample, &["restore", "TR900004", "--reason", "right"]);
+    assert_eq!(said, "2 error: TR900004 is neither void nor written off");
+    run_at(&sample, &["write-off", "TR900004", "--reason", "the meter was broken"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, EXCLUDED), ["2026-10-22T07:00:00Z,written off"]);
+    run_at(&sample, &["restore", "TR900004", "--reason", "right"]);
+    assert_eq!(rows(&sample, "select count(*) from usage_decision"), ["4"]);
+}
