@@ -15,6 +15,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use url::Url;
 
+use crate::closing::exported;
 use crate::fault_store::{Death, FaultStore};
 use crate::sample::{AS_OF, Sample, project, repository};
 
@@ -233,7 +234,7 @@ async fn seen(warehouse: &Warehouse) -> (u64, BTreeMap<String, String>) {
 }
 
 /// Each table's Delta log has exactly the files that the ledger names.
-async fn assert_delta_follows(warehouse: &Warehouse) {
+pub async fn assert_delta_follows(warehouse: &Warehouse) {
     let head = publish::head(warehouse).await.unwrap().unwrap();
     for (name, table) in &head.tables {
         let (_, files) = warehouse.delta_files(name).await.unwrap();
@@ -259,7 +260,8 @@ async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -
     Ok(run::run(project, &warehouse, &context, &request, &|_| {}).await?.published)
 }
 
-fn local(folder: &Path) -> Warehouse {
+/// The warehouse of the project in a folder.
+pub fn local(folder: &Path) -> Warehouse {
     let url = Url::from_directory_path(folder.join("warehouse")).unwrap();
     Warehouse::over(Arc::new(LocalFileSystem::new()), url).unwrap()
 }
@@ -325,7 +327,7 @@ fn kill_9_at_any_moment_loses_nothing() {
     let expected = {
         let other = Sample::new();
         other.ok(&["run"]);
-        other.rows(LINES)
+        (other.rows(LINES), exported(&other, "2026-09"))
     };
     for round in 0..12_u64 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
@@ -341,7 +343,7 @@ fn kill_9_at_any_moment_loses_nothing() {
         child.wait().unwrap();
     }
     sample.ok(&["run"]);
-    assert_eq!(sample.rows(LINES), expected);
+    assert_eq!((sample.rows(LINES), exported(&sample, "2026-09")), expected);
     let folder = sample.path().canonicalize().unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(assert_delta_follows(&local(&folder)));
 }

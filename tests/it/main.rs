@@ -28,6 +28,7 @@ mod rate_book;
 mod rating;
 mod real_data;
 mod replay;
+mod runners;
 mod s3;
 mod sample;
 mod seaweed;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use meterhouse::project::Project;
+use meterhouse::project::{BOOKS, LANDED, Project};
 use tempfile::TempDir;
 
 /// The as-of of all tests: all of the sample's usage has happened.
@@ -65,6 +65,18 @@ impl Sample {
                 sample.write(&format!("data/{name}"), &format!("{}\n", text.lines().next().unwrap()));
             }
         }
+        sample
+    }
+
+    /// A project with the tables that the program itself writes, and no others.
+    pub fn bare() -> Self {
+        let folder = TempDir::new().unwrap();
+        let sample = Self { folder };
+        for table in LANDED.into_iter().chain(BOOKS) {
+            let file = format!("schemas/{table}.sql");
+            sample.write(&file, &std::fs::read_to_string(repository().join(&file)).unwrap());
+        }
+        sample.write("meterhouse.toml", "time_zone = \"UTC\"\n\n[warehouse]\nurl = \"warehouse\"\n");
         sample
     }
 
