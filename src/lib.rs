@@ -23,10 +23,11 @@
 //! - `decision`: what people decide about them
 //! - `plan`: a query and what is wrong with it
 //! - `primary_key`: no two rows with one key
-//! - `data_file`, `table`: a table's files, written and read
+//! - `data_file`, `stored_file`, `table`: a table's files, written and read
 //! - `project`: what a project says
 //! - `warehouse`: Delta logs, session
 //! - `small_files`: kept in memory
+//! - `scratch`: a store that is read and not written
 //! - `location`: a directory or bucket and its store
 //! - `functions`: what SQL cannot say
 //! - `schema`: a table's contract

@@ -196,13 +196,9 @@ pub async fn prepare<'a>(
     let has_references = !run.steps.is_empty();
     let mut parked = if has_references { run.check(&first).await? } else { Vec::new() };
     // Closed periods are rated again before anything carries on from them.
-    let carries_on = |name: &str| {
-        let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
-        !tells && [GUIDED_USAGE, RERATED_LINE].iter().any(|table| project.is_made_from(name, table))
-    };
-    run.refresh_all(project.waves(|name| !carries_on(name)), notice).await?;
+    run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
     run.rerate_changed(notice).await?;
-    run.refresh_all(project.waves(carries_on), notice).await?;
+    run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
     if run.has_news() {
         // Whoever was parked for what is the same still stays parked.
         if !has_references {
@@ -213,6 +209,12 @@ pub async fn prepare<'a>(
         parked.dedup();
     }
     Ok(Prepared { run, parked, took: started.elapsed() })
+}
+
+/// Whether a table or view carries on from closed periods, as they are rated now.
+fn carries_on(project: &Project, name: &str) -> bool {
+    let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
+    !tells && [GUIDED_USAGE, RERATED_LINE].iter().any(|table| project.is_made_from(name, table))
 }
 
 impl Prepared<'_> {

@@ -4,18 +4,20 @@
 //! date in that run and not made. What is not made again is taken as that run published it: reference tables, the
 //! books, and the periods that were closed or out of its scope. Nothing is written to the warehouse.
 
+use std::collections::BTreeMap;
+
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::Notice;
+use super::{Notice, carries_on};
 use crate::books::kept_project;
 use crate::cycle::{TimeZone, parse_instant};
 use crate::error::{Error, Result, While};
 use crate::project::{BOOKS, Project};
-use crate::publish::{self, Entry, TableEntry};
+use crate::publish::{self, Entry, TableEntry, content};
 use crate::reader::{pin_at, register, register_view};
 use crate::refresh::{Making, Scope, is_limited};
 use crate::warehouse::{DataFile, Warehouse, session};
@@ -41,7 +43,18 @@ pub async fn replay(
     let stem = format!("replay-{}", uuid::Uuid::new_v4().simple());
     let scratch = warehouse.with_scratch(folder.path(), &stem)?;
     let context = session(&project.settings, Some(&scratch))?;
-    let again = Again { pinned: &pinned, warehouse: &scratch, context: &context, entry: &entry, stem: &stem };
+    let before = match number {
+        1 => BTreeMap::new(),
+        number => publish::entry(warehouse, number - 1).await?.tables,
+    };
+    let again = Again {
+        pinned: &pinned,
+        warehouse: &scratch,
+        context: &context,
+        entry: &entry,
+        before: &before,
+        stem: &stem,
+    };
     again.take_inputs().await?;
     again.make(notice).await.map_err(|error| not_as_it_was(number, error))
 }
@@ -90,6 +103,8 @@ struct Again<'a> {
     warehouse: &'a Warehouse,
     context: &'a SessionContext,
     entry: &'a Entry,
+    /// The tables as the run before it left them.
+    before: &'a BTreeMap<String, TableEntry>,
     stem: &'a str,
 }
 
@@ -111,9 +126,10 @@ impl Again<'_> {
             needed.extend(files.iter().map(|file| (table.as_str(), file.clone())));
         }
         for name in self.pinned.order.iter().filter(|name| self.pinned.schemas.contains_key(*name)) {
-            let others = self.others(name, &self.scope(name));
-            let again = self.published(name).again.into_values().flatten();
-            needed.extend(others.into_iter().chain(again).map(|file| (name.as_str(), file)));
+            for table in [self.published(name), self.unrated(name)] {
+                let carried = out_of(&self.scope(name), &table);
+                needed.extend(carried.into_iter().map(|file| (name.as_str(), file)));
+            }
         }
         self.are_there(needed).await?;
         for (table, files) in inputs {
@@ -156,39 +172,30 @@ impl Again<'_> {
     async fn make(&self, notice: Notice<'_>) -> Result<usize> {
         let as_of = parse_instant(&self.entry.as_of, &TimeZone::utc())
             .during(|| format!("reading the as-of of run {}", self.entry.run))?;
+        let (last, first): (Vec<&String>, Vec<&String>) =
+            self.pinned.order.iter().partition(|name| carries_on(self.pinned, name));
         let (mut tables, mut unlike) = (0, Vec::new());
-        for name in &self.pinned.order {
-            let query = &self.pinned.queries[name];
-            let Some(schema) = self.pinned.schemas.get(name) else {
-                register_view(self.context, query, as_of).await?;
-                continue;
-            };
-            let scope = self.scope(name);
-            let others = self.others(name, &scope);
-            let making = Making {
-                context: self.context.clone(),
-                warehouse: self.warehouse.clone(),
-                schema: schema.clone(),
-                query: query.clone(),
-                as_of,
-                scope,
-                stem: self.stem.into(),
-            };
-            let (mut files, _) = making.make().await?;
-            files.extend(others);
-            files.sort();
-            let then = self.published(name);
-            let made = TableEntry { files, again: then.again.clone(), ..TableEntry::default() };
+        let mut rated = Vec::new();
+        for name in &first {
+            let Some(made) = self.make_one(name, as_of).await? else { continue };
             tables += 1;
-            let (rows, rows_then) = (made.rows(), then.rows());
-            if made.content() == then.content() {
-                notice(&format!("same {name}: {rows} rows"));
-            } else if rows == rows_then {
-                unlike.push(format!("{name}: {rows} rows, some with other values"));
-            } else {
-                unlike.push(format!("{name}: {rows} rows, published were {rows_then}"));
-            }
-            register(self.context, schema, made.carried())?;
+            let (schema, others) =
+                (&self.pinned.schemas[*name], out_of(&self.scope(name), &self.unrated(name)));
+            register(self.context, schema, made.iter().cloned().chain(others).collect())?;
+            rated.push((schema, self.compare(name, made, notice, &mut unlike)));
+        }
+        // Now closed periods are rated again; what follows carries on from there.
+        for (schema, files) in rated {
+            register(self.context, schema, files)?;
+        }
+        for name in &last {
+            let Some(made) = self.make_one(name, as_of).await? else { continue };
+            tables += 1;
+            register(
+                self.context,
+                &self.pinned.schemas[*name],
+                self.compare(name, made, notice, &mut unlike),
+            )?;
         }
         if unlike.is_empty() {
             return Ok(tables);
@@ -204,9 +211,58 @@ impl Again<'_> {
         Err(Error::data(what, hint))
     }
 
+    /// Makes what the run would have made of a table, or a view.
+    async fn make_one(&self, name: &str, as_of: i64) -> Result<Option<Vec<DataFile>>> {
+        let query = &self.pinned.queries[name];
+        let Some(schema) = self.pinned.schemas.get(name) else {
+            register_view(self.context, query, as_of).await?;
+            return Ok(None);
+        };
+        let making = Making {
+            context: self.context.clone(),
+            warehouse: self.warehouse.clone(),
+            schema: schema.clone(),
+            query: query.clone(),
+            as_of,
+            scope: self.scope(name),
+            stem: self.stem.into(),
+        };
+        Ok(Some(making.make().await?.0))
+    }
+
+    /// Compares a table with what the run published; returns its files.
+    fn compare(
+        &self,
+        name: &str,
+        made: Vec<DataFile>,
+        notice: Notice<'_>,
+        unlike: &mut Vec<String>,
+    ) -> Vec<DataFile> {
+        let then = self.published(name);
+        let mut files = made;
+        files.extend(out_of(&self.scope(name), &then));
+        files.sort();
+        let count = |files: &[DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
+        let (rows, rows_then) = (count(&files), count(&then.carried()));
+        if content(&files) == then.content() {
+            notice(&format!("same {name}: {rows} rows"));
+        } else if rows == rows_then {
+            unlike.push(format!("{name}: {rows} rows, some with other values"));
+        } else {
+            unlike.push(format!("{name}: {rows} rows, published were {rows_then}"));
+        }
+        files
+    }
+
     /// A table as the run left it.
     fn published(&self, name: &str) -> TableEntry {
         self.entry.tables.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The same before it rated closed periods again.
+    fn unrated(&self, name: &str) -> TableEntry {
+        let again = self.before.get(name).map(|before| before.again.clone()).unwrap_or_default();
+        TableEntry { again, ..self.published(name) }
     }
 
     /// What the run would have made of a table, had it made it.
@@ -223,15 +279,15 @@ impl Again<'_> {
             }
         }
     }
+}
 
-    /// The files of the periods that it would not have made.
-    fn others(&self, name: &str, scope: &Scope) -> Vec<DataFile> {
-        if matches!(scope, Scope::All) {
-            return Vec::new();
-        }
-        let is_other = |file: &DataFile| file.partition.values().all(|period| !scope.takes(period));
-        self.published(name).files.into_iter().filter(is_other).collect()
+/// The files of a table for the periods that are not made.
+fn out_of(scope: &Scope, table: &TableEntry) -> Vec<DataFile> {
+    if matches!(scope, Scope::All) {
+        return Vec::new();
     }
+    let is_other = |file: &DataFile| file.partition.values().all(|period| !scope.takes(period));
+    table.carried().into_iter().filter(is_other).collect()
 }
 
 fn first_of(all: &[String]) -> String {
