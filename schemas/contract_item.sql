@@ -15,6 +15,7 @@ create table contract_item (
     draw_order integer not null default 1 comment 'who draws first from a shared quota',
     unpriced_usage varchar not null default 'suspend' comment 'without a price in force: free (but listed) or suspend',
     usage_shown varchar not null default 'full' comment 'what the invoicing system gets: full or overage',
+    statement_grain varchar not null default 'record' comment 'what one row of a statement is: record, day (the records of a local day) or line (all of them); usage_statement always has each record',
     purchase_order varchar comment 'the customer''s purchase order, on every line; null: the contract''s',
     product_code varchar comment 'key of the product in the invoicing system; null: the contract''s',
     tax_category varchar comment 'how the invoicing system taxes it; null: the contract''s',
@@ -26,6 +27,7 @@ create table contract_item (
     check (quota_scope in ('contract', 'customer')),
     check (unpriced_usage in ('free', 'suspend')),
     check (usage_shown in ('full', 'overage')),
+    check (statement_grain in ('record', 'day', 'line')),
     check (valid_to > valid_from),
     primary key (contract_item_id)
 );

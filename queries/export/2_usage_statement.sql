@@ -1,22 +1,24 @@
 -- usage_statement: the usage behind the lines; it sums to each line exactly.
 --
--- grain:  line_id, landing_sequence, part_number
--- reads:  shown_usage
+-- grain:  line_id, usage_start, transaction_id
+-- reads:  statement_row
 -- totals: by currency
+-- rule:   a row is a record, or adds up record_count of them, as its item says
 
 select
-    shown_usage.customer_id,
-    shown_usage.billing_period,
-    shown_usage.line_id,
-    shown_usage.usage_start,
-    shown_usage.usage_end,
-    shown_usage.source,
-    shown_usage.transaction_id,
-    shown_usage.local_start,
-    shown_usage.usage_type,
-    shown_usage.description,
-    shown_usage.quantity,
-    shown_usage.unit,
-    shown_usage.amount,
-    shown_usage.currency
-from shown_usage
+    statement_row.customer_id,
+    statement_row.billing_period,
+    statement_row.line_id,
+    statement_row.usage_start,
+    statement_row.usage_end,
+    statement_row.source,
+    statement_row.transaction_id,
+    statement_row.local_start,
+    statement_row.usage_type,
+    statement_row.description,
+    statement_row.quantity,
+    statement_row.unit,
+    statement_row.amount,
+    statement_row.currency,
+    statement_row.record_count
+from statement_row

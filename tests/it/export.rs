@@ -196,6 +196,7 @@ fn the_whole_sample_is_exported_exactly_in_every_way() {
             "2026-10/entitlement_status.csv",
             "2026-10/invoice_line.csv",
             "2026-10/manifest-csv.json",
+            "2026-10/usage_detail.csv",
             "2026-10/usage_statement.csv"
         ]
     );

@@ -28,6 +28,7 @@ select
     cast(1 as integer) as draw_order,
     'suspend' as unpriced_usage,
     'full' as usage_shown,
+    'record' as statement_grain,
     cast(null as varchar) as purchase_order,
     cast(null as varchar) as product_code,
     cast(null as varchar) as tax_category,
