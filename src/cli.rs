@@ -2,11 +2,14 @@
 
 mod arguments;
 mod books;
+mod explain;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use clap::CommandFactory;
 use futures::future::BoxFuture;
 
@@ -248,7 +251,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             say("next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\"");
             Ok(())
         }
-        Command::Status => {
+        Command::Status { accrual } => {
             let head = reader::open(&project, &warehouse, &context, as_of).await?;
             let Some(head) = head else {
                 say("nothing was published yet");
@@ -259,10 +262,26 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             for (customer, check) in &head.parked {
                 warn_parked(customer, check);
             }
-            for query in in_reading_order(&project.status) {
+            let queries = if accrual { &project.accrual } else { &project.status };
+            for query in in_reading_order(queries) {
                 show(&context, query, as_of, format, out).await?;
             }
             say("next: meterhouse run, when usage, prices or contracts have changed");
+            Ok(())
+        }
+        Command::Explain { line_id, usage, source } => {
+            if reader::open(&project, &warehouse, &context, as_of).await?.is_none() {
+                return Err(Error::usage("nothing was published yet", "meterhouse run"));
+            }
+            let explain = explain::Explain { project: &project, context: &context, as_of, format };
+            if let Some(id) = &usage {
+                explain.usage(id, source.as_deref(), out).await?;
+                say("next: meterhouse explain LINE_ID, for one of its lines");
+            }
+            if let Some(id) = &line_id {
+                explain.line(id, out).await?;
+                say("next: meterhouse explain --usage TRANSACTION_ID, for one of its records");
+            }
             Ok(())
         }
         Command::Export { period, to, one_file } => {
@@ -419,13 +438,33 @@ fn query_text(query: Option<String>, file: Option<PathBuf>) -> Result<String> {
 async fn show(
     context: &datafusion::prelude::SessionContext,
     query: &Query,
-    as_of: i64,
+    values: impl Into<plan::Values>,
     format: Format,
     out: Out<'_>,
 ) -> Result<()> {
-    let frame = plan::plan(context, query, as_of).await?;
+    let (schema, rows) = rows_of(context, query, values).await?;
+    show_rows(query, &schema, &rows, format, out)
+}
+
+/// The rows of a query, and their columns.
+async fn rows_of(
+    context: &datafusion::prelude::SessionContext,
+    query: &Query,
+    values: impl Into<plan::Values>,
+) -> Result<(Schema, Vec<RecordBatch>)> {
+    let frame = plan::plan(context, query, values).await?;
     let schema = frame.schema().as_arrow().clone();
     let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
+    Ok((schema, rows))
+}
+
+fn show_rows(
+    query: &Query,
+    schema: &Schema,
+    rows: &[RecordBatch],
+    format: Format,
+    out: Out<'_>,
+) -> Result<()> {
     let title = crate::schema::header(&query.text);
     let title = title.first().and_then(|line| line.split_once(": ")).map(|(_, title)| title);
     let is_for_people = matches!(format, Format::Table | Format::Markdown);
@@ -436,6 +475,6 @@ async fn show(
     if let Some(title) = title.filter(|_| is_for_people) {
         writeln!(out, "{title}").during(working)?;
     }
-    output::write(out, &schema, &rows, format)?;
+    output::write(out, schema, rows, format)?;
     if is_for_people { writeln!(out).during(working) } else { Ok(()) }
 }

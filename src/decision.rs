@@ -148,6 +148,46 @@ pub async fn identities(
     transaction_ids: &[String],
     source: Option<&str>,
 ) -> Result<Vec<Identity>> {
+    let found = sources(context, table, transaction_ids, source).await?;
+    let mut wrong = Vec::new();
+    let mut identities = Vec::new();
+    for id in transaction_ids {
+        let sources = found.get(id).cloned().unwrap_or_default();
+        match sources.len() {
+            0 => wrong.push(format!("no record of `{table}` has the transaction_id {id}")),
+            1 => identities
+                .extend(sources.into_iter().map(|source| Identity { source, transaction_id: id.clone() })),
+            _ => wrong.push(ambiguous(id, &sources)),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(identities);
+    }
+    Err(Error::usage(wrong.join("\n"), hint(table)))
+}
+
+/// What is wrong with an id that several sources have.
+pub fn ambiguous(id: &str, sources: &BTreeSet<String>) -> String {
+    let sources = sources.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{id} is in several sources ({sources}): name one with --source")
+}
+
+/// How to find the ids of a table.
+pub fn hint(table: &str) -> &'static str {
+    if table == USAGE_RECORD {
+        "meterhouse sql \"select source, transaction_id from usage_record\" shows what has landed"
+    } else {
+        "only what waits in suspense can be written off; a run brings it up to date"
+    }
+}
+
+/// The sources of a table that have transaction ids, or whether the one that is named has them.
+pub async fn sources(
+    context: &SessionContext,
+    table: &str,
+    transaction_ids: &[String],
+    source: Option<&str>,
+) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let working = || format!("looking up records in {table}");
     let wanted = transaction_ids.iter().map(|id| lit(id.as_str())).collect();
     let mut frame = context.table(table).await.during(working)?;
@@ -165,29 +205,7 @@ pub async fn identities(
             found.entry(id.into()).or_default().insert(source.into());
         }
     }
-    let mut wrong = Vec::new();
-    let mut identities = Vec::new();
-    for id in transaction_ids {
-        let sources = found.get(id).cloned().unwrap_or_default();
-        match sources.len() {
-            0 => wrong.push(format!("no record of `{table}` has the transaction_id {id}")),
-            1 => identities
-                .extend(sources.into_iter().map(|source| Identity { source, transaction_id: id.clone() })),
-            _ => {
-                let sources = sources.into_iter().collect::<Vec<_>>().join(", ");
-                wrong.push(format!("{id} is in several sources ({sources}): name one with --source"));
-            }
-        }
-    }
-    if wrong.is_empty() {
-        return Ok(identities);
-    }
-    let hint = if table == USAGE_RECORD {
-        "meterhouse sql \"select source, transaction_id from usage_record\" shows what has landed"
-    } else {
-        "only what waits in suspense can be written off; a run brings it up to date"
-    };
-    Err(Error::usage(wrong.join("\n"), hint))
+    Ok(found)
 }
 
 /// What became of a held batch: none where there is none of that name.

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Mistake, Result};
-use crate::plan::{export_misfits, misfits, try_plan};
+use crate::plan::{Values, export_misfits, misfits, try_plan};
 use crate::project::{Project, Query};
 use crate::table::FileTable;
 use crate::{generate, land};
@@ -57,20 +57,25 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
         &project.checks,
         &project.reports,
         &project.status,
+        &project.accrual,
         &project.export,
         &project.page,
         &project.closing,
         &project.guards,
         &project.rerate,
     ];
-    for query in made.chain(others.into_iter().flat_map(BTreeMap::values)) {
+    let as_of = |query| (query, Values::from(0));
+    let all = made.chain(others.into_iter().flat_map(BTreeMap::values)).map(as_of);
+    let all = all.chain(project.explain_line.values().map(|query| (query, Values::of_line(0, ""))));
+    let all = all.chain(project.explain_usage.values().map(|query| (query, Values::of_usage(0, "", None))));
+    for (query, values) in all {
         findings.queries += 1;
         mistakes.extend(volatile(query, context));
         if query.reads.keys().any(|name| broken.contains(name.as_str()) || !is_there(name)) {
             broken.insert(&query.name);
             continue;
         }
-        match try_plan(context, query, 0).await {
+        match try_plan(context, query, &values).await {
             Err(mistake) => {
                 mistakes.push(mistake);
                 if !project.is_materialized(&query.name) {

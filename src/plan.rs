@@ -1,6 +1,8 @@
 //! Planning a query, and what is wrong with it in the words of the person who wrote it.
 
-use datafusion::common::{ParamValues, ScalarValue};
+use std::collections::BTreeMap;
+
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -9,21 +11,66 @@ use crate::error::{Error, Mistake, Place, Result};
 use crate::project::Query;
 use crate::schema::{TableSchema, accepts, header, sql_type};
 
-/// Plans a query with `$as_of` bound, in microseconds since the epoch.
-pub async fn plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame> {
-    try_plan(context, query, as_of).await.map_err(|mistake| Error::Project(vec![mistake]))
+/// What the parameters of a query stand for, by their names; all queries may read `$as_of`, a number of microseconds
+/// since the epoch is that alone.
+#[derive(Debug, Clone)]
+pub struct Values(BTreeMap<&'static str, ScalarValue>);
+
+impl From<i64> for Values {
+    fn from(as_of: i64) -> Self {
+        Self(BTreeMap::from([("as_of", ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into())))]))
+    }
+}
+
+impl Values {
+    /// For the queries that explain a line: `$line_id`.
+    pub fn of_line(as_of: i64, line_id: &str) -> Self {
+        Self::from(as_of).with("line_id", Some(line_id))
+    }
+
+    /// For the queries that explain a record: `$transaction_id`, and `$source`, which is null where none is named.
+    pub fn of_usage(as_of: i64, transaction_id: &str, source: Option<&str>) -> Self {
+        Self::from(as_of).with("transaction_id", Some(transaction_id)).with("source", source)
+    }
+
+    fn with(mut self, name: &'static str, text: Option<&str>) -> Self {
+        self.0.insert(name, ScalarValue::Utf8(text.map(String::from)));
+        self
+    }
+
+    /// Those that a query mentions.
+    fn bound(&self, query: &Query) -> Result<Vec<(String, ScalarValue)>, Mistake> {
+        let value = |(name, place): (&String, &Place)| match self.0.get(name.as_str()) {
+            Some(value) => Ok((name.clone(), value.clone())),
+            None => {
+                let known: Vec<String> = self.0.keys().map(|name| format!("${name}")).collect();
+                let what = format!("nothing is bound to `${name}`");
+                Err(Mistake {
+                    place: place.clone(),
+                    what,
+                    hint: format!("here there is {}", known.join(", ")),
+                })
+            }
+        };
+        query.parameters.iter().map(value).collect()
+    }
+}
+
+/// Plans a query with its parameters bound.
+pub async fn plan(context: &SessionContext, query: &Query, values: impl Into<Values>) -> Result<DataFrame> {
+    try_plan(context, query, &values.into()).await.map_err(|mistake| Error::Project(vec![mistake]))
 }
 
 /// The same for whoever collects mistakes.
-pub async fn try_plan(context: &SessionContext, query: &Query, as_of: i64) -> Result<DataFrame, Mistake> {
+pub async fn try_plan(
+    context: &SessionContext,
+    query: &Query,
+    values: &Values,
+) -> Result<DataFrame, Mistake> {
     let mistake = |error: DataFusionError| planning_mistake(&error, &query.file);
+    let values = values.bound(query)?;
     let plan = context.state().create_logical_plan(&query.text).await.map_err(mistake)?;
-    let as_of = ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into()));
-    let plan = if query.reads_as_of {
-        plan.with_param_values(ParamValues::from(vec![("as_of", as_of)])).map_err(mistake)?
-    } else {
-        plan
-    };
+    let plan = if values.is_empty() { plan } else { plan.with_param_values(values).map_err(mistake)? };
     Ok(DataFrame::new(context.state(), plan))
 }
 

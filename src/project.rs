@@ -60,6 +60,12 @@ pub struct Project {
     pub reports: BTreeMap<String, Query>,
     /// What `status` shows.
     pub status: BTreeMap<String, Query>,
+    /// What it shows of what is earned and not billed, and the reverse.
+    pub accrual: BTreeMap<String, Query>,
+    /// What `explain` shows of a line, by `$line_id`.
+    pub explain_line: BTreeMap<String, Query>,
+    /// What it shows of a record, by `$transaction_id` and `$source`.
+    pub explain_usage: BTreeMap<String, Query>,
     /// What `export` writes for each customer.
     pub export: BTreeMap<String, Query>,
     /// What its HTML pages show besides.
@@ -140,6 +146,9 @@ impl Project {
         let checks = read_queries("queries/checks")?;
         let reports = read_queries("queries/report")?;
         let status = read_queries("queries/status")?;
+        let accrual = read_queries("queries/status/accrual")?;
+        let explain_line = read_queries("queries/explain/line")?;
+        let explain_usage = read_queries("queries/explain/usage")?;
         let export = read_queries("queries/export")?;
         let page = read_queries("queries/export/html")?;
         let closing = read_queries("queries/closing")?;
@@ -149,9 +158,9 @@ impl Project {
         let generate = read_queries("queries/generate")?;
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
-        let others = [&checks, &reports, &status, &export, &page, &closing, &guards, &rerate]
-            .into_iter()
-            .flat_map(BTreeMap::values);
+        let explain = [&explain_line, &explain_usage];
+        let others = [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate];
+        let others = others.into_iter().chain(explain).flat_map(BTreeMap::values);
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
                 // A query that did not parse is reported already; whoever reads it is not wrong.
@@ -191,8 +200,8 @@ impl Project {
         let order = order(&queries, &mut mistakes);
         let root = root.to_path_buf();
         #[rustfmt::skip]
-        let project = Self { root, settings, schemas, queries, checks, reports, status, export, page,
-            closing, guards, rerate, landing, generate, order };
+        let project = Self { root, settings, schemas, queries, checks, reports, status, accrual, explain_line,
+            explain_usage, export, page, closing, guards, rerate, landing, generate, order };
         Ok((project, mistakes))
     }
 
@@ -263,7 +272,7 @@ impl Project {
 
     /// Whether the query reads `$as_of`, through views too.
     pub fn reads_as_of(&self, query: &Query) -> bool {
-        query.reads_as_of
+        query.reads_as_of()
             || query.reads.keys().any(|name| {
                 let view = self.queries.get(name).filter(|_| !self.schemas.contains_key(name));
                 view.is_some_and(|view| self.reads_as_of(view))

@@ -158,7 +158,26 @@ pub(super) enum Command {
     /// Reads everything that was published and closed, and compares it with what was written.
     Verify,
     /// Shows periods, totals, suspense and the next step.
-    Status,
+    Status {
+        /// Shows instead what is earned so far, what of it is billed, and what waits in suspense.
+        #[arg(long)]
+        accrual: bool,
+    },
+    /// Shows how a line comes to its amount, or where a record went and why.
+    #[command(
+        before_help = "Examples:\n  meterhouse explain CON124-km/2026-09-30T22:00/driven_km-autumn\n  meterhouse explain --usage TR13134131223"
+    )]
+    Explain {
+        /// The line.
+        #[arg(required_unless_present = "usage", conflicts_with = "usage")]
+        line_id: Option<String>,
+        /// The record.
+        #[arg(long, value_name = "TRANSACTION_ID")]
+        usage: Option<String>,
+        /// Where the record is from, if several sources have the id.
+        #[arg(long, requires = "usage")]
+        source: Option<String>,
+    },
     /// Queries everything, read-only; without a query on a terminal, a prompt.
     #[command(
         before_help = "Examples:\n  meterhouse sql \"select * from customer_total\"\n  meterhouse sql -f question.sql --format json\n  meterhouse sql                      a prompt"

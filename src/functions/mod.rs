@@ -12,6 +12,7 @@ mod json_fields;
 mod json_text;
 mod list_product;
 mod local_time;
+mod number_text;
 mod prorate;
 mod round_money;
 mod row_hash;
@@ -35,6 +36,7 @@ pub fn register(context: &SessionContext) {
         ScalarUDF::from(local_time::LocalTime::time()),
         ScalarUDF::from(local_time::LocalTime::date()),
         ScalarUDF::from(local_time::LocalTime::period()),
+        ScalarUDF::from(number_text::NumberText::new()),
         ScalarUDF::from(prorate::Prorate::new()),
         ScalarUDF::from(prorate::RoundRatio::new()),
         ScalarUDF::from(round_money::RoundMoney::new()),

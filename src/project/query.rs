@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SetExpr, Spanned, Statement,
-    Visit, Visitor,
+    Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -31,8 +31,8 @@ pub struct Query {
     pub calls: Vec<(String, Place)>,
     /// Where each column that it yields is written, if it has a name there.
     pub columns: BTreeMap<String, Place>,
-    /// Whether it mentions `$as_of`.
-    pub reads_as_of: bool,
+    /// The parameters it mentions, without `$`, with where each is first mentioned.
+    pub parameters: BTreeMap<String, Place>,
 }
 
 impl Query {
@@ -63,8 +63,13 @@ impl Query {
             names: reader.names,
             calls: reader.calls,
             columns: columns(&query.body, file),
-            reads_as_of: reader.reads_as_of,
+            parameters: reader.parameters,
         })
+    }
+
+    /// Whether it mentions `$as_of` itself.
+    pub fn reads_as_of(&self) -> bool {
+        self.parameters.contains_key("as_of")
     }
 }
 
@@ -102,7 +107,7 @@ struct Reader<'a> {
     reads: BTreeMap<String, Place>,
     names: BTreeSet<String>,
     calls: Vec<(String, Place)>,
-    reads_as_of: bool,
+    parameters: BTreeMap<String, Place>,
     mistakes: Vec<Mistake>,
 }
 
@@ -158,7 +163,12 @@ impl Visitor for Reader<'_> {
                 self.names.insert(normal(name));
             }
             Expr::CompoundIdentifier(parts) => self.names.extend(parts.iter().map(normal)),
-            Expr::Value(value) if value.value.to_string() == "$as_of" => self.reads_as_of = true,
+            Expr::Value(value) => {
+                if let Value::Placeholder(name) = &value.value {
+                    let place = self.place(value.span);
+                    self.parameters.entry(name.trim_start_matches('$').into()).or_insert(place);
+                }
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -179,7 +189,8 @@ mod tests {
             parsed("with b as (select x from c) select b.x, f($as_of) from b inner join d on b.x = d.x")
                 .unwrap();
         assert_eq!(query.reads.keys().collect::<Vec<_>>(), ["c", "d"]);
-        assert!(query.reads_as_of);
+        assert!(query.reads_as_of());
+        assert_eq!(query.parameters["as_of"].to_string(), "queries/a.sql:1:46");
         assert_eq!(query.calls[0].0, "f");
     }
 

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    95 queries plan, 72 tables have contracts
+    118 queries plan, 73 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -108,15 +108,16 @@ fn a_run_and_what_it_says_again() {
     rebuild minimum_line: 2 rows ([seconds])
     rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
+    rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 62 tables made, 0 up to date, 13 checks held ([seconds])
+    published as run 1: 63 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 62 tables are up to date ([seconds])
+    nothing to do: all 63 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0

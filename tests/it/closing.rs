@@ -438,13 +438,15 @@ fn program_folder() -> String {
 
 #[test]
 fn the_walk_through_says_what_the_page_says() {
-    let path = repository().join("docs/closing-a-period.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let played = played(&page, &Sample::new());
-    if std::env::var("METERHOUSE_WRITE_DOCS").is_ok() {
-        std::fs::write(&path, &played).unwrap();
+    for page in ["closing-a-period", "explaining-a-bill"] {
+        let path = repository().join(format!("docs/{page}.md"));
+        let page = std::fs::read_to_string(&path).unwrap();
+        let played = played(&page, &Sample::new());
+        if std::env::var("METERHOUSE_WRITE_DOCS").is_ok() {
+            std::fs::write(&path, &played).unwrap();
+        }
+        assert_eq!(page, played);
     }
-    assert_eq!(page, played);
 }
 
 /// A small generator of numbers, the same for the same seed.

@@ -12,6 +12,7 @@ mod bike_share;
 mod cli;
 mod closing;
 mod delta;
+mod explain;
 mod export;
 mod fault_store;
 mod generate;

@@ -617,7 +617,7 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 62 tables are up to date ([seconds])
+    nothing to do: all 63 tables are up to date ([seconds])
     "#);
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
 
+use crate::explain::UNEXPLAINED;
 use crate::sample::{Sample, repository};
 
 /// The program on a project, as a database.
@@ -83,6 +84,10 @@ fn check(path: &Path) -> Result<(), String> {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() || said.contains("parked") {
         return Err(said);
+    }
+    let unexplained = sample.rows(UNEXPLAINED);
+    if !unexplained.is_empty() {
+        return Err(format!("lines that their steps do not sum to:\n{}", unexplained.join("\n")));
     }
     let queries = script.lines().filter(|line| line.starts_with("query ")).count();
     if queries == 0 {

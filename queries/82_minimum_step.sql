@@ -1,0 +1,145 @@
+-- minimum_step: how does what is missing to a minimum come about, step by step?
+--
+-- grain:  line_id, stage
+-- reads:  invoice_line, minimum_fee, currency
+-- rule:   the minimum, less what counts against it: of a price, its lines in
+--         the cycle; of a contract, all its lines in the cycle, or all of the
+--         customer in the billing period
+-- money:  exact; rounded amounts of lines come off
+
+with minimum as (
+    select
+        invoice_line.line_id,
+        invoice_line.billing_period,
+        invoice_line.customer_id,
+        invoice_line.contract_id,
+        invoice_line.contract_item_id,
+        invoice_line.cycle_start,
+        invoice_line.amount_exact,
+        invoice_line.currency,
+        coalesce(currency.decimals, 2) as decimals,
+        coalesce(minimum_fee.scope, 'contract') as scope,
+        case minimum_fee.proration
+            when 'days' then ', for the days that it is in force'
+            else ''
+        end as proration_text
+    from invoice_line
+    left join minimum_fee
+        on invoice_line.contract_item_id is null
+        and invoice_line.contract_id = minimum_fee.contract_id
+        and invoice_line.cycle_end > minimum_fee.valid_from
+        and invoice_line.cycle_end
+        <= coalesce(minimum_fee.valid_to, invoice_line.cycle_end)
+    left join currency
+        on invoice_line.currency = currency.currency
+    where invoice_line.line_type = 'minimum_fee'
+),
+
+counted_line as (
+    select
+        minimum.line_id,
+        invoice_line.amount
+    from minimum
+    inner join invoice_line
+        on minimum.contract_item_id = invoice_line.contract_item_id
+        and minimum.cycle_start = invoice_line.cycle_start
+    where
+        invoice_line.price_id is not null
+        and invoice_line.corrected_period is null
+        and minimum.line_id = concat(
+            invoice_line.contract_item_id,
+            '/',
+            to_char(invoice_line.cycle_start, '%Y-%m-%dT%H:%M'),
+            '/',
+            invoice_line.price_id,
+            '/minimum'
+        )
+
+    union all
+
+    select
+        minimum.line_id,
+        invoice_line.amount
+    from minimum
+    inner join invoice_line
+        on minimum.customer_id = invoice_line.customer_id
+        and minimum.currency = invoice_line.currency
+        and (
+            (
+                minimum.scope = 'contract'
+                and minimum.contract_id = invoice_line.contract_id
+                and minimum.cycle_start = invoice_line.cycle_start
+            )
+            or (
+                minimum.scope = 'customer'
+                and minimum.billing_period = invoice_line.billing_period
+            )
+        )
+    where
+        minimum.contract_item_id is null
+        and invoice_line.contract_item_id is not null
+        and invoice_line.corrected_period is null
+),
+
+counted as (
+    select
+        counted_line.line_id,
+        sum(counted_line.amount) as amount
+    from counted_line
+    group by counted_line.line_id
+)
+
+select
+    minimum.line_id,
+    minimum.billing_period,
+    minimum.currency,
+    1 as stage,
+    0 as place,
+    'minimum' as what,
+    concat(
+        number_text(
+            minimum.amount_exact + coalesce(counted.amount, 0),
+            minimum.decimals
+        ),
+        minimum.proration_text
+    ) as formula,
+    minimum.amount_exact + coalesce(counted.amount, 0) as amount,
+    case
+        when minimum.contract_item_id is null
+            then concat('minimum fee of ', minimum.contract_id)
+        else concat('minimum of the price of ', minimum.contract_item_id)
+    end as by_rule,
+    case
+        when minimum.contract_item_id is null
+            then 'queries/72_minimum_line.sql'
+        else 'queries/71_price_minimum.sql'
+    end as query_file
+from minimum
+left join counted
+    on minimum.line_id = counted.line_id
+
+union all
+
+select
+    minimum.line_id,
+    minimum.billing_period,
+    minimum.currency,
+    2 as stage,
+    0 as place,
+    'reached' as what,
+    concat(
+        'less ',
+        number_text(counted.amount, minimum.decimals),
+        ', the lines of ',
+        case
+            when minimum.contract_item_id is not null then 'the price'
+            when minimum.scope = 'customer' then 'the customer'
+            else 'the contract'
+        end
+    ) as formula,
+    -counted.amount as amount,
+    concat('in ', minimum.billing_period) as by_rule,
+    'queries/72_minimum_line.sql' as query_file
+from minimum
+inner join counted
+    on minimum.line_id = counted.line_id

@@ -1,0 +1,180 @@
+-- line_step: how does a line come to its amount, step by step?
+--
+-- grain:  line_id, step_number
+-- reads:  item_step, minimum_step, correction_step, invoice_line,
+--         credit_balance, currency
+-- rule:   the amounts of the steps sum to the line; `explain` shows them
+-- money:  the last step rounds as the currency declares
+
+with credit_step as (
+    select
+        invoice_line.line_id,
+        invoice_line.billing_period,
+        invoice_line.currency,
+        1 as stage,
+        0 as place,
+        concat('credit ', credit_balance.grant_id) as what,
+        concat(
+            'pays ',
+            number_text(
+                credit_balance.used_amount, coalesce(currency.decimals, 2)
+            ),
+            ' of lines of ',
+            number_text(
+                credit_balance.line_amount, coalesce(currency.decimals, 2)
+            ),
+            ', ',
+            number_text(credit_balance.balance, coalesce(currency.decimals, 2)),
+            ' left'
+        ) as formula,
+        -credit_balance.used_amount as amount,
+        concat('credits ', credit_balance.quota_id) as by_rule,
+        'queries/73_credit_balance.sql' as query_file
+    from invoice_line
+    inner join credit_balance
+        on invoice_line.line_id = credit_balance.line_id
+        and invoice_line.customer_id = credit_balance.customer_id
+    left join currency
+        on invoice_line.currency = currency.currency
+    where invoice_line.line_type = 'credit' and credit_balance.used_amount <> 0
+),
+
+rounding_step as (
+    select
+        invoice_line.line_id,
+        invoice_line.billing_period,
+        invoice_line.currency,
+        9 as stage,
+        0 as place,
+        'rounding' as what,
+        concat(
+            'exact ',
+            number_text(
+                invoice_line.amount_exact, coalesce(currency.decimals, 2)
+            ),
+            ' -> ',
+            number_text(invoice_line.amount, coalesce(currency.decimals, 2)),
+            case
+                when
+                    round_money(
+                        invoice_line.amount_exact,
+                        currency.decimals,
+                        currency.rounding
+                    ) = invoice_line.amount
+                    then concat(
+                        ' (',
+                        currency.rounding,
+                        ' to ',
+                        currency.decimals,
+                        ' places)'
+                    )
+                else ''
+            end
+        ) as formula,
+        invoice_line.amount - invoice_line.amount_exact as amount,
+        concat('currency ', invoice_line.currency) as by_rule,
+        case
+            when invoice_line.line_type <> 'minimum_fee'
+                then 'queries/70_item_line.sql'
+            when invoice_line.contract_item_id is null
+                then 'queries/72_minimum_line.sql'
+            else 'queries/71_price_minimum.sql'
+        end as query_file
+    from invoice_line
+    left join currency
+        on invoice_line.currency = currency.currency
+    where invoice_line.line_type not in ('credit', 'correction')
+),
+
+step as (
+    select
+        item_step.line_id,
+        item_step.billing_period,
+        item_step.currency,
+        item_step.stage,
+        item_step.place,
+        item_step.what,
+        item_step.formula,
+        item_step.amount,
+        item_step.by_rule,
+        item_step.query_file
+    from item_step
+
+    union all
+
+    select
+        minimum_step.line_id,
+        minimum_step.billing_period,
+        minimum_step.currency,
+        minimum_step.stage,
+        minimum_step.place,
+        minimum_step.what,
+        minimum_step.formula,
+        minimum_step.amount,
+        minimum_step.by_rule,
+        minimum_step.query_file
+    from minimum_step
+
+    union all
+
+    select
+        correction_step.line_id,
+        correction_step.billing_period,
+        correction_step.currency,
+        correction_step.stage,
+        correction_step.place,
+        correction_step.what,
+        correction_step.formula,
+        correction_step.amount,
+        correction_step.by_rule,
+        correction_step.query_file
+    from correction_step
+
+    union all
+
+    select
+        credit_step.line_id,
+        credit_step.billing_period,
+        credit_step.currency,
+        credit_step.stage,
+        credit_step.place,
+        credit_step.what,
+        credit_step.formula,
+        credit_step.amount,
+        credit_step.by_rule,
+        credit_step.query_file
+    from credit_step
+
+    union all
+
+    select
+        rounding_step.line_id,
+        rounding_step.billing_period,
+        rounding_step.currency,
+        rounding_step.stage,
+        rounding_step.place,
+        rounding_step.what,
+        rounding_step.formula,
+        rounding_step.amount,
+        rounding_step.by_rule,
+        rounding_step.query_file
+    from rounding_step
+)
+
+select
+    step.line_id,
+    row_number() over in_order as step_number,
+    step.what,
+    step.formula,
+    cast(step.amount as decimal(38, 12)) as amount,
+    sum(cast(step.amount as decimal(38, 12))) over in_order as amount_so_far,
+    step.by_rule,
+    step.query_file,
+    step.currency,
+    step.billing_period
+from step
+window in_order as (
+    partition by step.line_id
+    order by step.stage, step.place, step.what desc, step.by_rule
+    rows between unbounded preceding and current row
+)

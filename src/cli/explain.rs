@@ -1,0 +1,74 @@
+//! What an explanation consists of is said by `queries/explain/`; here it is asked for, and shown.
+
+use std::collections::BTreeMap;
+
+use super::{Out, in_reading_order, rows_of, show_rows};
+use crate::decision;
+use crate::error::{Error, Result};
+use crate::output::Format;
+use crate::plan::Values;
+use crate::project::{Project, Query, USAGE_RECORD};
+
+/// What explains, and how it is shown.
+pub(super) struct Explain<'a> {
+    pub(super) project: &'a Project,
+    pub(super) context: &'a datafusion::prelude::SessionContext,
+    pub(super) as_of: i64,
+    pub(super) format: Format,
+}
+
+impl Explain<'_> {
+    /// How a line comes to its amount.
+    ///
+    /// # Errors
+    /// A line that is not there, a project that explains none.
+    pub(super) async fn line(&self, id: &str, out: Out<'_>) -> Result<()> {
+        let values = Values::of_line(self.as_of, id);
+        if self.show("queries/explain/line", &self.project.explain_line, &values, out).await? {
+            return Ok(());
+        }
+        let hint = "meterhouse sql \"select line_id, description from invoice_line\" shows all lines";
+        Err(Error::usage(format!("no line has the line_id {id}"), hint))
+    }
+
+    /// Where a record went, and why.
+    ///
+    /// # Errors
+    /// A record that has never arrived, one that several sources have, a project that explains none.
+    pub(super) async fn usage(&self, id: &str, source: Option<&str>, out: Out<'_>) -> Result<()> {
+        let found = decision::sources(self.context, USAGE_RECORD, &[id.into()], source).await?;
+        let sources = found.get(id).cloned().unwrap_or_default();
+        if sources.len() > 1 {
+            return Err(Error::usage(decision::ambiguous(id, &sources), ""));
+        }
+        let values = Values::of_usage(self.as_of, id, source);
+        if self.show("queries/explain/usage", &self.project.explain_usage, &values, out).await? {
+            return Ok(());
+        }
+        let of = source.map(|source| format!(" of source {source}")).unwrap_or_default();
+        let what = format!("no record{of} has the transaction_id {id}");
+        Err(Error::usage(what, decision::hint(USAGE_RECORD)))
+    }
+
+    /// Shows what all queries of a folder say; nothing, and false, where the first has no row.
+    async fn show(
+        &self,
+        folder: &str,
+        queries: &BTreeMap<String, Query>,
+        values: &Values,
+        out: Out<'_>,
+    ) -> Result<bool> {
+        if queries.is_empty() {
+            let hint = "take its queries from the sample, or set `extends`";
+            return Err(Error::usage(format!("the project has no {folder}/"), hint));
+        }
+        for (number, query) in in_reading_order(queries).into_iter().enumerate() {
+            let (schema, rows) = rows_of(self.context, query, values.clone()).await?;
+            if number == 0 && rows.iter().all(|batch| batch.num_rows() == 0) {
+                return Ok(false);
+            }
+            show_rows(query, &schema, &rows, self.format, out)?;
+        }
+        Ok(true)
+    }
+}
