@@ -34,8 +34,8 @@ owed as (
                     item_cycle.full_days
                 )
             else price_modifier.minimum_amount
-        end
-        - coalesce(line_total.amount, 0) as amount_exact,
+        end as minimum_amount,
+        coalesce(line_total.amount, 0) as reached_amount,
         item_cycle.currency,
         item_cycle.billing_period
     from price_modifier
@@ -71,12 +71,16 @@ select
     owed.cycle_start,
     owed.cycle_end,
     owed.price_id,
-    owed.amount_exact,
-    round_money(owed.amount_exact, currency.decimals, currency.rounding)
-        as amount,
+    owed.minimum_amount,
+    owed.minimum_amount - owed.reached_amount as amount_exact,
+    round_money(
+        owed.minimum_amount - owed.reached_amount,
+        currency.decimals,
+        currency.rounding
+    ) as amount,
     owed.currency,
     owed.billing_period
 from owed
 left join currency
     on owed.currency = currency.currency
-where owed.amount_exact > 0
+where owed.minimum_amount > owed.reached_amount

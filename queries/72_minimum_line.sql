@@ -88,14 +88,14 @@ owed as (
                     )
                 )
             else minimum_fee.amount
-        end
-        - coalesce(
+        end as minimum_amount,
+        coalesce(
             case minimum_fee.scope
                 when 'customer' then customer_line_total.amount
                 else line_total.amount
             end,
             0
-        ) as amount_exact,
+        ) as reached_amount,
         billing_cycle.currency,
         billing_cycle.billing_period
     from billing_cycle
@@ -124,12 +124,16 @@ select
     owed.contract_id,
     owed.cycle_start,
     owed.cycle_end,
-    owed.amount_exact,
-    round_money(owed.amount_exact, currency.decimals, currency.rounding)
-        as amount,
+    owed.minimum_amount,
+    owed.minimum_amount - owed.reached_amount as amount_exact,
+    round_money(
+        owed.minimum_amount - owed.reached_amount,
+        currency.decimals,
+        currency.rounding
+    ) as amount,
     owed.currency,
     owed.billing_period
 from owed
 left join currency
     on owed.currency = currency.currency
-where owed.amount_exact > 0
+where owed.minimum_amount > owed.reached_amount

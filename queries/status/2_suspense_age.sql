@@ -1,33 +1,5 @@
 -- suspense_age: what waits to be guided or rated, since when, and its usual price
-with record_price as (
-    select
-        contract_item.usage_type,
-        invoice_line.currency,
-        sum(invoice_line.amount) as amount,
-        sum(invoice_line.record_count) as records
-    from invoice_line
-    inner join contract_item
-        on invoice_line.contract_item_id = contract_item.contract_item_id
-    where invoice_line.record_count > 0
-    group by
-        contract_item.usage_type,
-        invoice_line.currency
-),
-
-usual_price as (
-    select
-        record_price.usage_type,
-        record_price.currency,
-        record_price.amount,
-        record_price.records,
-        row_number() over (
-            partition by record_price.usage_type
-            order by record_price.records desc, record_price.currency
-        ) as place
-    from record_price
-),
-
-waiting as (
+with waiting as (
     select
         suspense.suspense_reason,
         suspense.usage_type,
@@ -60,7 +32,6 @@ select
 from waiting
 left join usual_price
     on waiting.usage_type = usual_price.usage_type
-    and usual_price.place = 1
 order by
     waiting.suspense_reason,
     waiting.usage_type,

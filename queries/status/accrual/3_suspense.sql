@@ -1,0 +1,23 @@
+-- suspense: what waits in suspense, and what it would cost at its usual price
+with waiting as (
+    select
+        suspense.usage_type,
+        count(*) as records,
+        min(suspense.usage_start) as oldest
+    from suspense
+    group by suspense.usage_type
+)
+
+select
+    waiting.usage_type,
+    waiting.records,
+    waiting.oldest,
+    cast(
+        prorate(usual_price.amount, waiting.records, usual_price.records)
+        as decimal(38, 2)
+    ) as at_risk,
+    usual_price.currency
+from waiting
+left join usual_price
+    on waiting.usage_type = usual_price.usage_type
+order by waiting.usage_type
