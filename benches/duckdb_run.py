@@ -79,10 +79,23 @@ def casts_spelled(sql: str) -> str:
     return sql
 
 
-def in_order(made: dict[str, pathlib.Path]) -> dict[str, pathlib.Path]:
+def words(path: pathlib.Path) -> set[str]:
+    """All words of a query, its comments left out."""
+    return set(re.findall(r"\w+", re.sub(r"--[^\n]*", "", path.read_text())))
+
+
+def needed(made: dict[str, pathlib.Path], schemas: pathlib.Path, checks: list[pathlib.Path]) -> dict[str, pathlib.Path]:
+    """What a run makes, in order: tables, what checks read, and the views behind them; others are only asked for."""
+    reads = {name: words(path) & made.keys() - {name} for name, path in made.items()}
+    wanted = {name for name in made if (schemas / f"{name}.sql").exists()}
+    wanted |= {name for check in checks for name in words(check) & made.keys()}
+    while more := {name for reader in wanted for name in reads[reader]} - wanted:
+        wanted |= more
+    return in_order({name: path for name, path in made.items() if name in wanted}, reads)
+
+
+def in_order(made: dict[str, pathlib.Path], reads: dict[str, set[str]]) -> dict[str, pathlib.Path]:
     """Each query after those that it reads; the number in a file's name is only reading order."""
-    reads = {name: set(re.findall(r"\w+", re.sub(r"--[^\n]*", "", path.read_text()))) & made.keys() - {name}
-             for name, path in made.items()}
     ordered: dict[str, pathlib.Path] = {}
     while len(ordered) < len(made):
         ready = {name: made[name] for name in made if name not in ordered and reads[name] <= ordered.keys()}
@@ -99,7 +112,8 @@ def main() -> None:
     database.execute(f"set threads = {threads}; set TimeZone = 'UTC'; set preserve_insertion_order = false")
     database.execute(f"set temp_directory = '{out}/spill'")
     database.execute(MACROS)
-    made = in_order({path.stem.split("_", 1)[1]: path for path in sorted(queries.glob("*.sql"))})
+    checks = sorted((queries / "checks").glob("*.sql"))
+    made = needed({path.stem.split("_", 1)[1]: path for path in sorted(queries.glob("*.sql"))}, schemas, checks)
     for schema in sorted(schemas.glob("*.sql")):
         name = schema.stem
         if name in made and name not in GIVEN:
@@ -135,7 +149,7 @@ def main() -> None:
             read = f"read_parquet('{files}', hive_partitioning = {bool(parts)}{hive})"
             database.execute(f"create view {name} as from {read}")
         print(f"{name}: {time.monotonic() - started:.1f} s", flush=True)
-    for path in sorted((queries / "checks").glob("*.sql")):
+    for path in checks:
         rows = database.execute(f"select count(*) from ({spelled(path.read_text())})").fetchone()[0]
         if rows:
             print(f"check {path.stem}: {rows} rows", flush=True)

@@ -66,6 +66,11 @@ rated_again as (
 
     select rerating.billing_period
     from rerating
+
+    union
+
+    select rerated_line.billing_period
+    from rerated_line
 )
 
 select

@@ -84,7 +84,6 @@ counted_line as (
 counted as (
     select
         counted_line.line_id,
-        count(*) as line_count,
         sum(counted_line.amount) as amount
     from counted_line
     group by counted_line.line_id
@@ -130,15 +129,13 @@ select
     'reached' as what,
     concat(
         'less ',
-        counted.line_count,
-        ' lines of ',
+        number_text(counted.amount, minimum.decimals),
+        ', the lines of ',
         case
             when minimum.contract_item_id is not null then 'the price'
             when minimum.scope = 'customer' then 'the customer'
             else 'the contract'
-        end,
-        ': ',
-        number_text(counted.amount, minimum.decimals)
+        end
     ) as formula,
     -counted.amount as amount,
     concat('in ', minimum.billing_period) as by_rule,

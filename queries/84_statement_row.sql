@@ -1,7 +1,7 @@
 -- statement_row: the rows of a statement: records, or what adds them up.
 --
 -- grain:  line_id, usage_start, transaction_id
--- reads:  shown_usage, grouped_item
+-- reads:  shown_usage, grouped_line
 -- rule:   a row is a record, the records of a local day, or all of the line, as
 --         its item declares; a line without usage is one row
 -- money:  sums of exact shares, so the rows sum to the line as the records do
@@ -29,8 +29,10 @@ where
     shown_usage.transaction_id is null
     or not exists (
         select 1
-        from grouped_item
-        where grouped_item.contract_item_id = shown_usage.contract_item_id
+        from grouped_line
+        where
+            grouped_line.line_id = shown_usage.line_id
+            and grouped_line.billing_period = shown_usage.billing_period
     )
 
 union all
@@ -51,15 +53,16 @@ select
     shown_usage.unit,
     sum(shown_usage.amount) as amount,
     shown_usage.currency
-from grouped_item
+from grouped_line
 inner join shown_usage
-    on grouped_item.contract_item_id = shown_usage.contract_item_id
+    on grouped_line.line_id = shown_usage.line_id
+    and grouped_line.billing_period = shown_usage.billing_period
 where shown_usage.transaction_id is not null
 group by
     shown_usage.customer_id,
     shown_usage.billing_period,
     shown_usage.line_id,
-    case grouped_item.statement_grain
+    case grouped_line.statement_grain
         when 'day' then cast(shown_usage.local_start as date)
     end,
     shown_usage.description,

@@ -1,7 +1,7 @@
 -- usage_detail: the records beneath the rows of the statement that add them up.
 --
 -- grain:  line_id, landing_sequence, part_number
--- reads:  shown_usage, grouped_item
+-- reads:  shown_usage, grouped_line
 -- totals: by currency
 -- rule:   only of items whose statement is by day or by line; it sums to each
 --         of their lines exactly, too
@@ -21,7 +21,8 @@ select
     shown_usage.unit,
     shown_usage.amount,
     shown_usage.currency
-from grouped_item
+from grouped_line
 inner join shown_usage
-    on grouped_item.contract_item_id = shown_usage.contract_item_id
+    on grouped_line.line_id = shown_usage.line_id
+    and grouped_line.billing_period = shown_usage.billing_period
 where shown_usage.transaction_id is not null

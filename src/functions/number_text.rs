@@ -13,8 +13,8 @@ const NAME: &str = "number_text";
 /// Decimal places of the numbers.
 const PLACES: usize = MONEY_SCALE as usize;
 
-/// `number_text(number decimal, places integer)`: all digits of a number, a comma between thousands and at least so many
-/// decimal places, at most 12; `1,500.00` for 1500 with 2 places.
+/// `number_text(number decimal, places integer)`: all digits of a number, a comma between thousands and at least so
+/// many decimal places, at most 12; `1,500.00` for 1500 with 2 places.
 ///
 /// Null where an argument is null.
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -78,7 +78,6 @@ fn a_run_and_what_it_says_again() {
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild billing_cycle: 14 rows ([seconds])
-    rebuild grouped_item: 0 rows ([seconds])
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
@@ -111,6 +110,7 @@ fn a_run_and_what_it_says_again() {
     rebuild minimum_line: 2 rows ([seconds])
     rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
+    rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
     published as run 1: 65 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"

@@ -111,7 +111,7 @@ fn a_line_is_explained_with_its_numbers() {
         minimum,
         [
             "minimum,\"20,000\",20000.000000000000",
-            "reached,\"less 1 lines of the contract: 8,000\",12000.000000000000",
+            "reached,\"less 8,000, the lines of the contract\",12000.000000000000",
             "rounding,\"exact 12,000 -> 12,000 (half_up to 0 places)\",12000.000000000000"
         ]
     );

@@ -1,7 +1,7 @@
 -- itemized: the usage behind each line, as a page shows it.
 --
 -- grain:  line_id, usage_day, own_sequence, own_part
--- reads:  shown_usage, grouped_item, currency
+-- reads:  shown_usage, grouped_line, currency
 -- rule:   each record of a line has a row, unless its item adds them up by day
 --         or by line, or there are more than 100: these are added up by day
 -- money:  each share is the rounded total so far less the one before; the
@@ -22,28 +22,29 @@ with shown as (
         shown_usage.amount,
         shown_usage.currency,
         shown_usage.record_count > 100
-        or grouped_item.contract_item_id is not null as is_added_up,
+        or grouped_line.line_id is not null as is_added_up,
         shown_usage.record_count > 100
-        and grouped_item.contract_item_id is null as is_long,
+        and grouped_line.line_id is null as is_long,
         case
-            when coalesce(grouped_item.statement_grain, 'day') = 'day'
+            when coalesce(grouped_line.statement_grain, 'day') = 'day'
                 then cast(shown_usage.local_start as date)
         end as own_day,
         case
             when
                 shown_usage.record_count <= 100
-                and grouped_item.contract_item_id is null
+                and grouped_line.line_id is null
                 then shown_usage.landing_sequence
         end as own_sequence,
         case
             when
                 shown_usage.record_count <= 100
-                and grouped_item.contract_item_id is null
+                and grouped_line.line_id is null
                 then shown_usage.part_number
         end as own_part
     from shown_usage
-    left join grouped_item
-        on shown_usage.contract_item_id = grouped_item.contract_item_id
+    left join grouped_line
+        on shown_usage.line_id = grouped_line.line_id
+        and shown_usage.billing_period = grouped_line.billing_period
     where shown_usage.transaction_id is not null
 ),
 
