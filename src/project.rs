@@ -245,8 +245,8 @@ impl Project {
         tables
     }
 
-    /// Some of the queries in waves, none of which reads another of its wave: what is made first of all, then what reads
-    /// that.
+    /// Some of the queries in waves, none of which reads another of its wave: what is made first of all, then what
+    /// reads that.
     pub fn waves(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Wave<'_>> {
         let mut waves: Vec<Wave<'_>> = Vec::new();
         let mut wave_of: BTreeMap<&str, usize> = BTreeMap::new();

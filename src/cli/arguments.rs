@@ -175,10 +175,10 @@ pub(super) enum Command {
     },
     /// Shows periods, totals, suspense and the next step.
     Status {
-        /// Shows instead what is earned so far, what of it is billed, and what waits in suspense, as a month-end needs it.
+        /// Shows instead what is earned so far, what of it is billed, and what waits in suspense.
         #[arg(long)]
         accrual: bool,
-        /// Shows instead what closed periods would be corrected by, rated by the contracts, prices and queries of today.
+        /// Shows instead what closed periods would be corrected by, rated by the rules and prices of today.
         #[arg(long, conflicts_with = "accrual")]
         reach_back: bool,
     },
@@ -188,13 +188,13 @@ pub(super) enum Command {
     )]
     Explain {
         /// The line.
-        #[arg(required_unless_present = "usage", conflicts_with = "usage")]
+        #[arg(required_unless_present = "record", conflicts_with = "record")]
         line_id: Option<String>,
         /// The record.
-        #[arg(long, value_name = "TRANSACTION_ID")]
-        usage: Option<String>,
+        #[arg(long = "usage", value_name = "TRANSACTION_ID")]
+        record: Option<String>,
         /// Where the record is from, if several sources have the id.
-        #[arg(long, requires = "usage")]
+        #[arg(long, requires = "record")]
         source: Option<String>,
     },
     /// Queries everything, read-only; without a query on a terminal, a prompt.

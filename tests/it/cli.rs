@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    97 queries plan, 75 tables have contracts
+    121 queries plan, 77 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -97,8 +97,8 @@ fn a_run_and_what_it_says_again() {
     rebuild record_detail: 0 rows ([seconds])
     rebuild grant_balance: 0 rows ([seconds])
     rebuild level_event: 0 rows ([seconds])
-    rebuild level_change: 0 rows ([seconds])
     rebuild record_charge: 0 rows ([seconds])
+    rebuild level_change: 0 rows ([seconds])
     rebuild measured_usage: 0 rows ([seconds])
     rebuild metered_usage: 28 rows ([seconds])
     rebuild entitlement_status: 6 rows ([seconds])
@@ -112,14 +112,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 65 tables made, 0 up to date, 13 checks held ([seconds])
+    published as run 1: 67 tables made, 0 up to date, 13 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 65 tables are up to date ([seconds])
+    nothing to do: all 67 tables are up to date ([seconds])
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0

@@ -116,8 +116,8 @@ fn a_query_that_loses_usage_on_its_way_to_a_line_is_refused_by_the_second_balanc
     let sample = Sample::new();
     sample.replace(
         "queries/34_priced_usage.sql",
-        "    where not exists (",
-        "    where priced_part.landing_sequence % 7 <> 3 and not exists (",
+        "    from guided_usage\n    where not exists (",
+        "    from guided_usage\n    where guided_usage.landing_sequence % 7 <> 3 and not exists (",
     );
     let (status, message) = sample.fails(&["run"]);
     assert_eq!(status, 1);

@@ -473,7 +473,6 @@ fn a_null_that_a_query_yields() {
     exit 1
     ----- stdout
     ----- stderr
-    rebuild billing_cycle: 14 rows ([seconds])
     error: `amount` is null in a row of `extra`
      --> schemas/extra.sql:3:5
       |
@@ -495,7 +494,6 @@ fn a_row_that_breaks_a_check() {
     exit 1
     ----- stdout
     ----- stderr
-    rebuild billing_cycle: 14 rows ([seconds])
     error: a row of `extra` breaks CHECK (amount < 1)
      --> schemas/extra.sql:4:12
       |
@@ -517,7 +515,6 @@ fn a_key_that_a_query_yields_twice() {
     exit 1
     ----- stdout
     ----- stderr
-    rebuild billing_cycle: 14 rows ([seconds])
     error: `extra` has rows with the same key (product_id)
     +------------+------+
     | product_id | rows |
@@ -617,7 +614,7 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 65 tables are up to date ([seconds])
+    nothing to do: all 67 tables are up to date ([seconds])
     "#);
 }
 
