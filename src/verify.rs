@@ -45,7 +45,7 @@ impl Verified {
             ("sha256", Arc::new(StringArray::from(vec![self.head.as_str()])) as ArrayRef),
         ])
         .during(working)?;
-        output::write(out, &head.schema(), &[head.clone()], format)
+        output::write(out, &head.schema(), std::slice::from_ref(&head), format)
     }
 }
 
