@@ -190,7 +190,8 @@ difference as (
         entry.currency
 ),
 
--- A line that has moved to somebody else is taken from one and given to the other.
+-- A line that has moved to somebody else, or to another period, is taken from one
+-- and given to the other.
 owed as (
     select
         difference.billing_period,
@@ -212,7 +213,13 @@ owed as (
         difference.currency,
         count(*) over (
             partition by difference.billing_period, difference.line_id
-        ) as payers
+        ) as payers,
+        min(difference.billing_period) over (
+            partition by difference.line_id
+        )
+        <> max(difference.billing_period) over (
+            partition by difference.line_id
+        ) as has_moved
     from difference
     where
         difference.amount <> 0
@@ -225,6 +232,10 @@ select
         owed.line_id,
         '/correction-',
         open_period.billing_period,
+        case
+            when owed.has_moved then concat('/', owed.billing_period)
+            else ''
+        end,
         case
             when owed.payers > 1
                 then concat('/', owed.customer_id, '/', owed.currency)
