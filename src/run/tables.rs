@@ -1,0 +1,248 @@
+//! Bringing tables up to date: reference files that are taken in, and what queries make, several tables at one time where
+//! that pays.
+
+use std::time::Instant;
+
+use datafusion::common::runtime::SpawnedTask;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+
+use super::{Notice, Run, Step};
+use crate::config;
+use crate::data_file::{TableWriter, Written};
+use crate::error::{Error, Place, Result, While};
+use crate::fingerprint;
+use crate::land;
+use crate::primary_key::{KeyHashes, check_key};
+use crate::project::{Query, Wave};
+use crate::publish::TableEntry;
+use crate::reader::{register, register_view};
+use crate::refresh::{Making, Scope, is_limited};
+use crate::schema::TableSchema;
+use crate::warehouse::DataFile;
+
+/// Landed records up to which tables are made side by side.
+const LITTLE_USAGE: u64 = 1 << 20;
+/// Tables that are made at one time then.
+const AT_ONCE: usize = 8;
+
+/// A table that was made again.
+struct Made<'a> {
+    schema: &'a TableSchema,
+    before: TableEntry,
+    /// Its files now; none where it is up to date.
+    files: Option<Vec<DataFile>>,
+    fingerprint: String,
+    started: Instant,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the reference files that changed into the warehouse; all unreadable lines are reported at once.
+    pub(super) async fn snapshot_references(&mut self) -> Result<()> {
+        let mut taking: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
+        for schema in self.project.reference() {
+            taking.push(self.snapshot(schema).boxed());
+        }
+        let taken: Vec<Result<Made<'a>>> = futures::stream::iter(taking).buffered(AT_ONCE).collect().await;
+        let mut mistakes = Vec::new();
+        for made in taken {
+            match made {
+                Ok(made) => self.take(made, "snapshot").await?,
+                Err(Error::Project(found)) => mistakes.extend(found),
+                Err(error) => return Err(error),
+            }
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
+    }
+
+    /// Takes the files of one reference table into the warehouse, unless they are there.
+    async fn snapshot(&self, schema: &'a TableSchema) -> Result<Made<'a>> {
+        let started = Instant::now();
+        let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
+        // What a project takes over from another without saying anything is empty.
+        let is_own = schema.file.starts_with("schemas/");
+        if paths.is_empty() && is_own {
+            let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+            return Err(Error::Data {
+                what: format!("the reference table `{0}` has no file data/{0}.csv", schema.name),
+                place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
+                hint: format!(
+                    "write a CSV with the header {}, or name one under [reference] in {}",
+                    columns.join(","),
+                    config::FILE
+                ),
+            });
+        }
+        let before = self.before(&schema.name);
+        if before.fingerprint == fingerprint {
+            return Ok(Made { schema, before, files: None, fingerprint, started });
+        }
+        let (mut batches, mut mistakes) = (Vec::new(), Vec::new());
+        for path in &paths {
+            match land::read_reference(self.project, schema, path) {
+                Ok(read) => batches.extend(read),
+                Err(Error::Project(found)) => mistakes.extend(found),
+                Err(error) => return Err(error),
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(Error::Project(mistakes));
+        }
+        let writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
+        let mut writer = writer.watching_key()?;
+        for batch in &batches {
+            writer.write(batch).await?;
+        }
+        let Written { files, keys } = writer.finish().await?;
+        if KeyHashes::may_repeat(keys.into_iter().collect()) {
+            let paths: Vec<String> = paths.iter().map(|path| self.project.shown(path)).collect();
+            let hint = format!(
+                "what was published before is unchanged; keep one of the lines in {}",
+                paths.join(" and ")
+            );
+            check_key(self.context, schema, &files, &hint).await?;
+        }
+        Ok(Made { schema, before, files: Some(files), fingerprint, started })
+    }
+
+    /// How many tables are made at one time: where there is little usage, planning takes longer than the work, and
+    /// memory suffices for several.
+    pub(super) fn at_once(&self) -> usize {
+        let files = self.landed_files.values().flatten();
+        let is_little = files.map(|file| file.rows).sum::<u64>() <= LITTLE_USAGE;
+        if is_little { AT_ONCE } else { 1 }
+    }
+
+    /// Brings tables up to date, wave after wave, and the views between them.
+    pub(super) async fn refresh_all(&mut self, waves: Vec<Wave<'_>>, notice: Notice<'_>) -> Result<()> {
+        for wave in waves {
+            for tables in wave.tables.chunks(self.at_once()) {
+                self.refresh(tables, notice).await?;
+            }
+            for view in wave.views {
+                register_view(self.context, view, self.request.as_of).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings tables up to date that do not read each other.
+    async fn refresh(&mut self, queries: &[&Query], notice: Notice<'_>) -> Result<()> {
+        let mut making: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
+        for query in queries {
+            making.push(self.make(query).boxed());
+        }
+        let made: Vec<Made<'a>> = futures::stream::iter(making).buffered(AT_ONCE).try_collect().await?;
+        for made in made {
+            let steps = self.steps.len();
+            self.take(made, "rebuild").await?;
+            for step in &self.steps[steps..] {
+                let seconds = step.took.as_secs_f64();
+                notice(&format!("{} {}: {} rows ({seconds:.1} s)", step.way, step.table, step.rows));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one table, unless it is up to date.
+    async fn make(&self, query: &Query) -> Result<Made<'a>> {
+        let schema = &self.project.schemas[&query.name];
+        let started = Instant::now();
+        let is_limited = is_limited(self.project, schema, query);
+        let period = self.request.period.as_deref().filter(|_| is_limited);
+        let scope = match period {
+            Some(period) => Scope::Only(period.into()),
+            // A closed period never changes.
+            None if is_limited => Scope::Without(self.closed()),
+            None => Scope::All,
+        };
+        let content = |table: &str| match self.landed.get(table) {
+            Some(landed) => landed.clone(),
+            None => self.tables.get(table).map(TableEntry::content).unwrap_or_default(),
+        };
+        let as_of = &self.request.as_of_text;
+        let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
+        let before = self.before(&schema.name);
+        if before.fingerprint == fingerprint {
+            return Ok(Made { schema, before, files: None, fingerprint, started });
+        }
+        let making = self.making(schema, query, scope.clone(), self.stem.clone());
+        let made = SpawnedTask::spawn(making.make()).join().await;
+        let made = made.during(|| format!("making {}", schema.name))?;
+        let (mut files, may_repeat) = made.map_err(|error| match error {
+            Error::Data { what, place, hint } => {
+                let place = place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
+                Error::Data { what, place, hint }
+            }
+            other => other,
+        })?;
+        if is_limited {
+            let others =
+                before.files.iter().filter(|file| file.partition.values().all(|value| !scope.takes(value)));
+            files.extend(others.cloned());
+            files.sort();
+        }
+        let hint = if self.closings.is_empty() {
+            "what was published before is unchanged; a join in the query finds two rows for one"
+        } else {
+            "what was published before is unchanged; a join in the query finds two rows for one, or what was billed in a \
+             closed period is now said to belong to another"
+        };
+        if may_repeat || period.is_some() {
+            check_key(self.context, schema, &files, hint).await?;
+        }
+        Ok(Made { schema, before, files: Some(files), fingerprint, started })
+    }
+
+    pub(super) fn making(&self, schema: &TableSchema, query: &Query, scope: Scope, stem: String) -> Making {
+        Making {
+            context: self.context.clone(),
+            warehouse: self.warehouse.clone(),
+            schema: schema.clone(),
+            query: query.clone(),
+            as_of: self.request.as_of,
+            scope,
+            stem,
+        }
+    }
+
+    /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
+    async fn take(&mut self, made: Made<'a>, way: &'static str) -> Result<()> {
+        let Made { schema, before, files, fingerprint, started } = made;
+        let Some(files) = files else {
+            register(self.context, schema, before.carried())?;
+            self.tables.insert(schema.name.clone(), before);
+            return Ok(());
+        };
+        let is_first = before.changed_in == 0;
+        let again = before.again.clone();
+        let made = TableEntry { changed_in: self.number, fingerprint, files, again };
+        let is_same = !is_first && made.content() == before.content();
+        let entry = if is_same {
+            self.delete_new(schema, &made.files, &before.files).await?;
+            TableEntry { fingerprint: made.fingerprint, ..before }
+        } else {
+            made
+        };
+        register(self.context, schema, entry.carried())?;
+        let way = if is_same { "same" } else { way };
+        let (table, rows, took) = (schema.name.clone(), entry.rows(), started.elapsed());
+        self.steps.push(Step { table, way, rows, took });
+        self.tables.insert(schema.name.clone(), entry);
+        Ok(())
+    }
+
+    pub(super) async fn delete_new(
+        &self,
+        schema: &TableSchema,
+        new: &[DataFile],
+        old: &[DataFile],
+    ) -> Result<()> {
+        use object_store::ObjectStoreExt;
+        for file in new.iter().filter(|file| !old.contains(file)) {
+            let path = object_store::path::Path::from(format!("{}/{}", schema.name, file.path));
+            self.warehouse.store().delete(&path).await.during(|| format!("deleting {path}"))?;
+        }
+        Ok(())
+    }
+}
