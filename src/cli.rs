@@ -3,13 +3,11 @@
 mod arguments;
 mod books;
 mod explain;
+mod shown;
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use clap::CommandFactory;
 use futures::future::BoxFuture;
 
@@ -17,14 +15,15 @@ pub use arguments::Cli;
 
 use self::arguments::Command;
 use self::books::{Decided, close_due, confirmed};
+use self::shown::{held_back, in_reading_order, show, warn_parked};
 use crate::cycle::parse_instant;
 use crate::error::{Error, Mistake, Result, While};
-use crate::output::{self, Counter, Format};
+use crate::output::{Counter, Format};
 use crate::project::{Project, Query, SUSPENSE, USAGE_RECORD};
 use crate::prompt::Prompt;
 use crate::warehouse::{Warehouse, session};
 use crate::{
-    ask, decision, describe, export, generate, init, land, lint, plan, publish, reader, run, verify, views,
+    ask, decision, describe, export, generate, init, land, lint, publish, reader, run, verify, views,
 };
 
 /// Whether somebody sits at both ends.
@@ -383,34 +382,6 @@ fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Opt
     }
 }
 
-/// Nothing where nobody is parked; else whose files are missing, and why.
-fn held_back(parked: &[(String, String)]) -> Result<()> {
-    if parked.is_empty() {
-        return Ok(());
-    }
-    let customers: std::collections::BTreeSet<&str> =
-        parked.iter().map(|(customer, _)| customer.as_str()).collect();
-    let rows = parked.iter().map(|(customer, check)| format!("\n  {customer}, by check `{check}`"));
-    let what = format!(
-        "{} parked and not exported{}",
-        if customers.len() == 1 {
-            "1 customer is".into()
-        } else {
-            format!("{} customers are", customers.len())
-        },
-        rows.collect::<String>()
-    );
-    Err(Error::data(what, "mend what the checks show, run, and export again; the others are exported"))
-}
-
-/// Says, also to who asked for quiet, that a customer's lines are not fit to be invoiced.
-fn warn_parked(customer: &str, check: &str) {
-    eprintln!(
-        "warning: customer {customer} is parked: do not invoice its lines, check `{check}` did not hold"
-    );
-    eprintln!("hint: queries/checks/{check}.sql says what has to be mended");
-}
-
 /// The mistakes of reading together with those of planning what could be read.
 async fn all_mistakes(project: &Project, mut mistakes: Vec<Mistake>) -> Error {
     let planning = match session(&project.settings, None) {
@@ -423,13 +394,6 @@ async fn all_mistakes(project: &Project, mut mistakes: Vec<Mistake>) -> Error {
     mistakes.sort();
     mistakes.dedup();
     Error::Project(mistakes)
-}
-
-/// Queries by the number in their file's name.
-fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query> {
-    let mut queries: Vec<&Query> = queries.values().collect();
-    queries.sort_by_key(|query| Path::new(&query.file).file_name());
-    queries
 }
 
 fn landing_query<'a>(project: &'a Project, name: &str) -> Result<&'a Query> {
@@ -484,49 +448,4 @@ fn query_text(query: Option<String>, file: Option<PathBuf>) -> Result<String> {
             "meterhouse sql \"select ...\", or -f FILE, or - for standard input",
         )),
     }
-}
-
-/// Shows the rows of a query under the first line of its comment.
-async fn show(
-    context: &datafusion::prelude::SessionContext,
-    query: &Query,
-    values: impl Into<plan::Values>,
-    format: Format,
-    out: Out<'_>,
-) -> Result<()> {
-    let (schema, rows) = rows_of(context, query, values).await?;
-    show_rows(query, &schema, &rows, format, out)
-}
-
-/// The rows of a query, and their columns.
-async fn rows_of(
-    context: &datafusion::prelude::SessionContext,
-    query: &Query,
-    values: impl Into<plan::Values>,
-) -> Result<(Schema, Vec<RecordBatch>)> {
-    let frame = plan::plan(context, query, values).await?;
-    let schema = frame.schema().as_arrow().clone();
-    let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
-    Ok((schema, rows))
-}
-
-fn show_rows(
-    query: &Query,
-    schema: &Schema,
-    rows: &[RecordBatch],
-    format: Format,
-    out: Out<'_>,
-) -> Result<()> {
-    let title = crate::schema::header(&query.text);
-    let title = title.first().and_then(|line| line.split_once(": ")).map(|(_, title)| title);
-    let is_for_people = matches!(format, Format::Table | Format::Markdown);
-    let working = || "writing rows".to_string();
-    if rows.iter().all(|batch| batch.num_rows() == 0) && is_for_people {
-        return Ok(());
-    }
-    if let Some(title) = title.filter(|_| is_for_people) {
-        writeln!(out, "{title}").during(working)?;
-    }
-    output::write(out, schema, rows, format)?;
-    if is_for_people { writeln!(out).during(working) } else { Ok(()) }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Out, in_reading_order, rows_of, show_rows};
+use super::Out;
+use super::shown::{in_reading_order, rows_of, show_rows};
 use crate::decision;
 use crate::error::{Error, Result};
 use crate::output::Format;

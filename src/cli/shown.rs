@@ -1,0 +1,93 @@
+//! What commands show: the rows of queries under their titles, and whom a check holds back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+
+use super::Out;
+use crate::error::{Error, Result, While};
+use crate::output::{self, Format};
+use crate::plan;
+use crate::project::Query;
+
+/// Nothing where nobody is parked; else whose files are missing, and why.
+pub(super) fn held_back(parked: &[(String, String)]) -> Result<()> {
+    if parked.is_empty() {
+        return Ok(());
+    }
+    let customers: std::collections::BTreeSet<&str> =
+        parked.iter().map(|(customer, _)| customer.as_str()).collect();
+    let rows = parked.iter().map(|(customer, check)| format!("\n  {customer}, by check `{check}`"));
+    let what = format!(
+        "{} parked and not exported{}",
+        if customers.len() == 1 {
+            "1 customer is".into()
+        } else {
+            format!("{} customers are", customers.len())
+        },
+        rows.collect::<String>()
+    );
+    Err(Error::data(what, "mend what the checks show, run, and export again; the others are exported"))
+}
+
+/// Says, also to who asked for quiet, that a customer's lines are not fit to be invoiced.
+pub(super) fn warn_parked(customer: &str, check: &str) {
+    eprintln!(
+        "warning: customer {customer} is parked: do not invoice its lines, check `{check}` did not hold"
+    );
+    eprintln!("hint: queries/checks/{check}.sql says what has to be mended");
+}
+
+/// Queries by the number in their file's name.
+pub(super) fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query> {
+    let mut queries: Vec<&Query> = queries.values().collect();
+    queries.sort_by_key(|query| Path::new(&query.file).file_name());
+    queries
+}
+
+/// Shows the rows of a query under the first line of its comment.
+pub(super) async fn show(
+    context: &datafusion::prelude::SessionContext,
+    query: &Query,
+    values: impl Into<plan::Values>,
+    format: Format,
+    out: Out<'_>,
+) -> Result<()> {
+    let (schema, rows) = rows_of(context, query, values).await?;
+    show_rows(query, &schema, &rows, format, out)
+}
+
+/// The rows of a query, and their columns.
+pub(super) async fn rows_of(
+    context: &datafusion::prelude::SessionContext,
+    query: &Query,
+    values: impl Into<plan::Values>,
+) -> Result<(Schema, Vec<RecordBatch>)> {
+    let frame = plan::plan(context, query, values).await?;
+    let schema = frame.schema().as_arrow().clone();
+    let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
+    Ok((schema, rows))
+}
+
+pub(super) fn show_rows(
+    query: &Query,
+    schema: &Schema,
+    rows: &[RecordBatch],
+    format: Format,
+    out: Out<'_>,
+) -> Result<()> {
+    let title = crate::schema::header(&query.text);
+    let title = title.first().and_then(|line| line.split_once(": ")).map(|(_, title)| title);
+    let is_for_people = matches!(format, Format::Table | Format::Markdown);
+    let working = || "writing rows".to_string();
+    if rows.iter().all(|batch| batch.num_rows() == 0) && is_for_people {
+        return Ok(());
+    }
+    if let Some(title) = title.filter(|_| is_for_people) {
+        writeln!(out, "{title}").during(working)?;
+    }
+    output::write(out, schema, rows, format)?;
+    if is_for_people { writeln!(out).during(working) } else { Ok(()) }
+}
