@@ -190,7 +190,7 @@ mod tests {
                 .unwrap();
         assert_eq!(query.reads.keys().collect::<Vec<_>>(), ["c", "d"]);
         assert!(query.reads_as_of());
-        assert_eq!(query.parameters["as_of"].to_string(), "queries/a.sql:1:46");
+        assert_eq!(query.parameters["as_of"].to_string(), "queries/a.sql:1:43");
         assert_eq!(query.calls[0].0, "f");
     }
 
