@@ -310,12 +310,12 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             say("next: meterhouse run, when usage, prices or contracts have changed");
             Ok(())
         }
-        Command::Explain { line_id, record, source } => {
+        Command::Explain { line_id, usage, source } => {
             if reader::open(&project, &warehouse, &context, as_of).await?.is_none() {
                 return Err(Error::usage("nothing was published yet", "meterhouse run"));
             }
             let explain = explain::Explain { project: &project, context: &context, as_of, format };
-            if let Some(id) = &record {
+            if let Some(id) = &usage {
                 explain.usage(id, source.as_deref(), out).await?;
                 say("next: meterhouse explain LINE_ID, for one of its lines");
             }

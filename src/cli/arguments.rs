@@ -176,10 +176,10 @@ pub(super) enum Command {
     /// Shows periods, totals, suspense and the next step.
     Status {
         /// Shows instead what is earned so far, what of it is billed, and what waits in suspense.
-        #[arg(long)]
+        #[arg(long, group = "instead")]
         accrual: bool,
         /// Shows instead what closed periods would be corrected by, rated by the rules and prices of today.
-        #[arg(long, conflicts_with = "accrual")]
+        #[arg(long, group = "instead")]
         reach_back: bool,
     },
     /// Shows how a line comes to its amount, or where a record went and why.
@@ -191,8 +191,8 @@ pub(super) enum Command {
         #[arg(required_unless_present = "record", conflicts_with = "record")]
         line_id: Option<String>,
         /// The record.
-        #[arg(long = "usage", value_name = "TRANSACTION_ID")]
-        record: Option<String>,
+        #[arg(long, value_name = "TRANSACTION_ID", group = "record")]
+        usage: Option<String>,
         /// Where the record is from, if several sources have the id.
         #[arg(long, requires = "record")]
         source: Option<String>,
