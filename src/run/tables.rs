@@ -1,5 +1,5 @@
-//! Bringing tables up to date: reference files that are taken in, and what queries make, several tables at one time where
-//! that pays.
+//! Bringing tables up to date: reference files that are taken in, and what queries make, several tables at one time
+//! where that pays.
 
 use std::time::Instant;
 
