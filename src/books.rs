@@ -42,6 +42,12 @@ impl Closing {
         Ok(self)
     }
 
+    /// By what its period is rated: the rules that a person let it be rated by since, or those it was closed under.
+    pub fn rules(&self, since: &BTreeMap<String, Rules>) -> Rules {
+        let closed_under = || Rules { run: self.run, project: self.project.clone() };
+        since.get(&self.billing_period).cloned().unwrap_or_else(closed_under)
+    }
+
     /// What its hash has to be.
     pub fn computed_hash(&self) -> Result<String> {
         let unsealed = Self { hash: String::new(), ..self.clone() };

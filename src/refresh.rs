@@ -25,6 +25,12 @@ pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> boo
         && !project.reads_as_of(query)
 }
 
+/// The same of a table by its name; not where no query makes it.
+pub fn is_made_by_period(project: &Project, name: &str) -> bool {
+    let (schema, query) = (project.schemas.get(name), project.queries.get(name));
+    schema.zip(query).is_some_and(|(schema, query)| is_limited(project, schema, query))
+}
+
 /// The rows of which billing periods are made.
 #[derive(Debug, Clone)]
 pub enum Scope {

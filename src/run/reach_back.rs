@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::books::{Rules, kept_project};
+use crate::books::kept_project;
 use crate::error::Result;
 use crate::project::{GUIDED_USAGE, INVOICE_LINE, Project};
 use crate::publish::{self, Entry, TableEntry};
-use crate::refresh::is_limited;
+use crate::refresh::is_made_by_period;
 use crate::warehouse::Warehouse;
 
 /// The closed periods whose lines are made from other reference data, or by other queries, than in this run.
@@ -17,8 +17,7 @@ pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry
     let mut texts: BTreeMap<String, bool> = BTreeMap::new();
     let mut reached = Vec::new();
     for closing in &head.closings {
-        let rules = head.rules.get(&closing.billing_period).cloned();
-        let rules = rules.unwrap_or_else(|| Rules { run: closing.run, project: closing.project.clone() });
+        let rules = closing.rules(&head.rules);
         let has_other_queries = match texts.get(&rules.project) {
             Some(known) => *known,
             None => {
@@ -38,10 +37,8 @@ pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry
 /// The queries by which closed usage is rated again.
 fn rating(project: &Project) -> BTreeMap<&str, &str> {
     let is_of_rating = |name: &str| {
-        let (schema, query) = (project.schemas.get(name), project.queries.get(name));
-        let by_rules = schema.zip(query).is_some_and(|(schema, query)| is_limited(project, schema, query));
         name != GUIDED_USAGE
-            && (by_rules || project.is_made_from(name, GUIDED_USAGE))
+            && (is_made_by_period(project, name) || project.is_made_from(name, GUIDED_USAGE))
             && project.is_made_from(INVOICE_LINE, name)
     };
     let queries = project.queries.values().filter(|query| is_of_rating(&query.name));
@@ -55,7 +52,11 @@ async fn has_same_references(
     run: u64,
 ) -> Result<bool> {
     let pinned = publish::entry(warehouse, run).await?;
-    let content = |entry: &Entry, name: &str| entry.tables.get(name).map(TableEntry::content);
+    // A table that the project did not have then was as good as empty.
+    let content = |entry: &Entry, name: &str| match entry.tables.get(name) {
+        Some(table) => table.content(),
+        None => TableEntry::default().content(),
+    };
     Ok(project
         .reference()
         .filter(|schema| project.is_made_from(INVOICE_LINE, &schema.name))

@@ -20,7 +20,7 @@ use crate::project::{
 };
 use crate::publish::{self, Entry, TableEntry, content};
 use crate::reader::{register, register_view};
-use crate::refresh::{Making, Scope, is_limited};
+use crate::refresh::{Making, Scope, is_made_by_period};
 use crate::warehouse::{DataFile, session};
 
 /// Tables with the files that were written of them.
@@ -37,9 +37,8 @@ impl Run<'_> {
         let mut is_carried = false;
         for closing in self.closings.clone() {
             let period = &closing.billing_period;
-            let rules = self.rules.get(period).cloned();
             let change = changes.get(period).cloned().unwrap_or_default();
-            let now = match &rules {
+            let now = match self.rules.get(period) {
                 None => change,
                 Some(rules) => format!("{change} by the rules of run {}", rules.run),
             };
@@ -48,7 +47,7 @@ impl Run<'_> {
                 continue;
             }
             let started = std::time::Instant::now();
-            let rules = rules.unwrap_or_else(|| Rules { run: closing.run, project: closing.project.clone() });
+            let rules = closing.rules(&self.rules);
             let (made, tables) = self.rerate(period, &rules).await?;
             for (table, files) in tables {
                 is_carried |= self.carry(&table, period, files)?;
@@ -136,7 +135,7 @@ impl Run<'_> {
     fn carry(&mut self, table: &str, period: &str, files: Vec<DataFile>) -> Result<bool> {
         let entry = self.tables.get(table).cloned().unwrap_or_else(|| self.before(table));
         let is_of_period = |file: &DataFile| file.partition.values().all(|value| value == period);
-        let (before, _): (Vec<_>, Vec<_>) = entry.carried().into_iter().partition(is_of_period);
+        let before: Vec<DataFile> = entry.carried().into_iter().filter(is_of_period).collect();
         let is_other = content(&before) != content(&files);
         self.again.entry(table.into()).or_default().insert(period.into(), files.clone());
         if let Some(entry) = self.tables.get_mut(table) {
@@ -188,12 +187,9 @@ impl Run<'_> {
         written: &mut Written,
     ) -> Result<Vec<DataFile>> {
         // Also what is kept by period and made from contracts and prices alone: other rules may give other rows.
-        let is_by_rules = |name: &str| {
-            let (schema, query) = (pinned.schemas.get(name), pinned.queries.get(name));
-            schema.zip(query).is_some_and(|(schema, query)| is_limited(pinned, schema, query))
-        };
         let is_again = |name: &str| {
-            (pinned.is_made_from(name, GUIDED_USAGE) || is_by_rules(name)) && !is_correction(pinned, name)
+            let is_of_rating = pinned.is_made_from(name, GUIDED_USAGE) || is_made_by_period(pinned, name);
+            is_of_rating && !is_correction(pinned, name)
         };
         for (name, schema) in &pinned.schemas {
             if !is_again(name) {
@@ -239,7 +235,7 @@ impl Run<'_> {
             match pinned.schemas.get(name) {
                 None if is_needed => register_view(context, query, self.request.as_of).await?,
                 Some(schema) if is_needed && is_again(name) => {
-                    let scope = match is_limited(pinned, schema, query) {
+                    let scope = match is_made_by_period(pinned, name) {
                         true => Scope::Only(period.into()),
                         false => Scope::All,
                     };
@@ -267,12 +263,8 @@ impl Run<'_> {
     /// Whether later cycles may carry on from a table: it is kept by period, its columns are still the same, and lines
     /// are made from it. The lines themselves stay as they were billed.
     fn is_carried(&self, pinned: &Project, table: &str) -> bool {
-        let is_kept_by_period = |project: &Project| {
-            let (schema, query) = (project.schemas.get(table), project.queries.get(table));
-            schema.zip(query).is_some_and(|(schema, query)| is_limited(project, schema, query))
-        };
-        is_kept_by_period(self.project)
-            && is_kept_by_period(pinned)
+        is_made_by_period(self.project, table)
+            && is_made_by_period(pinned, table)
             && self.project.schemas[table].arrow() == pinned.schemas[table].arrow()
             && self.project.is_made_from(INVOICE_LINE, table)
     }
