@@ -188,11 +188,7 @@ pub async fn identities(
         if which.is_excluded { Some(last_decisions(context, transaction_ids).await?) } else { None };
     let mut wrong = Vec::new();
     let mut identities = Vec::new();
-    let mut hint = if table == USAGE_RECORD {
-        "meterhouse sql \"select source, transaction_id from usage_record\" shows what has landed"
-    } else {
-        "only what waits in suspense can be written off; a run brings it up to date"
-    };
+    let mut hint = hint(table);
     for id in transaction_ids {
         let mut sources = found.get(id).cloned().unwrap_or_default();
         if let Some(source) = &which.source {
@@ -378,31 +374,10 @@ pub fn hint(table: &str) -> &'static str {
     }
 }
 
-/// The sources of a table that have transaction ids, or whether the one that is named has them.
-pub async fn sources(
-    context: &SessionContext,
-    table: &str,
-    transaction_ids: &[String],
-    source: Option<&str>,
-) -> Result<BTreeMap<String, BTreeSet<String>>> {
-    let working = || format!("looking up records in {table}");
-    let wanted = transaction_ids.iter().map(|id| lit(id.as_str())).collect();
-    let mut frame = context.table(table).await.during(working)?;
-    frame = frame.filter(col("transaction_id").in_list(wanted, false)).during(working)?;
-    if let Some(source) = source {
-        frame = frame.filter(col("source").eq(lit(source))).during(working)?;
-    }
-    let frame = frame.select_columns(&["source", "transaction_id"]).and_then(|frame| frame.distinct());
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for batch in frame.during(working)?.collect().await.during(working)? {
-        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
-        let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
-        for (source, id) in sources.as_string::<i32>().iter().zip(ids.as_string::<i32>()) {
-            let (Some(source), Some(id)) = (source, id) else { continue };
-            found.entry(id.into()).or_default().insert(source.into());
-        }
-    }
-    Ok(found)
+/// The sources of landed records that have an id.
+pub async fn sources(context: &SessionContext, id: &str) -> Result<BTreeSet<String>> {
+    let found = records(context, USAGE_RECORD, &[id.to_string()]).await?;
+    Ok(found.into_values().flat_map(BTreeMap::into_keys).collect())
 }
 
 /// What became of a held batch: none where there is none of that name.

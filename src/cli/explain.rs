@@ -37,9 +37,8 @@ impl Explain<'_> {
     /// # Errors
     /// A record that has never arrived, one that several sources have, a project that explains none.
     pub(super) async fn usage(&self, id: &str, source: Option<&str>, out: Out<'_>) -> Result<()> {
-        let found = decision::sources(self.context, USAGE_RECORD, &[id.into()], source).await?;
-        let sources = found.get(id).cloned().unwrap_or_default();
-        if sources.len() > 1 {
+        let sources = decision::sources(self.context, id).await?;
+        if source.is_none() && sources.len() > 1 {
             return Err(Error::usage(decision::ambiguous(id, &sources), ""));
         }
         let values = Values::of_usage(self.as_of, id, source);
