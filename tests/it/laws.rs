@@ -15,8 +15,8 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use url::Url;
 
-use crate::closing::exported;
 use crate::fault_store::{Death, FaultStore};
+use crate::histories::exported;
 use crate::sample::{AS_OF, Sample, project, repository};
 
 const LINES: &str = "select line_id, line_type, record_count, quantity, included_quantity, amount_exact, amount, \

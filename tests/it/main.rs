@@ -17,6 +17,7 @@ mod explain;
 mod export;
 mod fault_store;
 mod generate;
+mod histories;
 mod init;
 mod landing;
 mod laws;

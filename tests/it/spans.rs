@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::closing::Dice;
+use crate::histories::Dice;
 use crate::sample::Sample;
 
 /// One contract by calendar months in UTC, with an item for each way of counting a session.
