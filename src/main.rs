@@ -20,6 +20,10 @@ static FOLDERS: [(&str, Dir); 3] = [
 ];
 const SETTINGS: &[u8] = include_bytes!("../meterhouse.toml");
 
+/// Planning makes and drops millions of small pieces, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Planning a deep expression recurses; the default stack would overflow and kill the process.
 const STACK_BYTES: usize = 64 << 20;
 
