@@ -67,9 +67,8 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         }
     };
     let format = Format::or_default(cli.format);
-    let planning = session(&project.settings, None)?;
     if let Command::Check = cli.command {
-        let findings = lint::check(&project, &planning).await?;
+        let findings = lint::check(&project, &session(&project.settings, None)?).await?;
         for warning in &findings.warnings {
             eprintln!("warning: {warning}");
         }
@@ -78,6 +77,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         return Ok(());
     }
     if let Command::Describe { table } = &cli.command {
+        let planning = session(&project.settings, None)?;
         if !project.schemas.contains_key(table) {
             lint::check(&project, &planning).await?;
         }

@@ -114,11 +114,12 @@ async fn plans(project: &Project, size: Size) -> Result<Vec<(&Query, DataFrame)>
     let mut planned = Vec::new();
     for query in queries {
         let mistake = |error| planning_mistake(&error, &query.file);
-        let plan = context.state().create_logical_plan(&query.text).await.map_err(mistake)?;
+        let state = context.state();
+        let plan = state.statement_to_plan(query.statement()).await.map_err(mistake)?;
         let plan = plan.with_param_values(values.clone()).map_err(mistake)?;
         let view = ViewTable::new(plan.clone(), None);
         context.register_table(query.name.as_str(), Arc::new(view)).map_err(mistake)?;
-        planned.push((query, DataFrame::new(context.state(), plan)));
+        planned.push((query, DataFrame::new(state, plan)));
     }
     Ok(planned)
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
@@ -48,6 +48,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     // A view that does not plan is one mistake, and no mistake of those who read it.
     // Nor is it theirs where it could not be read at all.
     let mut broken: BTreeSet<&str> = BTreeSet::new();
+    let mut costly: BTreeSet<&str> = BTreeSet::new();
     let is_unordered =
         |name: &&String| !project.schemas.contains_key(*name) && !project.order.contains(*name);
     broken.extend(project.queries.keys().filter(is_unordered).map(String::as_str));
@@ -85,9 +86,9 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
             }
             Ok(frame) => {
                 // A mistake in types shows only when the plan is analyzed.
-                let state = context.state();
-                let plan = frame.logical_plan().clone();
-                let analyzed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
+                let (state, plan) = frame.into_parts();
+                let options = state.config_options();
+                let analyzed = state.analyzer().execute_and_check(plan.clone(), options, |_, _| {});
                 if let Err(error) = analyzed {
                     mistakes.push(crate::plan::planning_mistake(&error, &query.file));
                     broken.insert(&query.name);
@@ -97,20 +98,23 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                     queries.get(&query.name).is_some_and(|export| export.file == query.file)
                 };
                 if is_export(&project.export) || is_export(&project.page) {
-                    mistakes.extend(export_misfits(frame.logical_plan(), query));
+                    mistakes.extend(export_misfits(&plan, query));
                 }
                 if let Some(schema) = project.schemas.get(&query.name).filter(|_| {
                     project.closing.get(&query.name).is_some_and(|closing| closing.file == query.file)
                 }) {
-                    mistakes.extend(misfits(frame.logical_plan(), schema, query));
+                    mistakes.extend(misfits(&plan, schema, query));
                 }
                 let is_made = project.queries.get(&query.name).is_some_and(|made| made.file == query.file);
                 match project.schemas.get(&query.name).filter(|_| is_made) {
-                    Some(schema) => mistakes.extend(misfits(frame.logical_plan(), schema, query)),
+                    Some(schema) => mistakes.extend(misfits(&plan, schema, query)),
                     None if is_made => {
-                        let plan = frame.logical_plan().clone();
-                        findings.warnings.extend(computed_twice(project, query, &plan));
-                        let view = ViewTable::new(plan, None);
+                        if is_costly(&plan) || query.reads.keys().any(|name| costly.contains(name.as_str())) {
+                            costly.insert(&query.name);
+                            findings.warnings.extend(computed_twice(project, query));
+                        }
+                        // Its columns are all that its readers are planned by; its plan was looked at here.
+                        let view = EmptyTable::new(Arc::clone(plan.schema().inner()));
                         if let Err(error) = context.register_table(query.name.as_str(), Arc::new(view)) {
                             mistakes.push(crate::plan::planning_mistake(&error, &query.file));
                         }
@@ -140,7 +144,8 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
 
 /// Calls of functions whose result is not a function of their arguments: the same inputs would not give the same rows.
 fn volatile(query: &Query, context: &SessionContext) -> Vec<Mistake> {
-    let state = context.state();
+    let state = context.state_ref();
+    let state = state.read();
     let calls = query.calls.iter().filter(|(name, _)| {
         let function = state.scalar_functions().get(name.as_str());
         function.is_some_and(|function| function.signature().volatility != Volatility::Immutable)
@@ -154,27 +159,30 @@ fn volatile(query: &Query, context: &SessionContext) -> Vec<Mistake> {
         .collect()
 }
 
-/// A warning where a view that sorts or aggregates is read by several: it is computed for each.
-fn computed_twice(project: &Project, view: &Query, plan: &LogicalPlan) -> Option<String> {
+/// Whether a plan sorts or aggregates.
+fn is_costly(plan: &LogicalPlan) -> bool {
     use datafusion::common::tree_node::TreeNode;
-    let is_costly = plan
-        .exists(|node| {
-            Ok(matches!(
-                node,
-                LogicalPlan::Aggregate(_)
-                    | LogicalPlan::Window(_)
-                    | LogicalPlan::Sort(_)
-                    | LogicalPlan::Distinct(_)
-            ))
-        })
-        .unwrap_or(false);
+    let is_costly = |node: &LogicalPlan| {
+        Ok(matches!(
+            node,
+            LogicalPlan::Aggregate(_)
+                | LogicalPlan::Window(_)
+                | LogicalPlan::Sort(_)
+                | LogicalPlan::Distinct(_)
+        ))
+    };
+    plan.exists(is_costly).unwrap_or(false)
+}
+
+/// A warning where a costly view is read by several: it is computed for each.
+fn computed_twice(project: &Project, view: &Query) -> Option<String> {
     let readers: Vec<&str> = project
         .queries
         .values()
         .filter(|query| query.reads.contains_key(&view.name))
         .map(|query| query.name.as_str())
         .collect();
-    (is_costly && readers.len() > 1).then(|| {
+    (readers.len() > 1).then(|| {
         format!(
             "{}: `{}` is computed again for each of {}; write schemas/{}.sql to keep it",
             view.file,

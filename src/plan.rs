@@ -69,9 +69,10 @@ pub async fn try_plan(
 ) -> Result<DataFrame, Mistake> {
     let mistake = |error: DataFusionError| planning_mistake(&error, &query.file);
     let values = values.bound(query)?;
-    let plan = context.state().create_logical_plan(&query.text).await.map_err(mistake)?;
+    let state = context.state();
+    let plan = state.statement_to_plan(query.statement()).await.map_err(mistake)?;
     let plan = if values.is_empty() { plan } else { plan.with_param_values(values).map_err(mistake)? };
-    Ok(DataFrame::new(context.state(), plan))
+    Ok(DataFrame::new(state, plan))
 }
 
 /// What is wrong with a query, from what the planner says; its spans give the place.

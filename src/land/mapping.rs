@@ -73,7 +73,7 @@ pub async fn landing_plan(
         .map_err(mistake)?;
     own.register_catalog("datafusion", catalog);
     own.register_table(FILE_TABLE, Arc::new(table)).map_err(mistake)?;
-    let plan = own.state().create_logical_plan(&query.text).await.map_err(mistake)?;
+    let plan = own.state().statement_to_plan(query.statement()).await.map_err(mistake)?;
     let mut refused = None;
     use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
     plan.apply(|node| {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SetExpr, Spanned, Statement,
     Value, Visit, Visitor,
@@ -23,6 +25,8 @@ pub struct Query {
     pub file: String,
     /// Its text.
     pub text: String,
+    /// The same as syntax.
+    statement: Arc<Statement>,
     /// The tables and views it mentions, with where each is first mentioned.
     pub reads: BTreeMap<String, Place>,
     /// Every name in its expressions.
@@ -42,7 +46,7 @@ impl Query {
             let (what, place) = schema::parser_error(&error.to_string(), file, text);
             vec![Mistake { place, what, hint: "a query file is one SELECT statement".into() }]
         })?;
-        let [Statement::Query(query)] = statements.as_slice() else {
+        let [statement @ Statement::Query(query)] = statements.as_slice() else {
             let place = Place { file: file.into(), line: 1, column: 1 };
             let what = "not one SELECT statement".to_string();
             return Err(vec![Mistake { place, what, hint: "a query file makes one table".into() }]);
@@ -59,12 +63,18 @@ impl Query {
             name: name.into(),
             file: file.into(),
             text: text.into(),
+            statement: Arc::new(statement.clone()),
             reads: reader.reads,
             names: reader.names,
             calls: reader.calls,
             columns: columns(&query.body, file),
             parameters: reader.parameters,
         })
+    }
+
+    /// What the planner takes.
+    pub fn statement(&self) -> Planned {
+        Planned::Statement(Box::new(Statement::clone(&self.statement)))
     }
 
     /// Whether it mentions `$as_of` itself.
