@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::error::{Error, Place, Result, While};
 use crate::primary_key::KeyHashes;
 use crate::schema::TableSchema;
-use crate::warehouse::{DataFile, Warehouse};
+use crate::warehouse::{BATCH_ROWS, DataFile, Warehouse};
 
 /// Open files hold at most this many bytes of rows not yet written; the largest is flushed beyond.
 const BUFFER_BYTES: usize = 256 << 20;
@@ -54,6 +54,8 @@ impl OpenFile {
 pub struct Written {
     /// The files, ordered by path.
     pub files: Vec<DataFile>,
+    /// Their rows, where these fit a batch and the writer kept them.
+    pub rows: Option<Vec<RecordBatch>>,
     /// The hash of each row's primary key, where the writer watched it.
     pub keys: Option<KeyHashes>,
 }
@@ -70,6 +72,7 @@ pub struct TableWriter {
     checks: Vec<(Arc<dyn PhysicalExpr>, String, Place)>,
     converter: RowConverter,
     key: Option<(RowConverter, KeyHashes)>,
+    kept: Option<Vec<RecordBatch>>,
     stem: String,
     open: BTreeMap<Vec<String>, OpenFile>,
 }
@@ -102,6 +105,7 @@ impl TableWriter {
             checks,
             converter,
             key: None,
+            kept: None,
             stem,
             open: BTreeMap::new(),
         })
@@ -118,6 +122,11 @@ impl TableWriter {
         Ok(self)
     }
 
+    /// The same, keeping the rows until they are more than a batch.
+    pub fn keeping_rows(self) -> Self {
+        Self { kept: Some(Vec::new()), ..self }
+    }
+
     /// Writes the rows of a batch whose columns stand in the contract's order and are named by it.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
@@ -126,6 +135,7 @@ impl TableWriter {
         let batch = self.conform(batch)?;
         self.check(&batch)?;
         self.watch(&batch)?;
+        self.keep(&batch);
         let stored: Vec<usize> = (0..self.stored.fields().len()).collect();
         let rows = self.converter.convert_columns(batch.columns()).during(|| self.working())?;
         let batch_stored = batch.project(&stored).during(|| self.working())?;
@@ -172,6 +182,24 @@ impl TableWriter {
         let keys = converter.convert_columns(&columns).during(|| format!("hashing {}", self.schema.name))?;
         keys.iter().for_each(|key| hashes.push(xxh3_64(key.as_ref())));
         Ok(())
+    }
+
+    /// Keeps the rows of the batch, without the buffers of other texts that theirs may stand in.
+    fn keep(&mut self, batch: &RecordBatch) {
+        let Some(kept) = &mut self.kept else { return };
+        let rows: usize = kept.iter().map(RecordBatch::num_rows).sum();
+        if rows + batch.num_rows() > BATCH_ROWS {
+            self.kept = None;
+            return;
+        }
+        let columns = batch.columns().iter().map(|column| match column.as_string_view_opt() {
+            Some(texts) => Arc::new(texts.gc()) as ArrayRef,
+            None => column.clone(),
+        });
+        match RecordBatch::try_new(batch.schema(), columns.collect()) {
+            Ok(batch) => kept.push(batch),
+            Err(_) => self.kept = None,
+        }
     }
 
     /// Writes what is buffered, so that many partitions need no more memory than few.
@@ -310,7 +338,7 @@ impl TableWriter {
             });
         }
         files.sort();
-        Ok(Written { files, keys: self.key.map(|(_, hashes)| hashes) })
+        Ok(Written { files, rows: self.kept, keys: self.key.map(|(_, hashes)| hashes) })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::common::ToDFSchema;
 use datafusion::datasource::ViewTable;
@@ -97,6 +98,16 @@ async fn files_at(
 /// One without files is known to be empty when a query is planned, so that what is joined to it is not planned or read:
 /// a charge model that nobody uses takes no time.
 pub fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataFile>) -> Result<()> {
+    register_written(context, schema, files, None)
+}
+
+/// The same with the rows of the files, where they are known.
+pub fn register_written(
+    context: &SessionContext,
+    schema: &TableSchema,
+    files: Vec<DataFile>,
+    rows: Option<Vec<RecordBatch>>,
+) -> Result<()> {
     let opening = || format!("opening {}", schema.name);
     context.deregister_table(schema.name.as_str()).during(opening)?;
     let table: Arc<dyn TableProvider> = if files.is_empty() {
@@ -104,7 +115,10 @@ pub fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataF
         let empty = EmptyRelation { produce_one_row: false, schema: columns };
         Arc::new(ViewTable::new(LogicalPlan::EmptyRelation(empty), None))
     } else {
-        Arc::new(FileTable::new(schema, files))
+        match rows {
+            Some(rows) => Arc::new(FileTable::of_rows(schema, files, &rows).during(opening)?),
+            None => Arc::new(FileTable::new(schema, files)),
+        }
     };
     context.register_table(schema.name.as_str(), table).during(opening)?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::common::Column;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, lit};
@@ -83,10 +84,26 @@ pub struct Making {
     pub stem: String,
 }
 
+/// What a query made of a table.
+pub struct MadeRows {
+    /// Its files.
+    pub files: Vec<DataFile>,
+    /// Their rows, where they fit a batch.
+    pub rows: Option<Vec<RecordBatch>>,
+    /// Whether two of the rows may have the same primary key.
+    pub may_repeat: bool,
+}
+
 impl Making {
     /// Runs the query and writes its rows as files of the table; with them comes whether two of the rows may have the
     /// same primary key.
     pub async fn make(self) -> Result<(Vec<DataFile>, bool)> {
+        let made = self.make_rows().await?;
+        Ok((made.files, made.may_repeat))
+    }
+
+    /// The same with the rows, where they fit a batch.
+    pub async fn make_rows(self) -> Result<MadeRows> {
         let Self { context, warehouse, schema, query, as_of, scope, stem } = self;
         let frame = plan(&context, &query, as_of).await?;
         let frame = scope.limit(frame).during(|| format!("limiting {} to {scope:?}", schema.name))?;
@@ -98,7 +115,8 @@ impl Making {
         let mut writing = tokio::task::JoinSet::new();
         for (number, mut stream) in streams.into_iter().enumerate() {
             let stem = if partitions == 1 { stem.clone() } else { format!("{stem}-{number}") };
-            let mut writer = TableWriter::new(&context, &warehouse, &schema, stem)?.watching_key()?;
+            let writer = TableWriter::new(&context, &warehouse, &schema, stem)?;
+            let mut writer = writer.watching_key()?.keeping_rows();
             let table = schema.name.clone();
             writing.spawn(async move {
                 while let Some(batch) = stream.next().await {
@@ -107,14 +125,14 @@ impl Making {
                 writer.finish().await
             });
         }
-        let (mut files, mut keys) = (Vec::new(), Vec::new());
+        let (mut files, mut rows, mut keys) = (Vec::new(), Some(Vec::new()), Vec::new());
         while let Some(written) = writing.join_next().await {
-            let Written { files: of_stream, keys: of_rows } =
-                written.during(|| format!("making {}", schema.name))??;
-            files.extend(of_stream);
-            keys.extend(of_rows);
+            let written: Written = written.during(|| format!("making {}", schema.name))??;
+            files.extend(written.files);
+            rows = rows.zip(written.rows).map(|(rows, others)| [rows, others].concat());
+            keys.extend(written.keys);
         }
         files.sort();
-        Ok((files, KeyHashes::may_repeat(keys)))
+        Ok(MadeRows { files, rows, may_repeat: KeyHashes::may_repeat(keys) })
     }
 }

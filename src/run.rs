@@ -175,6 +175,7 @@ pub async fn prepare<'a>(
     }
     run.let_rerate(&request.rerate).await?;
     run.snapshot_references().await?;
+    run.divide_work();
     let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
     // Two prices in force at one instant are found before anything is rated.
     let (first, last): (Vec<&Query>, Vec<&Query>) = project

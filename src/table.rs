@@ -1,7 +1,7 @@
 //! A table as the session reads it: a fixed list of data files under a contract.
 //!
 //! One that fits a batch is read once and kept, because a run reads it several times: usage that lands day by day in
-//! small files would be opened again for each query.
+//! small files would be opened again for each query. What the run itself has just written need not be read at all.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub struct FileTable {
     stored: SchemaRef,
     partitions: Vec<Field>,
     files: Vec<DataFile>,
-    /// Its rows, once they were read, where they are few.
+    /// Its rows, once they are known, where they are few.
     kept: OnceCell<RecordBatch>,
 }
 
@@ -55,6 +55,16 @@ impl FileTable {
         }
     }
 
+    /// The same whose rows are known, as they were when its files were written.
+    pub fn of_rows(schema: &TableSchema, files: Vec<DataFile>, rows: &[RecordBatch]) -> Result<Self> {
+        let table = Self::new(schema, files);
+        if !table.is_small() {
+            return Ok(table);
+        }
+        let rows = concat_batches(&table.schema, rows)?;
+        Ok(Self { kept: OnceCell::new_with(Some(rows)), ..table })
+    }
+
     fn is_small(&self) -> bool {
         let rows: u64 = self.files.iter().map(|file| file.rows).sum();
         let bytes: u64 = self.files.iter().map(|file| file.size).sum();
@@ -62,13 +72,16 @@ impl FileTable {
     }
 
     async fn read(&self, state: &dyn Session) -> Result<RecordBatch> {
-        let batches = collect(self.scan_files(state, None, None)?, state.task_ctx()).await?;
+        // A file is opened and its footer read before its few rows: that is the work, so all threads take their part.
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+        let batches = collect(self.scan_files(state, threads, None, None)?, state.task_ctx()).await?;
         Ok(concat_batches(&self.schema, &batches)?)
     }
 
     fn scan_files(
         &self,
         state: &dyn Session,
+        groups: usize,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -84,7 +97,7 @@ impl FileTable {
         let source = ParquetSource::new(columns)
             .with_metadata_size_hint(SMALL as usize)
             .with_parquet_file_reader_factory(Arc::new(reader));
-        let groups = state.config().target_partitions().min(self.files.len());
+        let groups = groups.min(self.files.len());
         let mut file_groups = vec![Vec::new(); groups];
         for (number, file) in self.files.iter().enumerate() {
             let path = format!("{}/{}", self.name, file.path);
@@ -150,6 +163,6 @@ impl TableProvider for FileTable {
             let rows = [vec![rows.clone()]];
             return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
         }
-        self.scan_files(state, projection, limit)
+        self.scan_files(state, state.config().target_partitions(), projection, limit)
     }
 }

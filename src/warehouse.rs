@@ -413,3 +413,8 @@ pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<Ses
     }
     Ok(context)
 }
+
+/// Lets each plan of the session run on one thread.
+pub fn work_undivided(context: &SessionContext) {
+    context.state_ref().write().config_mut().options_mut().execution.target_partitions = 1;
+}

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -16,10 +17,10 @@ use crate::land;
 use crate::primary_key::{KeyHashes, check_key};
 use crate::project::{Query, Wave};
 use crate::publish::TableEntry;
-use crate::reader::{register, register_view};
-use crate::refresh::{Making, Scope, is_limited};
+use crate::reader::{register, register_view, register_written};
+use crate::refresh::{MadeRows, Making, Scope, is_limited};
 use crate::schema::TableSchema;
-use crate::warehouse::DataFile;
+use crate::warehouse::{BATCH_ROWS, DataFile, work_undivided};
 
 /// Landed records up to which tables are made side by side.
 const LITTLE_USAGE: u64 = 1 << 20;
@@ -32,6 +33,8 @@ struct Made<'a> {
     before: TableEntry,
     /// Its files now; none where it is up to date.
     files: Option<Vec<DataFile>>,
+    /// The rows of all these files, where they fit a batch.
+    rows: Option<Vec<RecordBatch>>,
     fingerprint: String,
     started: Instant,
 }
@@ -75,7 +78,7 @@ impl<'a> Run<'a> {
         }
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
-            return Ok(Made { schema, before, files: None, fingerprint, started });
+            return Ok(Made { schema, before, files: None, rows: None, fingerprint, started });
         }
         let (mut batches, mut mistakes) = (Vec::new(), Vec::new());
         for path in &paths {
@@ -89,11 +92,11 @@ impl<'a> Run<'a> {
             return Err(Error::Project(mistakes));
         }
         let writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
-        let mut writer = writer.watching_key()?;
+        let mut writer = writer.watching_key()?.keeping_rows();
         for batch in &batches {
             writer.write(batch).await?;
         }
-        let Written { files, keys } = writer.finish().await?;
+        let Written { files, rows, keys } = writer.finish().await?;
         if KeyHashes::may_repeat(keys.into_iter().collect()) {
             let paths: Vec<String> = paths.iter().map(|path| self.project.shown(path)).collect();
             let hint = format!(
@@ -102,7 +105,7 @@ impl<'a> Run<'a> {
             );
             check_key(self.context, schema, &files, &hint).await?;
         }
-        Ok(Made { schema, before, files: Some(files), fingerprint, started })
+        Ok(Made { schema, before, files: Some(files), rows, fingerprint, started })
     }
 
     /// How many tables are made at one time: where there is little usage, planning takes longer than the work, and
@@ -111,6 +114,17 @@ impl<'a> Run<'a> {
         let files = self.landed_files.values().flatten();
         let is_little = files.map(|file| file.rows).sum::<u64>() <= LITTLE_USAGE;
         if is_little { AT_ONCE } else { 1 }
+    }
+
+    /// Lets no thread share its work where each table that is there fits a batch: one batch is not worth dividing, and
+    /// tables that do not read each other are made side by side as it is.
+    pub(super) fn divide_work(&self) {
+        let rows = |files: &[DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
+        let landed = self.landed_files.values().map(|files| rows(files));
+        let most = landed.chain(self.tables.values().map(TableEntry::rows)).max();
+        if most.unwrap_or(0) <= BATCH_ROWS as u64 {
+            work_undivided(self.context);
+        }
     }
 
     /// Brings tables up to date, wave after wave, and the views between them.
@@ -164,12 +178,12 @@ impl<'a> Run<'a> {
         let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
-            return Ok(Made { schema, before, files: None, fingerprint, started });
+            return Ok(Made { schema, before, files: None, rows: None, fingerprint, started });
         }
         let making = self.making(schema, query, scope.clone(), self.stem.clone());
-        let made = SpawnedTask::spawn(making.make()).join().await;
+        let made = SpawnedTask::spawn(making.make_rows()).join().await;
         let made = made.during(|| format!("making {}", schema.name))?;
-        let (mut files, may_repeat) = made.map_err(|error| match error {
+        let MadeRows { mut files, mut rows, may_repeat } = made.map_err(|error| match error {
             Error::Data { what, place, hint } => {
                 let place = place.or_else(|| Some(Place { file: query.file.clone(), line: 0, column: 0 }));
                 Error::Data { what, place, hint }
@@ -179,7 +193,9 @@ impl<'a> Run<'a> {
         if is_limited {
             let others =
                 before.files.iter().filter(|file| file.partition.values().all(|value| !scope.takes(value)));
+            let made = files.len();
             files.extend(others.cloned());
+            rows = rows.filter(|_| files.len() == made);
             files.sort();
         }
         let hint = if self.closings.is_empty() {
@@ -191,7 +207,7 @@ impl<'a> Run<'a> {
         if may_repeat || period.is_some() {
             check_key(self.context, schema, &files, hint).await?;
         }
-        Ok(Made { schema, before, files: Some(files), fingerprint, started })
+        Ok(Made { schema, before, files: Some(files), rows, fingerprint, started })
     }
 
     pub(super) fn making(&self, schema: &TableSchema, query: &Query, scope: Scope, stem: String) -> Making {
@@ -208,7 +224,7 @@ impl<'a> Run<'a> {
 
     /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
     async fn take(&mut self, made: Made<'a>, way: &'static str) -> Result<()> {
-        let Made { schema, before, files, fingerprint, started } = made;
+        let Made { schema, before, files, rows, fingerprint, started } = made;
         let Some(files) = files else {
             register(self.context, schema, before.carried())?;
             self.tables.insert(schema.name.clone(), before);
@@ -224,7 +240,9 @@ impl<'a> Run<'a> {
         } else {
             made
         };
-        register(self.context, schema, entry.carried())?;
+        // Where closed periods were rated again, others are carried on from than those that were made.
+        let rows = rows.filter(|_| entry.again.is_empty());
+        register_written(self.context, schema, entry.carried(), rows)?;
         let way = if is_same { "same" } else { way };
         let (table, rows, took) = (schema.name.clone(), entry.rows(), started.elapsed());
         self.steps.push(Step { table, way, rows, took });
