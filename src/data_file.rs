@@ -16,6 +16,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
+use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
@@ -35,6 +36,9 @@ const BUFFER_BYTES: usize = 256 << 20;
 /// A first batch with fewer rows is that of a small table.
 const SMALL_ROWS: usize = 8192;
 
+/// Files that are closed at one time; each takes a round trip to the store.
+const CLOSED_AT_ONCE: usize = 8;
+
 struct OpenFile {
     path: String,
     hash: u128,
@@ -43,6 +47,18 @@ struct OpenFile {
 }
 
 impl OpenFile {
+    async fn close(self) -> Result<DataFile> {
+        let Self { path, hash, mut writer, partition } = self;
+        let footer = writer.finish().await.during(|| format!("writing {path}"))?;
+        Ok(DataFile {
+            path,
+            size: writer.bytes_written() as u64,
+            rows: footer.file_metadata().num_rows().unsigned_abs(),
+            hash: format!("{hash:032x}"),
+            partition,
+        })
+    }
+
     /// A sum, so that the order of the rows is not in it.
     fn add_to_hash(&mut self, row: &[u8]) {
         self.hash = self.hash.wrapping_add(xxh3_128(row));
@@ -325,18 +341,8 @@ impl TableWriter {
 
     /// Closes the files and returns them.
     pub async fn finish(self) -> Result<Written> {
-        let mut files = Vec::new();
-        for file in self.open.into_values() {
-            let OpenFile { path, hash, mut writer, partition } = file;
-            let footer = writer.finish().await.during(|| format!("writing {path}"))?;
-            files.push(DataFile {
-                path,
-                size: writer.bytes_written() as u64,
-                rows: footer.file_metadata().num_rows().unsigned_abs(),
-                hash: format!("{hash:032x}"),
-                partition,
-            });
-        }
+        let closing = futures::stream::iter(self.open.into_values().map(OpenFile::close));
+        let mut files: Vec<DataFile> = closing.buffer_unordered(CLOSED_AT_ONCE).try_collect().await?;
         files.sort();
         Ok(Written { files, rows: self.kept, keys: self.key.map(|(_, hashes)| hashes) })
     }

@@ -3,7 +3,7 @@
 //! Owns the object store, the Delta logs and the session's settings for money. Which tables there are and when they
 //! change is left to `publish.rs` and `run.rs`. A path in here is relative to the warehouse's own root.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -12,11 +12,15 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake_core::DeltaTableError;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, Add, Remove, StructType, Transaction};
-use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
-use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::kernel::transaction::{
+    CommitBuilder, CommitData, CommitProperties, PreCommit, TransactionError,
+};
+use deltalake_core::kernel::{
+    Action, Add, MetadataExt, Protocol, Remove, StructType, Transaction, new_metadata,
+};
+use deltalake_core::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::table::state::DeltaTableState;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -45,6 +49,25 @@ pub struct DataFile {
     pub hash: String,
     /// What its rows have in the partition columns.
     pub partition: BTreeMap<String, String>,
+}
+
+/// A change of a table's files, made once for each `(application, version)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// Who makes it.
+    pub application: &'a str,
+    /// Its number among the changes of whoever makes it.
+    pub version: u64,
+    /// The files that are new.
+    pub added: &'a [DataFile],
+    /// The files that are no longer part of the table.
+    pub removed: &'a [DataFile],
+}
+
+impl Change<'_> {
+    fn transaction(&self) -> Transaction {
+        Transaction::new(self.application, self.version as i64)
+    }
 }
 
 /// A table up to this size is built into one hash table: contracts, prices, cycles; never usage.
@@ -232,42 +255,59 @@ impl Warehouse {
         added: &[DataFile],
         removed: &[DataFile],
     ) -> Result<()> {
+        self.commit_all(schema, &[Change { application, version, added, removed }]).await
+    }
+
+    /// The same for several changes in one commit, each of which is made once.
+    pub async fn commit_all(&self, schema: &TableSchema, changes: &[Change<'_>]) -> Result<()> {
         let table = &schema.name;
-        let version = i64::try_from(version).during(|| format!("numbering a commit to {table}"))?;
         let log = self.log_store(table)?;
         let mut last_error = None;
         for _ in 0..10 {
             let Some(state) = self.delta(table).await? else {
                 // Somebody else may make it at the same moment; the next round sees the table of whoever was first.
-                let transaction = Transaction::new(application, version);
-                last_error = self.make(schema, log.clone(), transaction, added).await.err();
+                match self.make(schema, &log, changes).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(error) => last_error = Some(error),
+                }
                 continue;
             };
-            let seen = state
-                .transaction_version(log.as_ref(), application)
-                .await
-                .during(|| format!("reading the Delta log of {table}"))?;
-            if seen.is_some_and(|seen| seen >= version) {
+            let mut new = Vec::new();
+            for change in changes {
+                let seen = state.transaction_version(log.as_ref(), change.application).await;
+                let seen = seen.during(|| format!("reading the Delta log of {table}"))?;
+                if seen.is_none_or(|seen| seen.unsigned_abs() < change.version) {
+                    new.push(change);
+                }
+            }
+            if new.is_empty() {
                 return Ok(());
             }
             let mut actions: Vec<Action> = Vec::new();
             let columns = delta_schema(schema)?;
             if *state.schema() != columns {
-                use deltalake_core::kernel::MetadataExt;
                 let metadata = state.metadata().clone().with_schema(&columns);
                 actions
                     .push(Action::Metadata(metadata.during(|| format!("changing the columns of {table}"))?));
             }
-            actions.extend(removed.iter().map(|file| Action::Remove(remove(file))));
-            actions.extend(added.iter().map(|file| Action::Add(add(file))));
-            let mode = if removed.is_empty() { SaveMode::Append } else { SaveMode::Overwrite };
+            let removed = new.iter().flat_map(|change| change.removed);
+            actions.extend(removed.map(|file| Action::Remove(remove(file))));
+            let mode = if actions.iter().any(|action| matches!(action, Action::Remove(_))) {
+                SaveMode::Overwrite
+            } else {
+                SaveMode::Append
+            };
+            actions.extend(new.iter().flat_map(|change| change.added).map(|file| Action::Add(add(file))));
             let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
             let properties = CommitProperties::default()
-                .with_application_transaction(Transaction::new(application, version))
+                .with_application_transactions(new.iter().map(|change| change.transaction()).collect())
                 .with_cleanup_expired_logs(Some(false));
             let commit = CommitBuilder::from(properties).with_actions(actions);
-            match commit.build(Some(&state.snapshot().clone()), log.clone(), operation).await {
-                Ok(_) => return Ok(()),
+            let prepared = commit.build(Some(state.snapshot()), log.clone(), operation);
+            let interval = state.table_config().checkpoint_interval().get();
+            match commit_only(prepared, interval).await {
+                Ok(()) => return Ok(()),
                 Err(error) => last_error = Some(error),
             }
         }
@@ -277,29 +317,47 @@ impl Warehouse {
         }
     }
 
-    /// Makes a table with its first files; does nothing where somebody else made it meanwhile.
+    /// Makes a table with its first files; `false` where somebody else made it meanwhile.
     async fn make(
         &self,
         schema: &TableSchema,
-        log: LogStoreRef,
-        transaction: Transaction,
-        files: &[DataFile],
-    ) -> Result<(), DeltaTableError> {
+        log: &LogStoreRef,
+        changes: &[Change<'_>],
+    ) -> Result<bool, DeltaTableError> {
         let columns = delta_schema(schema).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
-        CreateBuilder::new()
-            .with_log_store(log)
-            .with_table_name(&schema.name)
-            .with_comment(&schema.comment)
-            .with_columns(columns.fields().cloned())
-            .with_partition_columns(&schema.partition_by)
-            // Pinned versions must stay readable, so the log keeps its history.
-            .with_configuration([("delta.enableExpiredLogCleanup", Some("false"))])
-            .with_actions(files.iter().map(|file| Action::Add(add(file))))
-            .with_actions([Action::Txn(transaction)])
-            .with_save_mode(SaveMode::Ignore)
-            .await
-            .map(|_| ())
+        // The least there is, which every reader and writer of Delta knows.
+        let protocol = serde_json::json!({ "minReaderVersion": 1, "minWriterVersion": 2 });
+        let protocol: Protocol = serde_json::from_value(protocol)?;
+        // Pinned versions must stay readable, so the log keeps its history.
+        let configuration = [("delta.enableExpiredLogCleanup", "false")];
+        let metadata = new_metadata(&columns, &schema.partition_by, configuration)?
+            .with_name(schema.name.clone())?
+            .with_description(schema.comment.clone())?;
+        let mut actions = vec![Action::Protocol(protocol.clone()), Action::Metadata(metadata.clone())];
+        let files = changes.iter().flat_map(|change| change.added);
+        actions.extend(files.map(|file| Action::Add(add(file))));
+        let location = log.root_url().clone();
+        let transactions = changes.iter().map(Change::transaction).collect();
+        let operation = DeltaOperation::Create { mode: SaveMode::Ignore, location, protocol, metadata };
+        let commit = CommitData::new(actions, operation, HashMap::new(), transactions);
+        let bytes = CommitOrBytes::LogBytes(commit.get_bytes()?);
+        // A conditional create, so that of two who make it one does.
+        match log.write_commit_entry(0, bytes, uuid::Uuid::new_v4()).await {
+            Ok(()) => Ok(true),
+            Err(TransactionError::VersionAlreadyExists(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// Commits, and sums the log up in a checkpoint where that is due. What else follows a commit in the library reads the
+/// log once more, for a state that nobody here asks for.
+async fn commit_only(commit: PreCommit<'_>, checkpoint_interval: u64) -> Result<(), DeltaTableError> {
+    let committed = commit.into_prepared_commit_future().await?.await?;
+    if (committed.version + 1).is_multiple_of(checkpoint_interval) {
+        committed.await?;
+    }
+    Ok(())
 }
 
 /// The files of a table in one state of its Delta log.

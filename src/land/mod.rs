@@ -17,11 +17,14 @@ mod source;
 mod text;
 mod totals;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use object_store::path::Path;
 
 pub use format::Format;
@@ -37,7 +40,7 @@ use crate::digest::sha256;
 use crate::error::{Error, Result, While, nearest};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
-use crate::warehouse::Warehouse;
+use crate::warehouse::{Change, DataFile, Warehouse};
 use mapping::map;
 use record::{LandedChunk, LandingColumn, LandingDefault, RecordShape, Rejected};
 use registry::reserve;
@@ -48,6 +51,13 @@ use totals::Totals;
 pub const SEQUENCES: i64 = 1_000_000_000;
 /// Records read, checked and written at a time.
 const CHUNK_ROWS: usize = 65_536;
+/// Files of an inbox that are landed side by side, if they are this small together, in bytes.
+const TOGETHER: usize = 16;
+const TOGETHER_BYTES: u64 = 16 << 20;
+/// The table that says which landings are acknowledged.
+const LANDING: &str = "landing";
+/// The tables that a landing commits to, in this order: the last is its acknowledgement.
+const COMMITTED: [&str; 3] = ["usage_rejected", USAGE_RECORD, LANDING];
 
 /// What became of one file.
 #[derive(Debug, Clone)]
@@ -89,6 +99,35 @@ pub struct Hold {
     pub author: Author,
 }
 
+/// A landing whose files are written; no run counts it before it is acknowledged.
+struct Written {
+    landed: Landed,
+    /// Names its files, and its commits.
+    stem: String,
+    /// Its files of each of the tables that are committed.
+    files: [Vec<DataFile>; 3],
+}
+
+impl Written {
+    /// Nothing, where the same content had landed before.
+    fn before(file: &Readable, landing_id: i64) -> Self {
+        let landed = Landed {
+            file: file.name.clone(),
+            landing_id,
+            received: 0,
+            rejected: 0,
+            before: true,
+            warnings: Vec::new(),
+        };
+        Self { landed, stem: stem(landing_id), files: Default::default() }
+    }
+}
+
+/// The name of a landing.
+fn stem(landing_id: i64) -> String {
+    format!("landing-{landing_id}")
+}
+
 /// Lands one file; `with` maps a foreign shape, and with `hold` no run counts it before it is released.
 pub async fn land(
     project: &Project,
@@ -99,36 +138,43 @@ pub async fn land(
     hold: Option<&Hold>,
 ) -> Result<Landed> {
     let file = file.fetch().await?;
-    let name = file.name.clone();
     let landing_id = reserve(warehouse, &file.content).await?;
-    let stem = format!("landing-{landing_id}");
-
-    let landing = &project.schemas["landing"];
-    let (_, landed_files) = warehouse.delta_files(&landing.name).await?;
-    if landed_files.iter().any(|landed| landed.path.starts_with(&format!("{stem}."))) {
-        return Ok(Landed {
-            file: name,
-            landing_id,
-            received: 0,
-            rejected: 0,
-            before: true,
-            warnings: Vec::new(),
-        });
+    if landings(warehouse).await?.contains(&stem(landing_id)) {
+        return Ok(Written::before(&file, landing_id).landed);
     }
-
     if let Some(Hold { name, author }) = hold {
         // Before its first commit, so that no run sees it without.
         let held = Decision::Hold { name: name.clone(), landing_id };
         decision::record(project, warehouse, context, &[held], author).await?;
     }
+    let written = write(project, warehouse, context, &file, with, landing_id).await?;
+    acknowledge(project, warehouse, std::slice::from_ref(&written)).await?;
+    Ok(written.landed)
+}
+
+/// The names of the landings that are acknowledged.
+async fn landings(warehouse: &Warehouse) -> Result<BTreeSet<String>> {
+    Ok(acknowledged(&warehouse.delta_files(LANDING).await?.1))
+}
+
+/// Reads a file and writes what is in it, under the number it was given.
+async fn write(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    file: &Readable,
+    with: Option<&Query>,
+    landing_id: i64,
+) -> Result<Written> {
+    let (name, stem) = (file.name.clone(), stem(landing_id));
     let record = &project.schemas[USAGE_RECORD];
     // A landing query names the file's columns itself.
-    let warnings = if with.is_none() { missing_columns(&file, &record_shape(record)?)? } else { Vec::new() };
+    let warnings = if with.is_none() { missing_columns(file, &record_shape(record)?)? } else { Vec::new() };
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
     let mut rejected =
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
     let mut totals = Totals::default();
-    let mut chunks = chunks(project, context, &file, with, landing_id * SEQUENCES).await?;
+    let mut chunks = chunks(project, context, file, with, landing_id * SEQUENCES).await?;
     let mut received = 0_u64;
     let mut rejections = 0_u64;
     while let Some(chunk) = chunks.recv().await {
@@ -146,24 +192,35 @@ pub async fn land(
         records.write(&chunk.records).await?;
         rejected.write(&rejected_batch(&chunk.rejected, rejected_sequences, &name)?).await?;
     }
-    let rejected_files = rejected.finish().await?.files;
-    let record_files = records.finish().await?.files;
-    let written: u64 = record_files.iter().chain(&rejected_files).map(|file| file.rows).sum();
+    let rejected = rejected.finish().await?.files;
+    let records = records.finish().await?.files;
+    let written: u64 = records.iter().chain(&rejected).map(|file| file.rows).sum();
     if written != received {
         let what = format!("{name}: {received} records were received and {written} written");
         return Err(Error::data(what, "nothing of this file is acknowledged; please report this"));
     }
+    let landing = &project.schemas[LANDING];
     let mut counted = TableWriter::new(context, warehouse, landing, stem.clone())?;
     counted.write(&totals.batch(landing, landing_id, &name, &file.content)?).await?;
-    let counted_files = counted.finish().await?.files;
-    for (table, files) in
-        [("usage_rejected", rejected_files), (USAGE_RECORD, record_files), ("landing", counted_files)]
-    {
-        if !files.is_empty() {
-            warehouse.commit(&project.schemas[table], &stem, 1, &files, &[]).await?;
+    let counted = counted.finish().await?.files;
+    let landed = Landed { file: name, landing_id, received, rejected: rejections, before: false, warnings };
+    Ok(Written { landed, stem, files: [rejected, records, counted] })
+}
+
+/// Commits what landings wrote, table after table.
+async fn acknowledge(project: &Project, warehouse: &Warehouse, written: &[Written]) -> Result<()> {
+    for (number, table) in COMMITTED.iter().enumerate() {
+        let has_files = written.iter().filter(|landing| !landing.files[number].is_empty());
+        let changes = has_files.map(|landing| {
+            let (application, added) = (landing.stem.as_str(), landing.files[number].as_slice());
+            Change { application, version: 1, added, removed: &[] }
+        });
+        let changes: Vec<Change<'_>> = changes.collect();
+        if !changes.is_empty() {
+            warehouse.commit_all(&project.schemas[*table], &changes).await?;
         }
     }
-    Ok(Landed { file: name, landing_id, received, rejected: rejections, before: false, warnings })
+    Ok(())
 }
 
 /// The required columns that a file has no field for: said once, because each of its records is rejected for it.
@@ -194,20 +251,87 @@ pub async fn land_inboxes(
     let mut seen = None;
     for inbox in project.settings.inbox.values() {
         let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
-        for file in Source::of_inbox(&project.root, &inbox.files).await? {
-            let mark = sha256(&file.version);
-            if seen.is_none() {
-                seen = Some(warehouse.list("registry/seen").await?);
-            }
-            if seen.as_ref().is_some_and(|seen| seen.contains(&mark)) {
-                continue;
-            }
-            let one = land(project, warehouse, context, &file, with, None).await?;
-            warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
-            notice(&one);
+        let files = Source::of_inbox(&project.root, &inbox.files).await?;
+        if files.is_empty() {
+            continue;
+        }
+        if seen.is_none() {
+            seen = Some(warehouse.list("registry/seen").await?);
+        }
+        let is_seen = |mark: &String| seen.as_ref().is_some_and(|seen| seen.contains(mark));
+        let new = files.into_iter().map(|file| (sha256(&file.version), file));
+        let mut new: VecDeque<(String, Source)> = new.filter(|(mark, _)| !is_seen(mark)).collect();
+        while !new.is_empty() {
+            let together = together(&mut new);
+            land_together(project, warehouse, context, &together, with, notice).await?;
         }
     }
     Ok(())
+}
+
+/// Takes the next files that are landed side by side: small ones, or one that is not.
+fn together(files: &mut VecDeque<(String, Source)>) -> Vec<(String, Source)> {
+    let mut bytes = 0;
+    let mut together = Vec::new();
+    while let Some((_, file)) = files.front() {
+        bytes += file.size;
+        if !together.is_empty() && (bytes > TOGETHER_BYTES || together.len() == TOGETHER) {
+            break;
+        }
+        together.extend(files.pop_front());
+    }
+    together
+}
+
+/// Lands files that are numbered in their order, and acknowledges them at once; where one fails, those before it are
+/// landed all the same.
+async fn land_together(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    files: &[(String, Source)],
+    with: Option<&Query>,
+    notice: &(dyn Fn(&Landed) + Sync),
+) -> Result<()> {
+    let mut known = landings(warehouse).await?;
+    let mut failed = None;
+    let mut writing: Vec<BoxFuture<'_, Result<Written>>> = Vec::new();
+    for (_, file) in files {
+        let numbered = async {
+            let file = file.fetch().await?;
+            let landing_id = reserve(warehouse, &file.content).await?;
+            Ok((file, landing_id))
+        };
+        match numbered.await {
+            Ok((file, landing_id)) if known.insert(stem(landing_id)) => writing.push(
+                async move { write(project, warehouse, context, &file, with, landing_id).await }.boxed(),
+            ),
+            Ok((file, landing_id)) => {
+                writing.push(async move { Ok(Written::before(&file, landing_id)) }.boxed())
+            }
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    let mut landed = Vec::new();
+    let mut outcomes = futures::stream::iter(writing).buffered(TOGETHER);
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(written) => landed.push(written),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    acknowledge(project, warehouse, &landed).await?;
+    for ((mark, _), Written { landed, .. }) in files.iter().zip(&landed) {
+        warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
+        notice(landed);
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Reads and checks a file on a thread of its own, a few chunks ahead of who writes them.

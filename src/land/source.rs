@@ -35,6 +35,8 @@ pub struct Source {
     pub name: String,
     /// Another one where the content may have changed.
     pub(super) version: String,
+    /// In bytes; 0 where nobody knows.
+    pub(super) size: u64,
     place: Place,
 }
 
@@ -79,7 +81,7 @@ impl Source {
             return Ok(found);
         }
         let place = if name == "-" { Place::StandardInput } else { Place::Disk(text.to_path_buf()) };
-        Ok(vec![Self { name, version: String::new(), place }])
+        Ok(vec![Self { name, version: String::new(), size: 0, place }])
     }
 
     /// The files that the folders, globs and URLs of an inbox name, in order of path.
@@ -110,14 +112,15 @@ impl Source {
         let name = path.display().to_string();
         let meta = std::fs::metadata(&path).during(|| format!("reading {name}"))?;
         let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        Ok(Self { version: format!("{name}|{}|{modified:?}", meta.len()), name, place: Place::Disk(path) })
+        let (version, size) = (format!("{name}|{}|{modified:?}", meta.len()), meta.len());
+        Ok(Self { name, version, size, place: Place::Disk(path) })
     }
 
     fn in_bucket(location: &Location, object: ObjectMeta) -> Self {
         let place = location.at(object.location);
         let name = place.to_string();
         let version = format!("{name}|{}|{:?}|{}", object.size, object.e_tag, object.last_modified);
-        Self { name, version, place: Place::Object(place.store, place.path) }
+        Self { name, version, size: object.size, place: Place::Object(place.store, place.path) }
     }
 
     /// Copies it to the disk where it is not there, and reads its content once.

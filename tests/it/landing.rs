@@ -214,6 +214,23 @@ fn one_unreadable_file_keeps_no_other_out() {
 }
 
 #[test]
+fn an_inbox_lands_up_to_what_cannot_be_read() {
+    let sample = Sample::empty();
+    sample.write("data/usage/1.ndjson", RECORD);
+    sample.write("data/usage/2.ndjson", RECORD);
+    sample.write("data/usage/3.parquet", "PAR1 is how a table begins, and this is none");
+    sample.write("data/usage/4.ndjson", &RECORD.replace("TR13134131223", "after"));
+    let (_, text) = sample.fails(&["run"]);
+    let told = ["1.ndjson: 1 received, 0 rejected", "2.ndjson: landed before, as landing 1", "3.parquet"];
+    assert!(told.iter().all(|line| text.contains(line)) && !text.contains("4.ndjson"), "{text}");
+    let landed = "select usage_record.transaction_id from usage_record order by landing_sequence";
+    assert_eq!(sample.rows(landed), ["TR13134131223"]);
+    std::fs::remove_file(sample.path().join("data/usage/3.parquet")).unwrap();
+    sample.ok(&["run"]);
+    assert_eq!(sample.rows(landed), ["TR13134131223", "after"]);
+}
+
+#[test]
 fn a_mapped_file_keeps_its_order() {
     let sample = Sample::empty();
     sample.write(
