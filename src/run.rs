@@ -24,7 +24,7 @@ use crate::error::{Error, Result, While};
 use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
 use crate::lint;
-use crate::project::{BOOKS, GUIDED_USAGE, PERIOD_CHANGE, Project, Query, RERATED_LINE};
+use crate::project::{BOOKS, GUIDED_USAGE, PERIOD_CHANGE, Project, Query, RERATED_LINE, USAGE_RECORD};
 use crate::publish::{self, Entry, TableEntry};
 use crate::reader::{pin, register};
 use crate::warehouse::{DataFile, Warehouse, session};
@@ -128,13 +128,22 @@ pub async fn run(
     request: &Request,
     notice: Notice<'_>,
 ) -> Result<Report> {
-    let (checked, planning) = (project.clone(), session(&project.settings, None)?);
-    let checking = tokio::spawn(async move { lint::check(&checked, &planning).await });
-    let landed = take_in(project, warehouse, context, notice).await;
+    let checked = project.clone();
+    let checking =
+        tokio::spawn(async move { lint::check(&checked, &session(&checked.settings, None)?).await });
+    let begun = async {
+        take_in(project, warehouse, context, notice).await?;
+        begin(project, warehouse, context, request).await
+    };
+    let begun = begun.await;
     // Whatever else went wrong may follow from a mistake.
-    checking.await.during(|| "checking the project".into())??;
-    landed?;
-    prepare(project, warehouse, context, request, notice).await?.publish().await
+    if let Err(mistakes) = checking.await.during(|| "checking the project".into())? {
+        if let Ok(begun) = begun {
+            begun.run.discard().await?;
+        }
+        return Err(mistakes);
+    }
+    begun?.make(notice).await?.publish().await
 }
 
 async fn take_in(
@@ -145,6 +154,17 @@ async fn take_in(
 ) -> Result<()> {
     warehouse.probe().await?;
     land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await
+}
+
+/// A run whose inputs are pinned and whose reference data is taken in and checked.
+struct Begun<'a> {
+    run: Run<'a>,
+    parked: Vec<(String, String)>,
+    /// The checks that read reference data only.
+    first: Vec<&'a Query>,
+    /// The others.
+    last: Vec<&'a Query>,
+    started: Instant,
 }
 
 /// A run that is made and checked; nobody sees it before it is published.
@@ -163,6 +183,16 @@ pub async fn prepare<'a>(
     request: &'a Request,
     notice: Notice<'_>,
 ) -> Result<Prepared<'a>> {
+    begin(project, warehouse, context, request).await?.make(notice).await
+}
+
+/// Pins what has landed, and takes in reference data and checks it.
+async fn begin<'a>(
+    project: &'a Project,
+    warehouse: &'a Warehouse,
+    context: &'a SessionContext,
+    request: &'a Request,
+) -> Result<Begun<'a>> {
     let started = Instant::now();
     let head = publish::recover(warehouse, project).await?;
     let mut run = Run::start(project, warehouse, context, request, head).await?;
@@ -174,6 +204,7 @@ pub async fn prepare<'a>(
         run.close(close).await?;
     }
     run.let_rerate(&request.rerate).await?;
+    run.read_ahead();
     run.snapshot_references().await?;
     run.divide_work();
     let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
@@ -182,22 +213,31 @@ pub async fn prepare<'a>(
         .checks
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
-    let has_references = !run.steps.is_empty();
-    let mut parked = if has_references { run.check(&first).await? } else { Vec::new() };
-    // Closed periods are rated again before anything carries on from them.
-    run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
-    run.rerate_changed(notice).await?;
-    run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
-    if run.has_news() {
-        // Whoever was parked for what is the same still stays parked.
-        if !has_references {
-            parked.extend(run.check(&first).await?);
+    let parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
+    Ok(Begun { run, parked, first, last, started })
+}
+
+impl<'a> Begun<'a> {
+    /// Makes every table, and checks them.
+    async fn make(self, notice: Notice<'_>) -> Result<Prepared<'a>> {
+        let Self { mut run, mut parked, first, last, started } = self;
+        let project = run.project;
+        let has_references = !run.steps.is_empty();
+        // Closed periods are rated again before anything carries on from them.
+        run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
+        run.rerate_changed(notice).await?;
+        run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
+        if run.has_news() {
+            // Whoever was parked for what is the same still stays parked.
+            if !has_references {
+                parked.extend(run.check(&first).await?);
+            }
+            parked.extend(run.check(&last).await?);
+            parked.sort();
+            parked.dedup();
         }
-        parked.extend(run.check(&last).await?);
-        parked.sort();
-        parked.dedup();
+        Ok(Prepared { run, parked, took: started.elapsed() })
     }
-    Ok(Prepared { run, parked, took: started.elapsed() })
 }
 
 /// Whether a table or view carries on from closed periods, as they are rated now.
@@ -342,6 +382,17 @@ impl<'a> Run<'a> {
         let mut before = before.cloned().unwrap_or_default();
         before.again.extend(self.again.get(table).cloned().unwrap_or_default());
         before
+    }
+
+    /// Reads little usage that is new while reference data is taken in; the first tables are made from it.
+    fn read_ahead(&self) {
+        let before = self.head.as_ref().and_then(|head| head.inputs.get(USAGE_RECORD));
+        if self.inputs.get(USAGE_RECORD) == before {
+            return;
+        }
+        let context = self.context.clone();
+        // An error comes again from whoever reads it next.
+        tokio::spawn(async move { context.table(USAGE_RECORD).await?.create_physical_plan().await });
     }
 
     /// Whether there is anything to publish: a changed table, or one that need not be made again next time.
