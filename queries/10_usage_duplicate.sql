@@ -1,7 +1,7 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, identity_rule, landing_hold, billed_usage
+-- reads:  usage_record, identity_rule, landing_hold, booked_usage
 -- rule:   a record is identified by source and transaction_id, and the first to
 --         arrive counts, unless its source has a rule of its own; one that stands
 --         in closed books stays there
@@ -10,8 +10,8 @@
 -- those are compared in full.
 
 with billed_record as (
-    select distinct billed_usage.landing_sequence
-    from billed_usage
+    select distinct booked_usage.landing_sequence
+    from booked_usage
 ),
 
 repeated as (

@@ -1,7 +1,7 @@
 -- usage_filtered: which usage is left out on purpose, and by which rule?
 --
 -- grain:  landing_sequence
--- reads:  usage_filter, usage, billed_usage
+-- reads:  usage_filter, usage, booked_usage
 -- rule:   where two rules match, the first by name is given; what stands in closed
 --         books stays there
 
@@ -17,8 +17,8 @@ inner join usage_filter
     and usage.source = coalesce(usage_filter.source, usage.source)
 where not exists (
     select 1
-    from billed_usage
-    where billed_usage.landing_sequence = usage.landing_sequence
+    from booked_usage
+    where booked_usage.landing_sequence = usage.landing_sequence
 )
 group by
     usage.landing_sequence,

@@ -1,7 +1,7 @@
 -- guided_usage: which contract item and billing cycle own a record?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guiding, closed_period, billed_usage, usage_exclusion, late_usage
+-- reads:  guiding, closed_period, booked_usage, usage_exclusion, late_usage
 -- rule:   a record that waits in `suspense` counts nowhere, though a part of it
 --         may stand here, but what is closed stays; what stands in closed books
 --         keeps its guiding, with all parts of its record, unless it is void now
@@ -32,33 +32,33 @@ where
     )
     and not exists (
         select 1
-        from billed_usage
-        where billed_usage.landing_sequence = guiding.landing_sequence
+        from booked_usage
+        where booked_usage.landing_sequence = guiding.landing_sequence
     )
 
 union all
 
 select
-    billed_usage.landing_sequence,
-    billed_usage.contract_item_id,
-    billed_usage.part_number,
-    billed_usage.cycle_start,
-    billed_usage.usage_start,
-    billed_usage.part_end,
-    billed_usage.product_id,
-    billed_usage.usage_type,
-    billed_usage.unit,
-    billed_usage.record_quantity,
-    billed_usage.quantity,
-    billed_usage.record_price,
-    billed_usage.price_share,
-    billed_usage.closed_in >= billed_usage.billing_period as is_closed,
-    billed_usage.billing_period
-from billed_usage
+    booked_usage.landing_sequence,
+    booked_usage.contract_item_id,
+    booked_usage.part_number,
+    booked_usage.cycle_start,
+    booked_usage.usage_start,
+    booked_usage.part_end,
+    booked_usage.product_id,
+    booked_usage.usage_type,
+    booked_usage.unit,
+    booked_usage.record_quantity,
+    booked_usage.quantity,
+    booked_usage.record_price,
+    booked_usage.price_share,
+    booked_usage.closed_in >= booked_usage.billing_period as is_closed,
+    booked_usage.billing_period
+from booked_usage
 where not exists (
     select 1
     from usage_exclusion
-    where usage_exclusion.landing_sequence = billed_usage.landing_sequence
+    where usage_exclusion.landing_sequence = booked_usage.landing_sequence
 )
 
 union all

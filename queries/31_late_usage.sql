@@ -1,10 +1,13 @@
 -- late_usage: which usage came after its period closed, and where does it count?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guiding, closed_period, billed_usage, late_policy, item_cycle,
---         billing_cycle, contract_item, usage_exclusion, billed_statement
+-- reads:  guiding, closed_period, booked_usage, released_usage, late_policy,
+--         item_cycle, billing_cycle, contract_item, usage_exclusion,
+--         billed_statement
 -- rule:   by default in the period it belongs to, which its correction settles;
 --         an item that was not in the books then has to be rated again by hand;
+--         what stood in a period that is rated again by other rules is settled
+--         where it belongs now, but what had counted in the next period stays;
 --         the rest of a record that closed ahead is late, too, if it was void or
 --         waited when its own period closed; where a contract's calendar changed
 --         since, the closed cycles are those of the books
@@ -26,6 +29,14 @@ open_cycle as (
     group by contract_item.contract_item_id
 ),
 
+released as (
+    select
+        released_usage.landing_sequence,
+        max(released_usage.billing_period) as billing_period
+    from released_usage
+    group by released_usage.landing_sequence
+),
+
 late as (
     select
         guiding.landing_sequence,
@@ -41,60 +52,71 @@ late as (
         guiding.quantity,
         guiding.record_price,
         guiding.price_share,
-        coalesce(late_policy.policy, 'correct') as policy,
+        case
+            when released.landing_sequence is not null then 'rerate'
+            else coalesce(late_policy.policy, 'correct')
+        end as policy,
         false as is_ahead,
+        case late_policy.policy
+            when 'next_period'
+                then greatest(guiding.billing_period, released.billing_period)
+            else guiding.billing_period
+        end as booked_period,
         guiding.billing_period
     from guiding
     inner join closed_period
         on guiding.billing_period = closed_period.billing_period
     left join late_policy
         on guiding.usage_type = late_policy.usage_type
+    left join released
+        on guiding.landing_sequence = released.landing_sequence
     where
         guiding.suspense_reason is null
         and not exists (
             select 1
-            from billed_usage
-            where billed_usage.landing_sequence = guiding.landing_sequence
+            from booked_usage
+            where booked_usage.landing_sequence = guiding.landing_sequence
         )
 
     union all
 
     select
-        billed_usage.landing_sequence,
-        billed_usage.contract_item_id,
-        billed_usage.part_number,
-        billed_usage.cycle_start,
-        billed_usage.usage_start,
-        billed_usage.part_end,
-        billed_usage.product_id,
-        billed_usage.usage_type,
-        billed_usage.unit,
-        billed_usage.record_quantity,
-        billed_usage.quantity,
-        billed_usage.record_price,
-        billed_usage.price_share,
+        booked_usage.landing_sequence,
+        booked_usage.contract_item_id,
+        booked_usage.part_number,
+        booked_usage.cycle_start,
+        booked_usage.usage_start,
+        booked_usage.part_end,
+        booked_usage.product_id,
+        booked_usage.usage_type,
+        booked_usage.unit,
+        booked_usage.record_quantity,
+        booked_usage.quantity,
+        booked_usage.record_price,
+        booked_usage.price_share,
         'correct' as policy,
         true as is_ahead,
-        billed_usage.billing_period
-    from billed_usage
+        booked_usage.billing_period as booked_period,
+        booked_usage.billing_period
+    from booked_usage
     inner join closed_period
-        on billed_usage.billing_period = closed_period.billing_period
+        on booked_usage.billing_period = closed_period.billing_period
     where
-        billed_usage.closed_in < billed_usage.billing_period
+        booked_usage.closed_in < booked_usage.billing_period
         and not exists (
             select 1
             from usage_exclusion
             where
                 usage_exclusion.landing_sequence
-                = billed_usage.landing_sequence
+                = booked_usage.landing_sequence
         )
         and not exists (
             select 1
             from billed_statement
             where
-                billed_statement.billing_period = billed_usage.billing_period
+                billed_statement.billing_period = booked_usage.billing_period
                 and billed_statement.landing_sequence
-                = billed_usage.landing_sequence
+                = booked_usage.landing_sequence
         )
 ),
 
@@ -117,19 +139,22 @@ booked_cycle as (
                         then item_cycle.cycle_start
                 end
             ),
-            max(item_cycle.cycle_start)
+            min(item_cycle.cycle_start)
         ) as cycle_start
     from late
     inner join item_cycle
         on late.contract_item_id = item_cycle.contract_item_id
-        and (
-            late.cycle_start = item_cycle.cycle_start
-            or (
-                late.billing_period = item_cycle.billing_period
-                and late.usage_start >= item_cycle.cycle_start
-                and late.usage_start < item_cycle.cycle_end
-            )
-        )
+        and case
+            when late.booked_period <> late.billing_period
+                then late.booked_period = item_cycle.billing_period
+            else
+                late.cycle_start = item_cycle.cycle_start
+                or (
+                    late.billing_period = item_cycle.billing_period
+                    and late.usage_start >= item_cycle.cycle_start
+                    and late.usage_start < item_cycle.cycle_end
+                )
+        end
     group by
         late.landing_sequence,
         late.contract_item_id,
@@ -189,6 +214,7 @@ placed as (
         late.price_share,
         late.policy,
         late.is_ahead,
+        late.booked_period,
         case
             when late.policy = 'next_period' then open_cycle.cycle_start
             else booked_cycle.cycle_start
@@ -197,11 +223,14 @@ placed as (
             when late.policy = 'suspend' then 'late usage'
             when late.policy = 'next_period' and open_cycle.cycle_start is null
                 then 'late usage without an open cycle'
-            when late.policy = 'correct' and booked_item.billing_period is null
+            when late.policy = 'next_period' then null
+            when booked_item.billing_period is null
                 then 'item not in the closed books'
-            when late.policy = 'correct' and booked_cycle.cycle_start is null
+            when booked_cycle.cycle_start is null
                 then 'outside the cycles of the closed books'
-            when late.policy = 'correct' and booked_price.landing_sequence is null
+            when
+                late.booked_period = late.billing_period
+                and booked_price.landing_sequence is null
                 then 'no price in the closed books'
         end as suspense_reason,
         late.billing_period
@@ -210,7 +239,7 @@ placed as (
         on late.contract_item_id = open_cycle.contract_item_id
     left join booked_item
         on late.contract_item_id = booked_item.contract_item_id
-        and late.billing_period = booked_item.billing_period
+        and late.booked_period = booked_item.billing_period
     left join booked_cycle
         on late.landing_sequence = booked_cycle.landing_sequence
         and late.contract_item_id = booked_cycle.contract_item_id
@@ -239,7 +268,7 @@ select
     placed.is_ahead,
     placed.counted_cycle_start,
     case
-        when placed.policy <> 'next_period' then placed.billing_period
+        when placed.policy <> 'next_period' then placed.booked_period
         else counted_cycle.billing_period
     end as counted_period,
     placed.suspense_reason,

@@ -1,12 +1,18 @@
 -- period_change: which closed periods have other usage now than when they closed?
 --
 -- grain:  billing_period
--- reads:  late_usage, billed_usage, usage_exclusion, billed_statement
+-- reads:  late_usage, booked_usage, released_usage, usage_exclusion,
+--         billed_statement
 -- rule:   late usage stays counted here when a correction has settled it, so that
 --         the whole of what changed is rated again and again gives the same; only
 --         what stands behind a line that closed can be taken from it
 
-with changed as (
+with released as (
+    select distinct released_usage.landing_sequence
+    from released_usage
+),
+
+changed as (
     select
         late_usage.counted_period as billing_period,
         late_usage.landing_sequence,
@@ -19,60 +25,75 @@ with changed as (
     from late_usage
     where
         late_usage.suspense_reason is null
-        and late_usage.policy = 'correct'
+        and late_usage.policy in ('correct', 'rerate')
 
     union all
 
     select
-        billed_usage.billing_period,
-        billed_usage.landing_sequence,
-        billed_usage.contract_item_id,
-        billed_usage.part_number,
-        billed_usage.cycle_start,
-        billed_usage.quantity,
-        billed_usage.record_price,
+        booked_usage.billing_period,
+        booked_usage.landing_sequence,
+        booked_usage.contract_item_id,
+        booked_usage.part_number,
+        booked_usage.cycle_start,
+        booked_usage.quantity,
+        booked_usage.record_price,
         'late' as change_kind
-    from billed_usage
+    from booked_usage
     where
-        billed_usage.closed_in > billed_usage.billing_period
+        booked_usage.closed_in > booked_usage.billing_period
         and not exists (
             select 1
             from usage_exclusion
             where
                 usage_exclusion.landing_sequence
-                = billed_usage.landing_sequence
+                = booked_usage.landing_sequence
         )
 
     union all
 
     select
-        billed_usage.billing_period,
-        billed_usage.landing_sequence,
-        billed_usage.contract_item_id,
-        billed_usage.part_number,
-        billed_usage.cycle_start,
-        billed_usage.quantity,
-        billed_usage.record_price,
+        booked_usage.billing_period,
+        booked_usage.landing_sequence,
+        booked_usage.contract_item_id,
+        booked_usage.part_number,
+        booked_usage.cycle_start,
+        booked_usage.quantity,
+        booked_usage.record_price,
         'void' as change_kind
-    from billed_usage
+    from booked_usage
     inner join usage_exclusion
-        on billed_usage.landing_sequence = usage_exclusion.landing_sequence
+        on booked_usage.landing_sequence = usage_exclusion.landing_sequence
     where
-        billed_usage.closed_in <= billed_usage.billing_period
+        booked_usage.closed_in <= booked_usage.billing_period
         and exists (
             select 1
             from billed_statement
             where
-                billed_statement.billing_period = billed_usage.billing_period
+                billed_statement.billing_period = booked_usage.billing_period
                 and billed_statement.landing_sequence
-                = billed_usage.landing_sequence
+                = booked_usage.landing_sequence
         )
 )
 
 select
     changed.billing_period,
-    count(case changed.change_kind when 'late' then 1 end) as late_count,
+    count(
+        case
+            when
+                changed.change_kind = 'late'
+                and released.landing_sequence is null
+                then 1
+        end
+    ) as late_count,
     count(case changed.change_kind when 'void' then 1 end) as void_count,
+    count(
+        case
+            when
+                changed.change_kind = 'late'
+                and released.landing_sequence is not null
+                then 1
+        end
+    ) as guided_again_count,
     sum(
         cast(
             row_hash(
@@ -87,4 +108,6 @@ select
         )
     ) as change_hash
 from changed
+left join released
+    on changed.landing_sequence = released.landing_sequence
 group by changed.billing_period

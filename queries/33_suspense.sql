@@ -2,7 +2,7 @@
 --
 -- grain:  landing_sequence
 -- reads:  usage_record, guided_usage, guiding, price_gap, late_usage,
---         billed_usage, closed_period
+--         booked_usage, closed_period
 -- rule:   if one part of a record cannot be placed or has at some time no price,
 --         the whole record waits; what stands in closed books does not
 
@@ -15,8 +15,8 @@ with waiting as (
         guiding.suspense_reason is not null
         and not exists (
             select 1
-            from billed_usage
-            where billed_usage.landing_sequence = guiding.landing_sequence
+            from booked_usage
+            where booked_usage.landing_sequence = guiding.landing_sequence
         )
 
     union all

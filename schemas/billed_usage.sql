@@ -1,5 +1,6 @@
 -- Usage as it was guided when the period that it counts in closed, or when a
--- correction settled it; with every part of its record. Never changes.
+-- correction settled it; with every part of its record. Never changes; where its
+-- period was rated again by other rules since, `booked_usage` says what counts.
 create table billed_usage (
     landing_sequence bigint not null comment 'the record',
     contract_item_id varchar not null comment 'the item that meters it',
@@ -16,5 +17,5 @@ create table billed_usage (
     price_share decimal(38, 12) comment 'the part''s share of record_price, if the record is split, for a price of the whole record [currency]',
     closed_in varchar not null comment 'the period whose closing put it here',
     billing_period varchar not null comment 'the month in which the cycle ends',
-    primary key (landing_sequence, contract_item_id, part_number)
+    primary key (landing_sequence, contract_item_id, part_number, closed_in)
 ) partitioned by (billing_period);

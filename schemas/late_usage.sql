@@ -1,4 +1,5 @@
--- Usage that came when the period that owns it was closed, and is not yet settled.
+-- Usage that came when the period that owns it was closed, or is guided anew there
+-- since that is rated again by other rules, and is not yet settled.
 create table late_usage (
     landing_sequence bigint not null comment 'the record',
     contract_item_id varchar not null comment 'the item that meters it',
@@ -13,13 +14,13 @@ create table late_usage (
     quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
     record_price decimal(38, 12) comment 'price the record carries [currency]',
     price_share decimal(38, 12) comment 'the part''s share of record_price, if the record is split, for a price of the whole record [currency]',
-    policy varchar not null comment 'correct, next_period or suspend',
+    policy varchar not null comment 'correct, next_period or suspend; rerate where its period is rated again by other rules',
     is_ahead boolean not null comment 'its record stands in the books of an earlier period',
     counted_cycle_start timestamp comment 'the cycle it counts in; null: none',
     counted_period varchar comment 'the month in which that cycle ends',
     suspense_reason varchar comment 'why it counts nowhere; null: it does',
     billing_period varchar not null comment 'the closed month in which that cycle ends',
-    check (policy in ('correct', 'next_period', 'suspend')),
+    check (policy in ('correct', 'next_period', 'suspend', 'rerate')),
     check (suspense_reason is not null or counted_period is not null),
     primary key (landing_sequence, contract_item_id, part_number)
 );

@@ -1,31 +1,48 @@
 -- billed_usage: the usage that counts in the period that closes, or that its
 -- corrections settle, with every part of each record.
 --
--- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guided_usage, closed_period, billed_usage, suspense
+-- grain:  landing_sequence, contract_item_id, part_number, closed_in
+-- reads:  guided_usage, closed_period, booked_usage, suspense
+-- rule:   corrections belong to the period after all closed ones; one that closes
+--         later than its successor settles none
 
-with closing_record as (
+with last_closed as (
+    select
+        max(closed_period.close_number) as close_number,
+        max(closed_period.billing_period) as billing_period
+    from closed_period
+),
+
+closing_period as (
+    select
+        closed_period.billing_period,
+        closed_period.billing_period = last_closed.billing_period
+            as has_corrections
+    from closed_period
+    inner join last_closed
+        on closed_period.close_number = last_closed.close_number
+),
+
+closing_record as (
     select distinct guided_usage.landing_sequence
     from guided_usage
     inner join closed_period
         on guided_usage.billing_period = closed_period.billing_period
+    inner join closing_period
+        on closing_period.has_corrections
+        or guided_usage.billing_period = closing_period.billing_period
     where
         not exists (
             select 1
-            from billed_usage
+            from booked_usage
             where
-                billed_usage.landing_sequence = guided_usage.landing_sequence
+                booked_usage.landing_sequence = guided_usage.landing_sequence
         )
         and not exists (
             select 1
             from suspense
             where suspense.landing_sequence = guided_usage.landing_sequence
         )
-),
-
-closing_period as (
-    select max(closed_period.billing_period) as billing_period
-    from closed_period
 )
 
 select

@@ -69,14 +69,7 @@ impl Run<'_> {
             let what = format!("{period} was not closed: its last cycle has not ended");
             return Err(Error::data(what, "close it when it is due: meterhouse status"));
         }
-        if let Some(later) = closed.iter().find(|closed| closed.as_str() > period) {
-            let what = format!("{period} cannot be closed: {later} is closed already");
-            return Err(Error::data(
-                what,
-                "end the contract that begins before it, and begin it in an open period",
-            ));
-        }
-        // A contract that begins before the first closing gives earlier periods that nobody waits for.
+        // A contract that reaches back may give a period to the time before; it closes when somebody says so.
         let last = closed.last();
         let open = ends
             .keys()

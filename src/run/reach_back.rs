@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::books::kept_project;
 use crate::error::Result;
-use crate::project::{GUIDED_USAGE, INVOICE_LINE, Project};
+use crate::project::{INVOICE_LINE, Project};
 use crate::publish::{self, Entry, TableEntry};
-use crate::refresh::is_made_by_period;
 use crate::warehouse::Warehouse;
 
 /// The closed periods whose lines are made from other reference data, or by other queries, than in this run.
@@ -31,17 +30,13 @@ pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry
             reached.push(closing.billing_period.clone());
         }
     }
+    reached.sort();
     Ok(reached)
 }
 
-/// The queries by which closed usage is rated again.
+/// The queries by which closed usage is guided and rated again.
 fn rating(project: &Project) -> BTreeMap<&str, &str> {
-    let is_of_rating = |name: &str| {
-        name != GUIDED_USAGE
-            && (is_made_by_period(project, name) || project.is_made_from(name, GUIDED_USAGE))
-            && project.is_made_from(INVOICE_LINE, name)
-    };
-    let queries = project.queries.values().filter(|query| is_of_rating(&query.name));
+    let queries = project.queries.values().filter(|query| project.is_made_from(INVOICE_LINE, &query.name));
     queries.map(|query| (query.name.as_str(), query.text.as_str())).collect()
 }
 

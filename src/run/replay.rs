@@ -4,15 +4,13 @@
 //! date in that run and not made. What is not made again is taken as that run published it: reference tables, the
 //! books, and the periods that were closed or out of its scope. Nothing is written to the warehouse.
 
-use std::collections::BTreeMap;
-
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::{Notice, carries_on};
+use super::Notice;
 use crate::books::kept_project;
 use crate::cycle::{TimeZone, parse_instant};
 use crate::error::{Error, Result, While};
@@ -43,18 +41,7 @@ pub async fn replay(
     let stem = format!("replay-{}", uuid::Uuid::new_v4().simple());
     let scratch = warehouse.with_scratch(folder.path(), &stem)?;
     let context = session(&project.settings, Some(&scratch))?;
-    let before = match number {
-        1 => BTreeMap::new(),
-        number => publish::entry(warehouse, number - 1).await?.tables,
-    };
-    let again = Again {
-        pinned: &pinned,
-        warehouse: &scratch,
-        context: &context,
-        entry: &entry,
-        before: &before,
-        stem: &stem,
-    };
+    let again = Again { pinned: &pinned, warehouse: &scratch, context: &context, entry: &entry, stem: &stem };
     again.take_inputs().await?;
     again.make(notice).await.map_err(|error| not_as_it_was(number, error))
 }
@@ -103,8 +90,6 @@ struct Again<'a> {
     warehouse: &'a Warehouse,
     context: &'a SessionContext,
     entry: &'a Entry,
-    /// The tables as the run before it left them.
-    before: &'a BTreeMap<String, TableEntry>,
     stem: &'a str,
 }
 
@@ -126,10 +111,8 @@ impl Again<'_> {
             needed.extend(files.iter().map(|file| (table.as_str(), file.clone())));
         }
         for name in self.pinned.order.iter().filter(|name| self.pinned.schemas.contains_key(*name)) {
-            for table in [self.published(name), self.unrated(name)] {
-                let carried = out_of(&self.scope(name), &table);
-                needed.extend(carried.into_iter().map(|file| (name.as_str(), file)));
-            }
+            let carried = out_of(&self.scope(name), &self.published(name));
+            needed.extend(carried.into_iter().map(|file| (name.as_str(), file)));
         }
         self.are_there(needed).await?;
         for (table, files) in inputs {
@@ -172,28 +155,13 @@ impl Again<'_> {
     async fn make(&self, notice: Notice<'_>) -> Result<usize> {
         let as_of = parse_instant(&self.entry.as_of, &TimeZone::utc())
             .during(|| format!("reading the as-of of run {}", self.entry.run))?;
-        let (last, first): (Vec<&String>, Vec<&String>) =
-            self.pinned.order.iter().partition(|name| carries_on(self.pinned, name));
         let (mut tables, mut unlike) = (0, Vec::new());
-        let mut rated = Vec::new();
-        for name in &first {
-            let Some(made) = self.make_one(name, as_of).await? else { continue };
-            tables += 1;
-            let (schema, others) =
-                (&self.pinned.schemas[*name], out_of(&self.scope(name), &self.unrated(name)));
-            register(self.context, schema, made.iter().cloned().chain(others).collect())?;
-            rated.push((schema, self.compare(name, made, notice, &mut unlike)));
-        }
-        // Now closed periods are rated again; what follows carries on from there.
-        for (schema, files) in rated {
-            register(self.context, schema, files)?;
-        }
-        for name in &last {
+        for name in &self.pinned.order {
             let Some(made) = self.make_one(name, as_of).await? else { continue };
             tables += 1;
             register(
                 self.context,
-                &self.pinned.schemas[*name],
+                &self.pinned.schemas[name],
                 self.compare(name, made, notice, &mut unlike),
             )?;
         }
@@ -257,12 +225,6 @@ impl Again<'_> {
     /// A table as the run left it.
     fn published(&self, name: &str) -> TableEntry {
         self.entry.tables.get(name).cloned().unwrap_or_default()
-    }
-
-    /// The same before it rated closed periods again.
-    fn unrated(&self, name: &str) -> TableEntry {
-        let again = self.before.get(name).map(|before| before.again.clone()).unwrap_or_default();
-        TableEntry { again, ..self.published(name) }
     }
 
     /// What the run would have made of a table, had it made it.

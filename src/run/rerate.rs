@@ -16,7 +16,8 @@ use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
 use crate::plan::{BILLING_PERIOD, execution_error};
 use crate::project::{
-    BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, RERATED_LINE, RERATING,
+    BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, Query, RERATED_LINE,
+    RERATING,
 };
 use crate::publish::{self, Entry, TableEntry, content};
 use crate::reader::{register, register_view};
@@ -35,7 +36,10 @@ impl Run<'_> {
         let changes = self.period_changes().await?;
         // What an earlier period hands on is another now: balances, levels, minimums.
         let mut is_carried = false;
-        for closing in self.closings.clone() {
+        let renewed = std::mem::take(&mut self.again);
+        let mut closings = self.closings.clone();
+        closings.sort_by(|one, other| one.billing_period.cmp(&other.billing_period));
+        for closing in closings {
             let period = &closing.billing_period;
             let change = changes.get(period).cloned().unwrap_or_default();
             let now = match self.rules.get(period) {
@@ -52,6 +56,7 @@ impl Run<'_> {
             for (table, files) in tables {
                 is_carried |= self.carry(&table, period, files)?;
             }
+            is_carried |= self.request.rerate.iter().any(|rerate| rerate.period == *period);
             let seconds = started.elapsed().as_secs_f64();
             notice(&format!("rerate {period}: it is another than when it closed ({seconds:.1} s)"));
             let others = self.tables.get(RERATED_LINE).map(|table| table.files.clone()).unwrap_or_default();
@@ -60,6 +65,31 @@ impl Run<'_> {
             let files: Vec<DataFile> = others.chain(made).collect();
             self.put(RERATED_LINE, files)?;
             self.rerated.insert(period.clone(), now);
+        }
+        for (table, periods) in renewed {
+            for (period, files) in periods {
+                let now = self.again.get(&table).and_then(|again| again.get(&period)).cloned();
+                match now {
+                    Some(_) => self.delete_new(&self.project.schemas[&table], &files, &[]).await?,
+                    None => _ = self.carry(&table, &period, files)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the items and prices of periods that are let rate again, so that usage finds its place among them; what
+    /// they are rated by follows.
+    pub(super) async fn renew(&mut self, query: &Query) -> Result<()> {
+        let name = &query.name;
+        let is_before_usage = is_made_by_period(self.project, name)
+            && !self.project.is_made_from(name, GUIDED_USAGE)
+            && self.project.is_made_from(INVOICE_LINE, name);
+        for rerate in self.request.rerate.iter().filter(|_| is_before_usage) {
+            let scope = Scope::Only(rerate.period.clone());
+            let stem = format!("{}-{}-items", self.stem, rerate.period);
+            let (files, _) = self.making(&self.project.schemas[name], query, scope, stem).make().await?;
+            self.carry(name, &rerate.period, files)?;
         }
         Ok(())
     }
@@ -100,11 +130,13 @@ impl Run<'_> {
         };
         let before = self.tables.get(RERATING).cloned().unwrap_or_default();
         let text = |values: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+        let last_closed = self.closed().last().cloned().unwrap_or_default();
         let numbers = (1..=rerates.len() as i64).map(|number| before.rows() as i64 + number);
         let as_of = TimestampMicrosecondArray::from(vec![self.request.as_of; rerates.len()]);
         let rows = RecordBatch::try_from_iter([
             ("rerate_number", Arc::new(Int64Array::from_iter_values(numbers)) as ArrayRef),
             (BILLING_PERIOD, text(rerates.iter().map(|rerate| rerate.period.as_str()).collect())),
+            ("last_closed", text(vec![last_closed.as_str(); rerates.len()])),
             ("rerated_as_of", Arc::new(as_of.with_timezone("UTC")) as ArrayRef),
             ("rerated_by", text(rerates.iter().map(|rerate| rerate.by.as_str()).collect())),
             ("reason", text(rerates.iter().map(|rerate| rerate.reason.as_str()).collect())),
@@ -193,6 +225,10 @@ impl Run<'_> {
         };
         for (name, schema) in &pinned.schemas {
             if !is_again(name) {
+                let schema = match self.is_of_today(pinned, name) {
+                    true => self.project.schemas.get(name).unwrap_or(schema),
+                    false => schema,
+                };
                 register(context, schema, self.files_for(pinned, entry, name))?;
             }
         }
@@ -277,17 +313,22 @@ impl Run<'_> {
         now.carried().into_iter().filter(is_other).collect()
     }
 
-    /// The files of a table that is not made again: what usage is, is of today; the rest is of the closing.
+    /// Whether a table that is not made again is that of today: what usage is, and the books; the rest is of the closing.
+    fn is_of_today(&self, pinned: &Project, name: &str) -> bool {
+        let is_of_usage = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
+        LANDED.contains(&name) || BOOKS.contains(&name) || (is_of_usage && !is_correction(pinned, name))
+    }
+
     fn files_for(&self, pinned: &Project, entry: &Entry, name: &str) -> Vec<DataFile> {
-        let of_today = || self.tables.get(name).map(TableEntry::carried).unwrap_or_default();
         if let Some(landed) = self.landed_files.get(name) {
             return landed.clone();
         }
-        let is_of_usage = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
-        if BOOKS.contains(&name) || (is_of_usage && !is_correction(pinned, name)) {
-            return of_today();
-        }
-        entry.tables.get(name).map(|table| table.files.clone()).unwrap_or_default()
+        let tables = if self.is_of_today(pinned, name) { &self.tables } else { &entry.tables };
+        let carried = |table: &TableEntry| match self.is_of_today(pinned, name) {
+            true => table.carried(),
+            false => table.files.clone(),
+        };
+        tables.get(name).map(carried).unwrap_or_default()
     }
 }
 

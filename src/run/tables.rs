@@ -155,6 +155,9 @@ impl<'a> Run<'a> {
                 notice(&format!("{} {}: {} rows ({seconds:.1} s)", step.way, step.table, step.rows));
             }
         }
+        for query in queries {
+            self.renew(query).await?;
+        }
         Ok(())
     }
 

@@ -30,6 +30,7 @@ mod rate_book;
 mod rating;
 mod real_data;
 mod replay;
+mod rerating;
 mod runners;
 mod s3;
 mod sample;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::histories::Dice;
 use crate::sample::Sample;
 
 /// One contract by calendar months in UTC, with an item for each way of counting a session.
@@ -397,6 +396,17 @@ fn what_is_closed_stays_while_the_rest_of_its_record_waits() {
     assert_eq!(sample.rows("select count(*) from suspense"), ["0"]);
     let october = "select quantity from invoice_line where line_id like 'kwh/2026-10%'";
     assert_eq!(sample.rows(october), ["20.000000000000"]);
+}
+
+/// A small generator of numbers, the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    /// From 0, below the bound.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
 }
 
 /// A session that begins from August to October and ends in a later month.

@@ -13,25 +13,26 @@ settled as (
         late_usage.contract_item_id,
         late_usage.counted_cycle_start as cycle_start,
         late_usage.counted_period as billing_period,
-        'late' as because
+        case late_usage.policy when 'rerate' then 'rerated' else 'late' end
+            as because
     from late_usage
     inner join record
         on late_usage.landing_sequence = record.landing_sequence
     where
         late_usage.suspense_reason is null
-        and late_usage.policy = 'correct'
+        and late_usage.policy in ('correct', 'rerate')
 
     union all
 
     select
-        billed_usage.contract_item_id,
-        billed_usage.cycle_start,
-        billed_usage.billing_period,
+        booked_usage.contract_item_id,
+        booked_usage.cycle_start,
+        booked_usage.billing_period,
         'late' as because
-    from billed_usage
+    from booked_usage
     inner join record
-        on billed_usage.landing_sequence = record.landing_sequence
-    where billed_usage.closed_in > billed_usage.billing_period
+        on booked_usage.landing_sequence = record.landing_sequence
+    where booked_usage.closed_in > booked_usage.billing_period
 
     union all
 
@@ -39,15 +40,29 @@ settled as (
         billed_usage.contract_item_id,
         billed_usage.cycle_start,
         billed_usage.billing_period,
-        'void' as because
+        'rerated' as because
     from billed_usage
     inner join record
         on billed_usage.landing_sequence = record.landing_sequence
+    inner join released_usage
+        on billed_usage.landing_sequence = released_usage.landing_sequence
+        and billed_usage.closed_in = released_usage.closed_in
+
+    union all
+
+    select
+        booked_usage.contract_item_id,
+        booked_usage.cycle_start,
+        booked_usage.billing_period,
+        'void' as because
+    from booked_usage
+    inner join record
+        on booked_usage.landing_sequence = record.landing_sequence
     inner join usage_exclusion
-        on billed_usage.landing_sequence = usage_exclusion.landing_sequence
+        on booked_usage.landing_sequence = usage_exclusion.landing_sequence
 )
 
-select
+select distinct
     settled.because,
     invoice_line.line_id,
     invoice_line.billing_period,

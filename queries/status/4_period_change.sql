@@ -1,8 +1,9 @@
--- period_change: closed periods with late or voided usage, and what is owed for it now
+-- period_change: closed periods with other usage now, and what is owed for it
 select
     period_change.billing_period,
     period_change.late_count as late,
     period_change.void_count as void,
+    period_change.guided_again_count as guided_again,
     correction_line.currency,
     correction_line.billing_period as corrected_in,
     sum(correction_line.amount) as correction
@@ -13,6 +14,7 @@ group by
     period_change.billing_period,
     period_change.late_count,
     period_change.void_count,
+    period_change.guided_again_count,
     correction_line.currency,
     correction_line.billing_period
 order by
