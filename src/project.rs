@@ -25,6 +25,8 @@ pub const LANDED: [&str; 4] = [USAGE_RECORD, "usage_rejected", "landing", USAGE_
 pub const GUIDED_USAGE: &str = "guided_usage";
 /// The lines that are billed.
 pub const INVOICE_LINE: &str = "invoice_line";
+/// The view of the records that are void or written off.
+pub const EXCLUDED_USAGE: &str = "excluded_usage";
 /// The records that wait.
 pub const SUSPENSE: &str = "suspense";
 /// The view that says when each period ends.
@@ -40,8 +42,15 @@ pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
 /// The tables that closing and rating again write.
-pub const BOOKS: [&str; 6] =
-    [CLOSED_PERIOD, BILLED_LINE, "billed_statement", "billed_usage", RERATED_LINE, RERATING];
+pub const BOOKS: [&str; 7] = [
+    CLOSED_PERIOD,
+    BILLED_LINE,
+    "billed_statement",
+    "billed_usage",
+    "closed_suspense",
+    RERATED_LINE,
+    RERATING,
+];
 
 /// What a project says.
 #[derive(Debug, Clone)]

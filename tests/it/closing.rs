@@ -193,81 +193,6 @@ fn a_price_that_changes_does_not_touch_what_is_closed() {
 }
 
 #[test]
-fn a_price_that_reaches_back_is_applied_when_somebody_says_so() {
-    let sample = Sample::new();
-    run_at(&sample, &["run"]);
-    close(&sample, "2026-09");
-    let before = billed(&sample);
-    sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,1.75");
-    run_at(&sample, &["run"]);
-    let rentals = rows(&sample, "select sum(quantity) from billed_line where price_id = 'rental-2026'");
-    let count: i64 = rentals[0].split('.').next().unwrap().parse().unwrap();
-    let amount = format!("{}.{:02}0000000000", count / 4, 25 * (count % 4));
-    assert_eq!(
-        run_at(&sample, &["status", "--reach-back"]),
-        format!(
-            "corrected_period,customers,lines,records,currency,amount\n2026-09,1,1,{count},EUR,{amount}\n"
-        )
-    );
-    let why = ["--reason", "agreed in August", "--by", "anna"];
-    let said = refused(&sample, &[&["rerate", "--period", "2026-09"][..], &why].concat());
-    assert_eq!(said, "2 error: 2026-09 was not rated again: nobody confirmed it");
-    assert_eq!(rows(&sample, "select count(*) from correction_line"), ["0"]);
-    let shown =
-        run_at(&sample, &[&["rerate", "--period", "2026-09", "--confirm", "2026-09"][..], &why].concat());
-    assert_eq!(
-        shown,
-        format!(
-            "customer_id,corrected_period,corrected_in,lines,amount,currency\n\
-             ALPEN,2026-09,2026-10,1,{amount},EUR\n"
-        )
-    );
-    let fresh = Sample::new();
-    fresh.write("data/price.csv", &sample.read("data/price.csv"));
-    run_at(&fresh, &["run"]);
-    assert_eq!(billed(&sample), billed(&fresh));
-    assert_ne!(billed(&sample), before);
-    assert_eq!(
-        rows(&sample, "select billing_period, rerated_by, reason from rerating"),
-        ["2026-09,anna,agreed in August"]
-    );
-    // What comes late from now on is rated by the new price too.
-    land(&sample, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "10"));
-    run_at(&sample, &["run"]);
-    land(&fresh, "late.ndjson", &rental("late-1", "2026-09-20T12:00:00", "10"));
-    run_at(&fresh, &["run"]);
-    assert_eq!(billed(&sample), billed(&fresh));
-    run_at(&sample, &["verify"]);
-}
-
-#[test]
-fn another_price_or_payer_that_reaches_back_is_rated_again() {
-    let sample = Sample::new();
-    run_at(&sample, &["run"]);
-    close(&sample, "2026-09");
-    let september = "select coalesce(corrected_period, billing_period), customer_id, sum(amount) from invoice_line \
-                     where currency = 'EUR' group by 1, 2 order by 1, 2";
-    let rerate = [
-        "rerate",
-        "--period",
-        "2026-09",
-        "--confirm",
-        "2026-09",
-        "--reason",
-        "agreed before",
-        "--by",
-        "anna",
-    ];
-    sample.replace("data/price.csv", "fleet_fee-2026,fleet_fee,flat,,49", "fleet_fee-new,fleet_fee,flat,,59");
-    run_at(&sample, &["run"]);
-    run_at(&sample, &rerate);
-    let fresh = Sample::new();
-    fresh.write("data/price.csv", &sample.read("data/price.csv"));
-    run_at(&fresh, &["run"]);
-    assert_eq!(rows(&sample, september), rows(&fresh, september));
-}
-
-#[test]
 fn usage_without_a_price_does_not_keep_a_period_open() {
     let sample = Sample::new();
     let priced = "rental-2026,rental,per_unit,1.50,,arrears,none,2026-01-01,";
@@ -361,11 +286,16 @@ fn what_does_not_close_says_why() {
         said(&["void", "nobody", "--reason", "x"]),
         "2 error: no record of `usage_record` has the transaction_id nobody"
     );
-    sample.write("data/close_limit.csv", "limit_name,limit_value\nsuspense_records,0\n");
-    assert_eq!(
-        said(&["close", "--period", "2026-09", "--confirm", "2026-09"]),
-        "1 error: 2026-09 was not closed:"
-    );
+    for limit in
+        ["suspense_records,2,", "suspense_days,20,", "suspense_quantity,2.5,", "suspense_quantity,2.5,call"]
+    {
+        sample.write("data/close_limit.csv", &format!("limit_name,limit_value,unit\n{limit}\n"));
+        assert_eq!(
+            said(&["close", "--period", "2026-09", "--confirm", "2026-09"]),
+            "1 error: 2026-09 was not closed:",
+            "{limit}"
+        );
+    }
     run_at(
         &sample,
         &[
@@ -383,6 +313,45 @@ fn what_does_not_close_says_why() {
     let closed = rows(&sample, "select billing_period, close_number, closed_by, accepted from closed_period");
     assert_eq!(closed, ["2026-09,1,anna,known test cars"]);
     assert_eq!(said(&["run", "--period", "2026-09"]), "2 error: 2026-09 is closed");
+}
+
+#[test]
+fn a_limit_that_is_kept_stops_nobody() {
+    let sample = Sample::new();
+    let limits = "suspense_records,3,\nsuspense_days,90,\nsuspense_quantity,3,\nsuspense_quantity,2,km\n";
+    sample.write("data/close_limit.csv", &format!("limit_name,limit_value,unit\n{limits}"));
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+}
+
+#[test]
+fn status_says_what_entered_suspense_and_what_left_it() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    let change = || {
+        let status = run_at(&sample, &["status"]);
+        let lines = status.lines().skip_while(|line| !line.starts_with("change,")).skip(1);
+        lines.take_while(|line| !line.starts_with("billing_period")).map(String::from).collect::<Vec<_>>()
+    };
+    assert!(change().is_empty());
+    run_at(&sample, &["write-off", "TR900004", "--reason", "the meter was broken"]);
+    sample.replace("data/contract_identifier.csv", "vin,WVWZZZ1KZAW000042,", "vin,WVWZZZ1KZAW0000XX,");
+    let again = rows(&sample, "select vin from usage_record where transaction_id = 'TR900003'")[0].clone();
+    let identifiers = sample.read("data/contract_identifier.csv");
+    sample.write("data/contract_identifier.csv", &format!("{identifiers}vin,{again},CON124,2026-09-01,\n"));
+    run_at(&sample, &["run"]);
+    let left = [
+        "left,identifier not assigned,counts in 2026-10,CarRentUsage,1,0.000000000000,",
+        "left,no number in distance,written off,CarRentUsage,1,0.000000000000,",
+    ];
+    let (entered, others): (Vec<String>, Vec<String>) =
+        change().into_iter().partition(|line| line.starts_with("entered"));
+    assert_eq!(others, left);
+    assert_eq!(entered.len(), 1, "{entered:?}");
+    assert!(entered[0].starts_with("entered,identifier not assigned,,CarRentUsage,"), "{entered:?}");
+    close(&sample, "2026-10");
+    assert!(change().is_empty());
 }
 
 #[test]

@@ -1,24 +1,39 @@
 -- suspense: more usage waits, or has waited longer, than `close_limit` allows.
 with waiting as (
     select
-        count(*) as records,
-        (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
-        / 86400000000 as oldest_days
+        'suspense_records' as limit_name,
+        '' as unit,
+        cast(count(*) as decimal(38, 12)) as found
     from suspense
+
+    union all
+
+    select
+        'suspense_days' as limit_name,
+        '' as unit,
+        cast(
+            (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
+            / 86400000000 as decimal(38, 12)
+        ) as found
+    from suspense
+
+    union all
+
+    select
+        'suspense_quantity' as limit_name,
+        suspense.unit,
+        sum(suspense.record_quantity) as found
+    from suspense
+    group by suspense.unit
 )
 
 select
     close_limit.limit_name,
     close_limit.limit_value,
-    waiting.records,
-    waiting.oldest_days
+    waiting.found,
+    waiting.unit
 from waiting
 inner join close_limit
-    on (
-        close_limit.limit_name = 'suspense_records'
-        and waiting.records > close_limit.limit_value
-    )
-    or (
-        close_limit.limit_name = 'suspense_days'
-        and waiting.oldest_days > close_limit.limit_value
-    )
+    on waiting.limit_name = close_limit.limit_name
+    and coalesce(close_limit.unit, waiting.unit) = waiting.unit
+    and waiting.found > close_limit.limit_value

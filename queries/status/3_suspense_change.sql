@@ -1,0 +1,101 @@
+-- suspense_change: what entered suspense since the last closing or left it, and what it became
+with last_closed as (
+    select max(closed_period.close_number) as close_number
+    from closed_period
+),
+
+before as (
+    select
+        closed_suspense.landing_sequence,
+        closed_suspense.usage_type,
+        closed_suspense.unit,
+        closed_suspense.record_quantity,
+        closed_suspense.suspense_reason
+    from closed_suspense
+    inner join closed_period
+        on closed_suspense.closed_in = closed_period.billing_period
+    inner join last_closed
+        on closed_period.close_number = last_closed.close_number
+),
+
+counted as (
+    select
+        guided_usage.landing_sequence,
+        min(guided_usage.billing_period) as billing_period
+    from guided_usage
+    inner join before
+        on guided_usage.landing_sequence = before.landing_sequence
+    group by guided_usage.landing_sequence
+),
+
+change as (
+    select
+        'left' as change,
+        before.usage_type,
+        before.unit,
+        before.record_quantity,
+        before.suspense_reason,
+        coalesce(
+            usage_exclusion.place,
+            case when usage_duplicate.landing_sequence is not null then 'duplicate' end,
+            case when usage_filtered.landing_sequence is not null then 'filtered' end,
+            concat('counts in ', counted.billing_period)
+        ) as became
+    from before
+    left join usage_exclusion
+        on before.landing_sequence = usage_exclusion.landing_sequence
+    left join usage_duplicate
+        on before.landing_sequence = usage_duplicate.landing_sequence
+    left join usage_filtered
+        on before.landing_sequence = usage_filtered.landing_sequence
+    left join counted
+        on before.landing_sequence = counted.landing_sequence
+    where not exists (
+        select 1
+        from suspense
+        where suspense.landing_sequence = before.landing_sequence
+    )
+
+    union all
+
+    select
+        case when before.landing_sequence is null then 'entered' else 'stays' end
+            as change,
+        suspense.usage_type,
+        suspense.unit,
+        suspense.record_quantity,
+        coalesce(before.suspense_reason, suspense.suspense_reason)
+            as suspense_reason,
+        case
+            when before.suspense_reason <> suspense.suspense_reason
+                then suspense.suspense_reason
+        end as became
+    from suspense
+    cross join last_closed
+    left join before
+        on suspense.landing_sequence = before.landing_sequence
+    where last_closed.close_number is not null
+)
+
+select
+    change.change,
+    change.suspense_reason,
+    change.became,
+    change.usage_type,
+    count(*) as records,
+    sum(change.record_quantity) as quantity,
+    change.unit
+from change
+where change.change <> 'stays' or change.became is not null
+group by
+    change.change,
+    change.suspense_reason,
+    change.became,
+    change.usage_type,
+    change.unit
+order by
+    change.change,
+    change.suspense_reason,
+    change.became,
+    change.usage_type,
+    change.unit
