@@ -1,81 +1,29 @@
--- usage_exclusion: which records did a person void or write off?
+-- usage_exclusion: which records are left out since a person voided them or wrote
+-- them off?
 --
 -- grain:  landing_sequence
--- reads:  usage_decision, usage_void, usage_record, usage_duplicate, landing_hold
--- rule:   the last decision on a record counts; one without a time is on all records
---         of the id, also where they are told apart by time; what is listed in
---         usage_void is void as long as it is
-
-with decision as (
-    select
-        usage_decision.decision_number,
-        usage_decision.decision,
-        usage_decision.source,
-        usage_decision.transaction_id,
-        usage_decision.usage_start,
-        usage_decision.reason,
-        usage_decision.replaced_by
-    from usage_decision
-    where usage_decision.decision in ('void', 'write_off', 'restore')
-
-    union all
-
-    select
-        cast(9223372036854775807 as bigint) as decision_number,
-        'void' as decision,
-        usage_void.source,
-        usage_void.transaction_id,
-        usage_void.usage_start,
-        usage_void.reason,
-        usage_void.replaced_by
-    from usage_void
-),
-
-decided as (
-    select
-        usage_record.landing_sequence,
-        usage_record.usage_type,
-        coalesce(usage_record.unit, '') as unit,
-        coalesce(usage_record.quantity, 0) as record_quantity,
-        decision.decision,
-        decision.reason,
-        decision.replaced_by,
-        row_number() over (
-            partition by usage_record.landing_sequence
-            order by
-                decision.decision_number desc,
-                decision.reason,
-                decision.replaced_by
-        ) as recency
-    from decision
-    inner join usage_record
-        on decision.source = usage_record.source
-        and decision.transaction_id = usage_record.transaction_id
-        and coalesce(decision.usage_start, usage_record.usage_start)
-        = usage_record.usage_start
-)
+-- reads:  excluded_usage, usage_duplicate, landing_hold
+-- rule:   a duplicate, or what is held, has its place already
 
 select
-    decided.landing_sequence,
-    decided.usage_type,
-    decided.unit,
-    decided.record_quantity,
-    case decided.decision when 'void' then 'void' else 'written off' end
-        as place,
-    decided.reason,
-    decided.replaced_by
-from decided
+    excluded_usage.landing_sequence,
+    excluded_usage.usage_type,
+    excluded_usage.unit,
+    excluded_usage.record_quantity,
+    excluded_usage.place,
+    excluded_usage.reason,
+    excluded_usage.replaced_by
+from excluded_usage
 where
-    decided.recency = 1
-    and decided.decision <> 'restore'
-    and not exists (
+    not exists (
         select 1
         from usage_duplicate
-        where usage_duplicate.landing_sequence = decided.landing_sequence
+        where usage_duplicate.landing_sequence = excluded_usage.landing_sequence
     )
     and not exists (
         select 1
         from landing_hold
         where
-            landing_hold.landing_id = decided.landing_sequence / 1000000000
+            landing_hold.landing_id
+            = excluded_usage.landing_sequence / 1000000000
     )

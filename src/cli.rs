@@ -19,7 +19,7 @@ use self::shown::{held_back, in_reading_order, show, warn_parked};
 use crate::cycle::parse_instant;
 use crate::error::{Error, Mistake, Result, While};
 use crate::output::{Counter, Format};
-use crate::project::{Project, Query, SUSPENSE, USAGE_RECORD};
+use crate::project::{EXCLUDED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
 use crate::prompt::Prompt;
 use crate::warehouse::{Warehouse, session};
 use crate::{
@@ -154,7 +154,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             Ok(())
         }
         Command::Void { ids, which, replaced_by, why } => {
-            let which = which.read(&project, false)?;
+            let which = which.read(&project)?;
             let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
             let make = |id| decision::Decision::Void(id, replaced_by.clone());
             let count = of
@@ -165,7 +165,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             Ok(())
         }
         Command::WriteOff { ids, which, why } => {
-            let which = which.read(&project, false)?;
+            let which = which.read(&project)?;
             let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
             let make = decision::Decision::WriteOff;
             let count = of.decide(SUSPENSE, &ids, &which, None, &why.author(now)?, make).await?;
@@ -174,10 +174,10 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
             Ok(())
         }
         Command::Restore { ids, which, why } => {
-            let which = which.read(&project, true)?;
+            let which = which.read(&project)?;
             let of = Decided { project: &project, warehouse: &warehouse, context: &context, as_of };
             let make = decision::Decision::Restore;
-            let count = of.decide(USAGE_RECORD, &ids, &which, None, &why.author(now)?, make).await?;
+            let count = of.decide(EXCLUDED_USAGE, &ids, &which, None, &why.author(now)?, make).await?;
             say(&format!("{count} restored"));
             say("next: meterhouse run");
             Ok(())
@@ -304,7 +304,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
                 say(&format!(
                     "contracts, prices, quotas or queries have changed since {} closed; \
                      meterhouse status --reach-back shows what that comes to",
-                    reached.join(", ")
+                    first_to_last(&reached)
                 ));
             }
             say("next: meterhouse run, when usage, prices or contracts have changed");
@@ -447,5 +447,13 @@ fn query_text(query: Option<String>, file: Option<PathBuf>) -> Result<String> {
             "no query was given",
             "meterhouse sql \"select ...\", or -f FILE, or - for standard input",
         )),
+    }
+}
+
+/// `2026-09`, or `2026-09 to 2026-11 (3 periods)`.
+fn first_to_last(periods: &[String]) -> String {
+    match periods {
+        [first, .., last] => format!("{first} to {last} ({} periods)", periods.len()),
+        _ => periods.concat(),
     }
 }

@@ -14,7 +14,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
-use crate::project::{Project, USAGE_DECISION, USAGE_RECORD};
+use crate::project::{EXCLUDED_USAGE, Project, SUSPENSE, USAGE_DECISION, USAGE_RECORD};
 use crate::warehouse::Warehouse;
 
 /// Decisions of one batch are numbered from `batch x this`.
@@ -164,8 +164,6 @@ pub struct Which {
     pub usage_start: Option<i64>,
     /// All, where several are told apart by their time.
     pub all: bool,
-    /// Only those that are void or written off.
-    pub is_excluded: bool,
 }
 
 /// The records of one id: by source and `usage_start`, what was used.
@@ -184,8 +182,8 @@ pub async fn identities(
     let landed = records(context, USAGE_RECORD, transaction_ids).await?;
     let found =
         if table == USAGE_RECORD { landed.clone() } else { records(context, table, transaction_ids).await? };
-    let excluded =
-        if which.is_excluded { Some(last_decisions(context, transaction_ids).await?) } else { None };
+    let is_restored = table == EXCLUDED_USAGE;
+    let listed = if is_restored { listed(context, transaction_ids).await? } else { BTreeSet::new() };
     let mut wrong = Vec::new();
     let mut identities = Vec::new();
     let mut hint = hint(table);
@@ -194,21 +192,20 @@ pub async fn identities(
         if let Some(source) = &which.source {
             sources.retain(|found, _| found == source);
         }
+        if sources.is_empty() && is_restored && landed.contains_key(id) {
+            wrong.push(format!("{id} is neither void nor written off"));
+            hint = "meterhouse sql \"select transaction_id, decision, reason from usage_decision\" shows what was decided";
+            continue;
+        }
         if sources.is_empty() {
+            let table = if is_restored { USAGE_RECORD } else { table };
             wrong.push(format!("no record of `{table}` has the transaction_id {id}"));
             continue;
         }
-        if let Some(excluded) = &excluded {
-            for (source, starts) in &mut sources {
-                starts.retain(|start, _| excluded.iter().any(|last| last.excludes(source, id, *start)));
-            }
-            sources.retain(|_, starts| !starts.is_empty());
-            if sources.is_empty() {
-                wrong.push(format!("{id} is neither void nor written off"));
-                hint = "meterhouse sql \"select transaction_id, decision, reason from usage_decision\" shows what \
-                        was decided";
-                continue;
-            }
+        if listed.contains(id) {
+            wrong.push(format!("{id} is void since a list says so"));
+            hint = "take it off data/usage_void.csv: then it counts again";
+            continue;
         }
         if sources.len() > 1 {
             wrong.push(ambiguous(id, &sources.into_keys().collect()));
@@ -297,66 +294,18 @@ fn instants(column: &ArrayRef) -> std::result::Result<TimestampMicrosecondArray,
     Ok(arrow::compute::cast(column, &instant)?.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
-/// The last decision on a record, or on all of an id.
-#[derive(Debug)]
-struct Last {
-    identity: Identity,
-    is_restored: bool,
-    /// Later decisions on some of its records.
-    since: BTreeSet<i64>,
-}
-
-impl Last {
-    fn excludes(&self, source: &str, id: &str, start: i64) -> bool {
-        let is_of_it = self.identity.source == source && self.identity.transaction_id == id;
-        let is_meant = self.identity.usage_start.is_none_or(|meant| meant == start);
-        is_of_it && is_meant && !self.is_restored && !self.since.contains(&start)
-    }
-}
-
-/// What counts of all that was decided on some ids.
-async fn last_decisions(context: &SessionContext, transaction_ids: &[String]) -> Result<Vec<Last>> {
-    let working = || format!("reading {USAGE_DECISION}");
-    let frame = of_ids(context, USAGE_DECISION, transaction_ids).await?;
-    let has_start = frame.schema().has_column_with_unqualified_name(USAGE_START);
-    let mut columns = vec!["source", "transaction_id", "decision"];
-    columns.extend(has_start.then_some(USAGE_START));
-    let frame = frame
-        .sort(vec![col("decision_number").sort(true, false)])
-        .and_then(|frame| frame.select_columns(&columns))
-        .during(working)?;
-    let mut last: Vec<Last> = Vec::new();
+/// Those of some ids that a list keeps void.
+async fn listed(context: &SessionContext, transaction_ids: &[String]) -> Result<BTreeSet<String>> {
+    let working = || format!("looking up records in {EXCLUDED_USAGE}");
+    let frame = of_ids(context, EXCLUDED_USAGE, transaction_ids).await?;
+    let frame = frame.filter(col("is_listed")).during(working)?;
+    let frame = frame.select_columns(&["transaction_id"]).during(working)?;
+    let mut listed = BTreeSet::new();
     for batch in frame.collect().await.during(working)? {
-        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
-        let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
-        let words = text(2).during(working)?;
-        let starts = if has_start { Some(instants(batch.column(3)).during(working)?) } else { None };
-        for row in 0..batch.num_rows() {
-            let start = starts.as_ref().filter(|starts| starts.is_valid(row)).map(|starts| starts.value(row));
-            let identity = Identity {
-                source: sources.as_string::<i32>().value(row).into(),
-                transaction_id: ids.as_string::<i32>().value(row).into(),
-                usage_start: start,
-            };
-            let is_same_id = |last: &Last| {
-                last.identity.source == identity.source
-                    && last.identity.transaction_id == identity.transaction_id
-            };
-            match start {
-                // What was decided before on the id or its records counts no more.
-                None => last.retain(|before| !is_same_id(before)),
-                Some(start) => {
-                    last.retain(|before| before.identity != identity);
-                    for before in last.iter_mut().filter(|before| is_same_id(before)) {
-                        before.since.insert(start);
-                    }
-                }
-            }
-            let is_restored = words.as_string::<i32>().value(row) == "restore";
-            last.push(Last { identity, is_restored, since: BTreeSet::new() });
-        }
+        let ids = arrow::compute::cast(batch.column(0), &DataType::Utf8).during(working)?;
+        listed.extend(ids.as_string::<i32>().iter().flatten().map(String::from));
     }
-    Ok(last)
+    Ok(listed)
 }
 
 /// What is wrong with an id that several sources have.
@@ -367,7 +316,7 @@ pub fn ambiguous(id: &str, sources: &BTreeSet<String>) -> String {
 
 /// How to find the ids of a table.
 pub fn hint(table: &str) -> &'static str {
-    if table == USAGE_RECORD {
+    if table != SUSPENSE {
         "meterhouse sql \"select source, transaction_id from usage_record\" shows what has landed"
     } else {
         "only what waits in suspense can be written off; a run brings it up to date"

@@ -280,14 +280,14 @@ pub(super) struct Which {
 }
 
 impl Which {
-    /// The same with the time in the project's zone; `is_excluded`: only records that are void or written off.
-    pub(super) fn read(self, project: &Project, is_excluded: bool) -> Result<decision::Which> {
+    /// The same with the time in the project's zone.
+    pub(super) fn read(self, project: &Project) -> Result<decision::Which> {
         let zone = land::project_zone(project)?;
         let usage_start = self.usage_start.map(|text| parse_instant(&text, &zone)).transpose();
         let usage_start = usage_start.map_err(|error| {
             Error::usage(format!("--usage-start: {error}"), "such as 2026-10-01T12:00:00Z")
         })?;
-        Ok(decision::Which { source: self.source, usage_start, all: self.all, is_excluded })
+        Ok(decision::Which { source: self.source, usage_start, all: self.all })
     }
 }
 
