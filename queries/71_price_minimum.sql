@@ -1,9 +1,11 @@
 -- price_minimum: what an item still owes to reach the minimum of its price.
 --
 -- grain:  contract_item_id, cycle_start, price_id
--- reads:  price_modifier, item_cycle, interim_cycle, item_line, currency
+-- reads:  price_modifier, item_cycle, interim_cycle, item_line, currency,
+--         released_line
 -- rule:   the minimum, in full or for the days the price counts, less the lines
---         of the item and price; only once the cycle has ended
+--         of the item and price; only once the cycle has ended; one that has
+--         moved from a closed period has the new one in its id
 
 with line_total as (
     select
@@ -20,6 +22,14 @@ with line_total as (
 
 owed as (
     select
+        concat(
+            item_cycle.contract_item_id,
+            '/',
+            to_char(item_cycle.cycle_start, '%Y-%m-%dT%H:%M'),
+            '/',
+            item_cycle.price_id,
+            '/minimum'
+        ) as line_id,
         item_cycle.contract_item_id,
         item_cycle.cycle_start,
         item_cycle.price_id,
@@ -57,14 +67,11 @@ owed as (
 )
 
 select
-    concat(
-        owed.contract_item_id,
-        '/',
-        to_char(owed.cycle_start, '%Y-%m-%dT%H:%M'),
-        '/',
-        owed.price_id,
-        '/minimum'
-    ) as line_id,
+    case
+        when released_line.billing_period <> owed.billing_period
+            then concat(owed.line_id, '/', owed.billing_period)
+        else owed.line_id
+    end as line_id,
     owed.customer_id,
     owed.contract_id,
     owed.contract_item_id,
@@ -83,4 +90,6 @@ select
 from owed
 left join currency
     on owed.currency = currency.currency
+left join released_line
+    on owed.line_id = released_line.line_id
 where owed.minimum_amount > owed.reached_amount

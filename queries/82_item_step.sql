@@ -137,6 +137,7 @@ usage_step as (
         on item.contract_item_id = metered_usage.contract_item_id
         and item.cycle_start = metered_usage.cycle_start
         and item.price_id = metered_usage.price_id
+        and item.billing_period = metered_usage.billing_period
         and item.group_key = metered_usage.group_key
     where
         item.line_type <> 'fee'
@@ -189,6 +190,7 @@ quota_step as (
         on item.contract_item_id = item_cycle.contract_item_id
         and item.cycle_start = item_cycle.cycle_start
         and item.price_id = item_cycle.price_id
+        and item.billing_period = item_cycle.billing_period
     left join entitlement_status
         on item_cycle.quota_id = entitlement_status.quota_id
         and item_cycle.quota_scope = entitlement_status.quota_scope
@@ -198,6 +200,7 @@ quota_step as (
         on item.contract_item_id = billable_usage.contract_item_id
         and item.cycle_start = billable_usage.cycle_start
         and item.price_id = billable_usage.price_id
+        and item.billing_period = billable_usage.billing_period
         and item.group_key = billable_usage.group_key
     where item_cycle.quota_id is not null and item.line_type <> 'fee'
 ),
@@ -262,6 +265,7 @@ conversion_step as (
         on item.contract_item_id = priced_quantity.contract_item_id
         and item.cycle_start = priced_quantity.cycle_start
         and item.price_id = priced_quantity.price_id
+        and item.billing_period = priced_quantity.billing_period
         and item.group_key = priced_quantity.group_key
     where
         priced_quantity.quantity <> item.billable_quantity
@@ -399,11 +403,13 @@ charge_step as (
         on item.contract_item_id = charge.contract_item_id
         and item.cycle_start = charge.cycle_start
         and item.price_id = charge.price_id
+        and item.billing_period = charge.billing_period
         and item.group_key = charge.group_key
     left join item_cycle
         on item.contract_item_id = item_cycle.contract_item_id
         and item.cycle_start = item_cycle.cycle_start
         and item.price_id = item_cycle.price_id
+        and item.billing_period = item_cycle.billing_period
     left join price_modifier
         on item.price_id = price_modifier.price_id
 ),
@@ -452,6 +458,7 @@ discount_step as (
         on item.contract_item_id = charge.contract_item_id
         and item.cycle_start = charge.cycle_start
         and item.price_id = charge.price_id
+        and item.billing_period = charge.billing_period
         and item.group_key = charge.group_key
     left join price_modifier
         on item.price_id = price_modifier.price_id
@@ -481,6 +488,7 @@ free_step as (
             charge.contract_item_id = item.contract_item_id
             and charge.cycle_start = item.cycle_start
             and charge.price_id = item.price_id
+            and charge.billing_period = item.billing_period
             and charge.group_key = item.group_key
     )
 )

@@ -1,6 +1,9 @@
 //! What is changed when a period has closed, and whom that may surprise.
 
+use std::collections::BTreeSet;
+
 use crate::closing::{close, refused, rows, run_at};
+use crate::explain::UNEXPLAINED;
 use crate::sample::Sample;
 
 fn rental(id: &str, start: &str) -> String {
@@ -63,6 +66,12 @@ fn a_fee_that_was_billed_in_advance_is_not_billed_again_in_arrears() {
         rows(&sample, fees),
         [&billed[..], &["2026-11,-900.000000000000", "2026-12,900.000000000000"]].concat()
     );
+    // The fee that has moved is a line of its own, and each is explained.
+    let lines = rows(&sample, "select line_id, amount from invoice_line where contract_id = 'BYTE-SUPPORT'");
+    let ids: BTreeSet<&str> = lines.iter().filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(ids.len(), lines.len(), "{lines:?}");
+    assert!(ids.contains("BYTE-support/2026-10-01T04:00/support-2026/2026-12"), "{ids:?}");
+    assert!(rows(&sample, UNEXPLAINED).is_empty());
 }
 
 #[test]
@@ -151,4 +160,15 @@ fn a_decision_about_nothing_is_refused() {
     assert_eq!(rows(&sample, EXCLUDED), ["2026-10-22T07:00:00Z,written off"]);
     run_at(&sample, &["restore", "TR900004", "--reason", "right"]);
     assert_eq!(rows(&sample, "select count(*) from usage_decision"), ["4"]);
+    let listed = "source,transaction_id,usage_start,replaced_by,reason\n";
+    sample.write(
+        "data/usage_void.csv",
+        &format!("{listed}usage,TR000002,,,on the list\nusage,TR99,,,not landed\n"),
+    );
+    let report = run_at(&sample, &["run"]);
+    assert!(report.contains("usage,TR99,,not landed"), "{report}");
+    assert_eq!(restore(), "2 error: TR000002 is void since a list says so");
+    sample.write("data/usage_void.csv", listed);
+    run_at(&sample, &["run"]);
+    assert_eq!(restore(), "2 error: TR000002 is neither void nor written off");
 }

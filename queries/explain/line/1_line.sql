@@ -44,4 +44,6 @@ left join item_cycle
     on invoice_line.contract_item_id = item_cycle.contract_item_id
     and invoice_line.cycle_start = item_cycle.cycle_start
     and invoice_line.price_id = item_cycle.price_id
+    and coalesce(invoice_line.corrected_period, invoice_line.billing_period)
+    = item_cycle.billing_period
 where invoice_line.line_id = $line_id

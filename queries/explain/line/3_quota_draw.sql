@@ -10,6 +10,7 @@ with drawn_quota as (
         on invoice_line.contract_item_id = item_cycle.contract_item_id
         and invoice_line.cycle_start = item_cycle.cycle_start
         and invoice_line.price_id = item_cycle.price_id
+        and invoice_line.billing_period = item_cycle.billing_period
     where
         invoice_line.line_id = $line_id
         and invoice_line.corrected_period is null
@@ -42,4 +43,5 @@ inner join billable_usage
     on item_cycle.contract_item_id = billable_usage.contract_item_id
     and item_cycle.cycle_start = billable_usage.cycle_start
     and item_cycle.price_id = billable_usage.price_id
+    and item_cycle.billing_period = billable_usage.billing_period
 order by draw
