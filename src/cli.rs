@@ -51,7 +51,10 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
     if let Some(outcome) = without_project(&cli, sample, out) {
         return outcome;
     }
-    let (project, mistakes) = Project::read(&cli.project, &cli.set)?;
+    let (project, mut mistakes) = Project::read(&cli.project, &cli.set)?;
+    if mistakes.is_empty() {
+        mistakes = project.missing_tables();
+    }
     if !mistakes.is_empty() {
         return Err(all_mistakes(&project, mistakes).await);
     }

@@ -191,13 +191,6 @@ impl Project {
                     hint: "give the query another name".into(),
                 });
             }
-            if !schemas.contains_key(name) && mistakes.is_empty() {
-                mistakes.push(Mistake {
-                    place: Place { file: format!("schemas/{name}.sql"), line: 0, column: 0 },
-                    what: format!("the schema of `{name}` is missing"),
-                    hint: "`meterhouse init` writes a project that has it, or set `extends`".into(),
-                });
-            }
         }
         for (name, inbox) in &settings.inbox {
             if let Some(with) = inbox.with.as_ref().filter(|with| !landing.contains_key(*with)) {
@@ -252,6 +245,19 @@ impl Project {
             }
         }
         tables
+    }
+
+    /// The tables that the program writes and that have no schema; queries that were kept may be older than a table.
+    pub fn missing_tables(&self) -> Vec<Mistake> {
+        let missing =
+            LANDED.into_iter().chain(BOOKS).filter(|name| !self.schemas.contains_key(*name)).map(|name| {
+                Mistake {
+                    place: Place { file: format!("schemas/{name}.sql"), line: 0, column: 0 },
+                    what: format!("the schema of `{name}` is missing"),
+                    hint: "`meterhouse init` writes a project that has it, or set `extends`".into(),
+                }
+            });
+        missing.collect()
     }
 
     /// Some of the queries in waves, none of which reads another of its wave: what is made first of all, then what
