@@ -36,7 +36,6 @@ impl Run<'_> {
         let changes = self.period_changes().await?;
         // What an earlier period hands on is another now: balances, levels, minimums.
         let mut is_carried = false;
-        let renewed = std::mem::take(&mut self.again);
         let mut closings = self.closings.clone();
         closings.sort_by(|one, other| one.billing_period.cmp(&other.billing_period));
         for closing in closings {
@@ -66,20 +65,10 @@ impl Run<'_> {
             self.put(RERATED_LINE, files)?;
             self.rerated.insert(period.clone(), now);
         }
-        for (table, periods) in renewed {
-            for (period, files) in periods {
-                let now = self.again.get(&table).and_then(|again| again.get(&period)).cloned();
-                match now {
-                    Some(_) => self.delete_new(&self.project.schemas[&table], &files, &[]).await?,
-                    None => _ = self.carry(&table, &period, files)?,
-                }
-            }
-        }
         Ok(())
     }
 
-    /// Makes the items and prices of periods that are let rate again, so that usage finds its place among them; what
-    /// they are rated by follows.
+    /// Makes the items and prices of periods that are let rate again, so that usage finds its place among them.
     pub(super) async fn renew(&mut self, query: &Query) -> Result<()> {
         let name = &query.name;
         let is_before_usage = is_made_by_period(self.project, name)
@@ -87,7 +76,7 @@ impl Run<'_> {
             && self.project.is_made_from(INVOICE_LINE, name);
         for rerate in self.request.rerate.iter().filter(|_| is_before_usage) {
             let scope = Scope::Only(rerate.period.clone());
-            let stem = format!("{}-{}-items", self.stem, rerate.period);
+            let stem = format!("{}-{}", self.stem, rerate.period);
             let (files, _) = self.making(&self.project.schemas[name], query, scope, stem).make().await?;
             self.carry(name, &rerate.period, files)?;
         }
@@ -276,9 +265,16 @@ impl Run<'_> {
                         false => Scope::All,
                     };
                     let others = self.other_periods(name, &scope);
-                    let making = self.making(schema, query, scope, stem.into());
-                    let (files, _) = Making { context: context.clone(), ..making }.make().await?;
-                    written.push((name.clone(), files.clone()));
+                    let renewed = self.again.get(name).and_then(|again| again.get(period));
+                    let files = match renewed {
+                        Some(files) => files.clone(),
+                        None => {
+                            let making = self.making(schema, query, scope, stem.into());
+                            let (files, _) = Making { context: context.clone(), ..making }.make().await?;
+                            written.push((name.clone(), files.clone()));
+                            files
+                        }
+                    };
                     register(context, schema, others.into_iter().chain(files).collect())?;
                 }
                 _ => {}
