@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    126 queries plan, 78 tables have contracts
+    131 queries plan, 78 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -77,11 +77,11 @@ fn a_run_and_what_it_says_again() {
     data/usage/car_rent_2026-09.ndjson: 40 received, 0 rejected
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
     data/usage/translation_2026.json: 14 received, 0 rejected
-    rebuild billing_cycle: 14 rows ([seconds])
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
-    rebuild item_cycle: 28 rows ([seconds])
+    rebuild billing_cycle: 14 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
+    rebuild item_cycle: 28 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
     rebuild usage_part: 0 rows ([seconds])
@@ -112,7 +112,7 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 67 tables made, 0 up to date, 13 checks held ([seconds])
+    published as run 1: 67 tables made, 0 up to date, 14 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"

@@ -211,3 +211,35 @@ fn a_contract_that_reaches_back_beyond_the_first_closing_is_billed_in_full() {
     run_at(&sample, &["verify"]);
     run_at(&sample, &["run", "--replay", "6"]);
 }
+
+/// A calendar that changes under closed books: the new cycles wait with their customer until what they hold is rated
+/// again.
+#[test]
+fn a_calendar_that_changes_parks_its_customer_until_closed_cycles_are_rated_again() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    close(&sample, "2026-10");
+    sample.replace(
+        "data/contract.csv",
+        "BYTE-API,BYTE,USD,America/New_York,month",
+        "BYTE-API,BYTE,USD,America/New_York,quarter",
+    );
+    run_at(&sample, &["run"]);
+    let parked = |run: u32| sample.read(&format!("warehouse/ledger/{run:010}.json")).contains("\"BYTE\"");
+    assert!(parked(4), "the quarter holds two closed months");
+    let waiting = "select count(*) from suspense where suspense_reason = 'cycle not begun'";
+    assert_ne!(rows(&sample, waiting), ["0"]);
+    rerate(&sample, "2026-09");
+    rerate(&sample, "2026-10");
+    assert!(!parked(6));
+    assert_eq!(rows(&sample, waiting), ["0"]);
+    let by_price = "select coalesce(corrected_period, billing_period), contract_id, price_id, sum(amount), \
+                    sum(quantity) from invoice_line group by 1, 2, 3 \
+                    having sum(amount) <> 0 or sum(quantity) <> 0 order by 1, 2, 3";
+    let fresh = Sample::new();
+    fresh.write("data/contract.csv", &sample.read("data/contract.csv"));
+    run_at(&fresh, &["run"]);
+    assert_eq!(rows(&sample, by_price), rows(&fresh, by_price));
+    run_at(&sample, &["verify"]);
+}
