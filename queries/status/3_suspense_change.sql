@@ -1,4 +1,4 @@
--- suspense_change: what entered suspense since the last closing or left it, and what it became
+-- suspense_change: what entered suspense since the last closing, and what left it
 with last_closed as (
     select max(closed_period.close_number) as close_number
     from closed_period

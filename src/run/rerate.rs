@@ -309,7 +309,8 @@ impl Run<'_> {
         now.carried().into_iter().filter(is_other).collect()
     }
 
-    /// Whether a table that is not made again is that of today: what usage is, and the books; the rest is of the closing.
+    /// Whether a table that is not made again is that of today: what usage is, and the books. The rest is of the
+    /// closing.
     fn is_of_today(&self, pinned: &Project, name: &str) -> bool {
         let is_of_usage = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
         LANDED.contains(&name) || BOOKS.contains(&name) || (is_of_usage && !is_correction(pinned, name))
