@@ -4,9 +4,12 @@
 //! change is left to `publish.rs` and `run.rs`. A path in here is relative to the warehouse's own root.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::iter;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -78,8 +81,17 @@ const SMALL_SIDE_ROWS: usize = 4 << 20;
 /// from join to join their number multiplies: few large batches keep a chain of joins quick.
 pub const BATCH_ROWS: usize = 1 << 15;
 
-/// How often a create is tried that neither happened nor met another.
-const SETTLING: usize = 3;
+/// What to wait before each try of a create or a commit, half a minute in all. A store also refuses a create because of
+/// another that is under way: somebody's, or one's own that was given up; and one that has just been started takes its
+/// time for that one.
+fn tries() -> impl Iterator<Item = Duration> {
+    let again = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_secs(4))
+        .with_max_times(14)
+        .with_jitter();
+    iter::once(Duration::ZERO).chain(again.build())
+}
 
 /// The object store that holds the tables, the ledger and the registers.
 #[derive(Debug, Clone)]
@@ -163,7 +175,8 @@ impl Warehouse {
     /// first try; so whatever a store says but success, what it holds decides.
     pub async fn settle(&self, path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
         let mut outcome = Ok(false);
-        for _ in 0..SETTLING {
+        for pause in tries() {
+            tokio::time::sleep(pause).await;
             outcome = self.create(path, bytes.clone()).await;
             if let Ok(true) = outcome {
                 return Ok(bytes);
@@ -171,7 +184,7 @@ impl Warehouse {
             if let Some(found) = self.read(path).await? {
                 return Ok(found);
             }
-            // Neither made nor there: S3 refuses a create also for another that was under way and then failed.
+            // Neither made nor there.
         }
         outcome?;
         Err(Error::Busy { what: format!("{path} in the warehouse could not be made") })
@@ -263,7 +276,8 @@ impl Warehouse {
         let table = &schema.name;
         let log = self.log_store(table)?;
         let mut last_error = None;
-        for _ in 0..10 {
+        for pause in tries() {
+            tokio::time::sleep(pause).await;
             let Some(state) = self.delta(table).await? else {
                 // Somebody else may make it at the same moment; the next round sees the table of whoever was first.
                 match self.make(schema, &log, changes).await {

@@ -1,8 +1,10 @@
 //! Object stores that fail: one that dies after so many writes, as if the process had been killed, and others that lie.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -33,13 +35,22 @@ pub struct FaultStore {
     seen: AtomicUsize,
     published: AtomicUsize,
     is_forgetful: bool,
+    /// How long a create is refused, and when each was first asked for.
+    busy: Duration,
+    asked: Mutex<BTreeMap<Path, Instant>>,
 }
 
 impl FaultStore {
     /// A store that dies at the write numbered `writes`, from 0.
     pub fn new(inner: Arc<dyn ObjectStore>, writes: usize, death: Death) -> Self {
         let (seen, published) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-        Self { inner, writes, death, seen, published, is_forgetful: false }
+        let (busy, asked) = (Duration::ZERO, Mutex::default());
+        Self { inner, writes, death, seen, published, is_forgetful: false, busy, asked }
+    }
+
+    /// A store that lives, and for so long refuses each create as if another were under way.
+    pub fn busy(inner: Arc<dyn ObjectStore>, busy: Duration) -> Self {
+        Self { busy, ..Self::new(inner, usize::MAX, Death::Before) }
     }
 
     /// A store that lives, and creates what is there already, as if nobody had asked for a condition.
@@ -89,6 +100,12 @@ impl ObjectStore for FaultStore {
     async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
         if self.is_forgetful {
             options.mode = PutMode::Overwrite;
+        }
+        if options.mode == PutMode::Create {
+            let first = *self.asked.lock().unwrap().entry(path.clone()).or_insert_with(Instant::now);
+            if first.elapsed() < self.busy {
+                return Err(Error::AlreadyExists { path: path.to_string(), source: "under way".into() });
+            }
         }
         if path.as_ref().contains("/ledger/") {
             self.published.fetch_min(self.seen(), Ordering::SeqCst);

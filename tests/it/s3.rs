@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::aws_bill::Bill;
 use crate::fault_store::FaultStore;
-use crate::sample::{Sample, ok, repository};
+use crate::sample::{Sample, ok, project, repository};
 use crate::seaweed::{BUCKET, Seaweed};
 
 const LINES: &str = "select line_id, record_count, quantity, amount_exact, amount, currency from invoice_line \
@@ -306,4 +306,21 @@ fn a_store_that_ignores_conditional_puts_is_refused() {
     );
     assert_eq!(error.exit_status(), 2);
     runtime.block_on(local(folder.path()).probe()).unwrap();
+}
+
+/// A create that is refused because another is under way, which then comes to nothing, as after a power cut.
+#[test]
+fn a_store_that_refuses_for_a_while_is_asked_again() {
+    let sample = Sample::empty();
+    let url = Url::from_directory_path(sample.path().canonicalize().unwrap()).unwrap();
+    let store = FaultStore::busy(Arc::new(LocalFileSystem::new()), Duration::from_secs(1));
+    let busy = Warehouse::over(Arc::new(store), url).unwrap();
+    let project = project(sample.path());
+    Runtime::new().unwrap().block_on(async {
+        let path = "ledger/0000000001.json".into();
+        assert_eq!(busy.settle(&path, b"mine".to_vec()).await.unwrap(), b"mine");
+        assert_eq!(busy.settle(&path, b"yours".to_vec()).await.unwrap(), b"mine");
+        busy.commit(&project.schemas["usage_filter"], "test", 1, &[], &[]).await.unwrap();
+        assert_eq!(busy.delta_files("usage_filter").await.unwrap(), (1, Vec::new()));
+    });
 }
