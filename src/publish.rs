@@ -11,7 +11,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::books::{Closing, Rules};
-use crate::digest::sha256;
+use crate::digest::{Digest, sha256};
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::warehouse::{DataFile, Warehouse};
@@ -46,6 +46,9 @@ pub struct Entry {
     pub period: Option<String>,
     /// The versions of the landed tables' Delta logs it read.
     pub inputs: BTreeMap<String, u64>,
+    /// What files it read of each landed table, as [`files_hash`] has them; none in entries from before that was kept.
+    #[serde(default)]
+    pub landed: BTreeMap<String, String>,
     /// Every table as it is since this run.
     pub tables: BTreeMap<String, TableEntry>,
     /// The customers a check holds back, with the check's name.
@@ -115,6 +118,15 @@ pub fn content(files: &[DataFile]) -> String {
         .iter()
         .fold(0_u128, |sum, file| sum.wrapping_add(u128::from_str_radix(&file.hash, 16).unwrap_or_default()));
     format!("{rows} {sum:032x}")
+}
+
+/// SHA-256 of the paths, sizes and row hashes of files.
+pub fn files_hash(files: &[DataFile]) -> String {
+    let mut hash = Digest::default();
+    for file in files {
+        hash.update(format!("{} {} {}\n", file.path, file.size, file.hash));
+    }
+    hash.finish()
 }
 
 /// The newest published run, or `None` before the first.

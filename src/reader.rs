@@ -82,6 +82,21 @@ pub async fn pin_at(
     Ok(pinned)
 }
 
+/// The landed tables that are not what a published run read, but older.
+pub fn gone(head: &Entry, pinned: &BTreeMap<String, (u64, Vec<DataFile>)>) -> Vec<String> {
+    let mut gone = Vec::new();
+    for (table, before) in &head.inputs {
+        let now = pinned.get(table).map_or(0, |(version, _)| *version);
+        if now < *before {
+            let run = head.run;
+            gone.push(format!(
+                "{table}: its Delta log has {now} of the {before} commits that run {run} read"
+            ));
+        }
+    }
+    gone
+}
+
 async fn files_at(
     warehouse: &Warehouse,
     versions: Option<&BTreeMap<String, u64>>,

@@ -25,8 +25,8 @@ use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
 use crate::lint;
 use crate::project::{BOOKS, GUIDED_USAGE, PERIOD_CHANGE, Project, Query, RERATED_LINE, USAGE_RECORD};
-use crate::publish::{self, Entry, TableEntry};
-use crate::reader::{pin, register};
+use crate::publish::{self, Entry, TableEntry, files_hash};
+use crate::reader::{gone, pin, register};
 use crate::warehouse::{DataFile, Warehouse, session};
 
 /// Who hears of each step as it ends.
@@ -266,6 +266,11 @@ impl Prepared<'_> {
             project: keep_project(warehouse, project).await?,
             period: run.request.period.clone(),
             inputs: run.inputs,
+            landed: run
+                .landed_files
+                .iter()
+                .map(|(table, files)| (table.clone(), files_hash(files)))
+                .collect(),
             tables: run.tables,
             parked: parked.clone(),
             closings: run.closings,
@@ -336,7 +341,17 @@ impl<'a> Run<'a> {
         let mut inputs = BTreeMap::new();
         let mut landed = BTreeMap::new();
         let mut landed_files = BTreeMap::new();
-        for (table, (version, files)) in pin(warehouse).await? {
+        let pinned = pin(warehouse).await?;
+        let gone = head.as_ref().map(|head| gone(head, &pinned)).unwrap_or_default();
+        if !gone.is_empty() {
+            // A bill without it would balance all the same.
+            let what = format!("a part of what had landed is gone:\n  {}", gone.join("\n  "));
+            return Err(Error::data(
+                what,
+                "bring it back from a copy of the warehouse; nothing was published",
+            ));
+        }
+        for (table, (version, files)) in pinned {
             inputs.insert(table.clone(), version);
             landed.insert(table.clone(), fingerprint(files.iter().map(|file| file.path.as_str())));
             register(context, &project.schemas[&table], files.clone())?;

@@ -1,9 +1,9 @@
 //! `meterhouse verify`: whether anything that was published or closed is another than it was.
 //!
 //! The ledger is a chain: each entry has the hash of the one before. So is closing. Each file that the newest entry
-//! names is read, and its size and the hash of its rows compared with what was written.
+//! names or has read is read again, and its size and the hash of its rows compared with what was written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ use crate::digest::sha256;
 use crate::error::{Error, Result, While};
 use crate::output::{self, Format};
 use crate::project::Project;
-use crate::publish::{self, Entry};
+use crate::publish::{self, Entry, files_hash};
+use crate::reader::{gone, pin, pin_at};
 use crate::stored_file::row_hash;
-use crate::warehouse::Warehouse;
+use crate::warehouse::{DataFile, Warehouse};
 
 /// What was found right.
 #[derive(Debug, Default)]
@@ -67,19 +68,19 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
         return if wrong.is_empty() { Ok(Verified::default()) } else { Err(changed(&wrong)) };
     };
     verify_closings(warehouse, &head, &mut wrong).await?;
-    let mut files = 0;
-    for (name, table) in &head.tables {
+    let made = head.tables.iter().flat_map(|(name, table)| {
+        let files = table.files.iter().chain(table.again.values().flatten());
+        files.map(|file| (name.clone(), file.clone()))
+    });
+    let mut files: Vec<(String, DataFile)> = made.collect();
+    files.extend(landed_files(warehouse, &head, &mut wrong).await?);
+    for (table, file) in &files {
         // A table that left the project has no contract to read it by.
-        let Some(schema) = project.schemas.get(name) else { continue };
-        for file in table.files.iter().chain(table.again.values().flatten()) {
-            files += 1;
-            match row_hash(warehouse, schema, file).await {
-                Ok(hash) if hash == file.hash => {}
-                Ok(_) => {
-                    wrong.push(format!("{name}/{}: its rows are not those that were written", file.path))
-                }
-                Err(error) => wrong.push(format!("{name}/{}: {error}", file.path)),
-            }
+        let Some(schema) = project.schemas.get(table) else { continue };
+        match row_hash(warehouse, schema, file).await {
+            Ok(hash) if hash == file.hash => {}
+            Ok(_) => wrong.push(format!("{table}/{}: its rows are not those that were written", file.path)),
+            Err(error) => wrong.push(format!("{table}/{}: {error}", file.path)),
         }
     }
     if wrong.is_empty() {
@@ -88,10 +89,33 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
             unchained: chain.unchained,
             head: chain.hashes.pop().unwrap_or_default(),
             closings: head.closings.len(),
-            files,
+            files: files.len(),
         });
     }
     Err(changed(&wrong))
+}
+
+/// The files of landed tables, those that the newest run read and those that came after it; the ones from before their
+/// hashes were kept are left out.
+async fn landed_files(
+    warehouse: &Warehouse,
+    head: &Entry,
+    wrong: &mut Vec<String>,
+) -> Result<BTreeSet<(String, DataFile)>> {
+    let now = pin(warehouse).await?;
+    let gone = gone(head, &now);
+    let then = if gone.is_empty() { pin_at(warehouse, Some(&head.inputs)).await? } else { BTreeMap::new() };
+    wrong.extend(gone);
+    for (table, (_, files)) in &then {
+        if head.landed.get(table).is_some_and(|known| *known != files_hash(files)) {
+            wrong.push(format!("{table}: its Delta log does not name the files that run {} read", head.run));
+        }
+    }
+    let all = then.into_iter().chain(now).flat_map(|(table, (_, files))| {
+        let hashed = files.into_iter().filter(|file| !file.hash.is_empty());
+        hashed.map(move |file| (table.clone(), file))
+    });
+    Ok(all.collect())
 }
 
 fn changed(wrong: &[String]) -> Error {

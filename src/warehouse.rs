@@ -81,6 +81,9 @@ const SMALL_SIDE_ROWS: usize = 4 << 20;
 /// from join to join their number multiplies: few large batches keep a chain of joins quick.
 pub const BATCH_ROWS: usize = 1 << 15;
 
+/// The tag under which a file's Delta log has the hash of its rows.
+const ROW_HASH: &str = "meterhouse.row_hash";
+
 /// What to wait before each try of a create or a commit, half a minute in all. A store also refuses a create because of
 /// another that is under way: somebody's, or one's own that was given up; and one that has just been started takes its
 /// time for that one.
@@ -379,16 +382,17 @@ fn files(state: &DeltaTableState) -> Vec<DataFile> {
     let mut files: Vec<DataFile> = state
         .log_data()
         .iter()
-        .map(|file| DataFile {
-            path: file.object_store_path().to_string(),
-            size: file.size().unsigned_abs(),
-            rows: file.num_records().unwrap_or(0) as u64,
-            hash: String::new(),
-            partition: file
-                .partition_values_map()
-                .into_iter()
-                .map(|(name, value)| (name, value.unwrap_or_default()))
-                .collect(),
+        .map(|file| {
+            #[expect(deprecated, reason = "nothing else tells the tags of a file")]
+            let tags = file.add_action().tags.unwrap_or_default();
+            let partition = file.partition_values_map().into_iter();
+            DataFile {
+                path: file.object_store_path().to_string(),
+                size: file.size().unsigned_abs(),
+                rows: file.num_records().unwrap_or(0) as u64,
+                hash: tags.get(ROW_HASH).cloned().flatten().unwrap_or_default(),
+                partition: partition.map(|(name, value)| (name, value.unwrap_or_default())).collect(),
+            }
         })
         .collect();
     files.sort();
@@ -424,7 +428,7 @@ fn add(file: &DataFile) -> Add {
         modification_time: 0,
         data_change: true,
         stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
-        tags: None,
+        tags: Some(HashMap::from([(ROW_HASH.into(), Some(file.hash.clone()))])),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use insta::assert_snapshot;
+
 use crate::sample::{Sample, repository, without_seconds};
 
 /// All of the sample's periods that have usage have ended.
@@ -396,6 +398,39 @@ fn tampering_is_found() {
     let said =
         tampered(&|warehouse| first(warehouse.join("billed_line/billing_period=2026-09"), ".parquet"), &swap);
     assert!(said.contains("billed_line/billing_period=2026-09"), "{said}");
+    let said =
+        tampered(&|warehouse| first(warehouse.join("usage_record/usage_date=2026-09-30"), ".parquet"), &swap);
+    assert!(said.contains("usage_record/usage_date=2026-09-30/landing-"), "{said}");
+    let said = tampered(
+        &|warehouse| first(warehouse.join("usage_record/_delta_log"), "0.json"),
+        &text("meterhouse.row_hash", "meterhouse.row_none"),
+    );
+    assert!(said.contains("usage_record: its Delta log does not name the files that run 2 read"), "{said}");
+}
+
+#[test]
+fn no_run_goes_on_without_usage_that_was_there() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    for table in ["usage_record", "landing"] {
+        std::fs::remove_dir_all(sample.path().join(format!("warehouse/{table}/_delta_log"))).unwrap();
+    }
+    let (status, said) = sample.fails(&["run"]);
+    assert_eq!(status, 1, "{said}");
+    assert_snapshot!(said, @r"
+    error: a part of what had landed is gone:
+      landing: its Delta log has 0 of the 1 commits that run 1 read
+      usage_record: its Delta log has 0 of the 1 commits that run 1 read
+    hint: bring it back from a copy of the warehouse; nothing was published
+    ");
+    let (status, said) = sample.fails(&["verify"]);
+    assert_eq!(status, 1, "{said}");
+    assert_snapshot!(said, @r"
+    error: what was published has been changed:
+      landing: its Delta log has 0 of the 1 commits that run 1 read
+      usage_record: its Delta log has 0 of the 1 commits that run 1 read
+    hint: restore these objects from a backup of the warehouse
+    ");
 }
 
 /// The blocks of `console` on a page, each a command after `$ ` and what it says.
