@@ -154,7 +154,7 @@ fn volatile(query: &Query, context: &SessionContext) -> Vec<Mistake> {
         .map(|(name, place)| Mistake {
             place: place.clone(),
             what: format!("`{name}()` gives another result at another time"),
-            hint: "a run is a function of its inputs; billing_cycle may read $as_of".into(),
+            hint: "a run is a function of its inputs; the one time it is given is $as_of".into(),
         })
         .collect()
 }

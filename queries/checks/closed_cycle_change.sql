@@ -3,25 +3,13 @@
 -- contract ends and another begins.
 
 select
-    contract_cycle.customer_id,
-    contract_cycle.contract_id,
-    contract_cycle.cycle_start,
-    contract_cycle.cycle_end,
-    contract_cycle.billing_period,
-    closed_cycle.cycle_start as closed_start,
-    closed_cycle.cycle_end as closed_end,
-    closed_cycle.billing_period as closed_period
-from contract_cycle
-inner join closed_cycle
-    on contract_cycle.contract_id = closed_cycle.contract_id
-    and contract_cycle.billing_period <> closed_cycle.billing_period
-    and (
-        (
-            closed_cycle.cycle_start >= contract_cycle.cycle_start
-            and closed_cycle.cycle_end <= contract_cycle.cycle_end
-        )
-        or (
-            closed_cycle.cycle_start <= contract_cycle.cycle_start
-            and closed_cycle.cycle_end >= contract_cycle.cycle_end
-        )
-    )
+    cycle_conflict.customer_id,
+    cycle_conflict.contract_id,
+    cycle_conflict.cycle_start,
+    cycle_conflict.cycle_end,
+    cycle_conflict.billing_period,
+    cycle_conflict.closed_start,
+    cycle_conflict.closed_end,
+    cycle_conflict.closed_period
+from cycle_conflict
+where cycle_conflict.closed_start is not null

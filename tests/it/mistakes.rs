@@ -128,13 +128,13 @@ fn functions_of_the_time_and_of_chance() {
       |
     3 |     now() as made_at,
       |     ^^^
-    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    hint: a run is a function of its inputs; the one time it is given is $as_of
     error: `random()` gives another result at another time
      --> queries/99_extra.sql:4:5
       |
     4 |     random() as dice
       |     ^^^^^^
-    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    hint: a run is a function of its inputs; the one time it is given is $as_of
     error: 2 mistakes in the project
     "#);
 }
@@ -558,7 +558,7 @@ fn all_mistakes_in_one_report() {
       |
     2 |     now() as made_at,
       |     ^^^
-    hint: a run is a function of its inputs; billing_cycle may read $as_of
+    hint: a run is a function of its inputs; the one time it is given is $as_of
     error: column 'nope' not found in 'price'
      --> queries/99_extra.sql:3:5
       |
