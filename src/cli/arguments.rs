@@ -281,13 +281,13 @@ pub(super) struct Which {
 
 impl Which {
     /// The same with the time in the project's zone.
-    pub(super) fn read(self, project: &Project) -> Result<decision::Which> {
+    pub(super) fn read(&self, project: &Project) -> Result<decision::Which> {
         let zone = land::project_zone(project)?;
-        let usage_start = self.usage_start.map(|text| parse_instant(&text, &zone)).transpose();
+        let usage_start = self.usage_start.as_deref().map(|text| parse_instant(text, &zone)).transpose();
         let usage_start = usage_start.map_err(|error| {
             Error::usage(format!("--usage-start: {error}"), "such as 2026-10-01T12:00:00Z")
         })?;
-        Ok(decision::Which { source: self.source, usage_start, all: self.all })
+        Ok(decision::Which { source: self.source.clone(), usage_start, all: self.all })
     }
 }
 
@@ -296,22 +296,22 @@ impl Which {
 pub(super) struct Why {
     /// Why.
     #[arg(long, default_value = "")]
-    pub(super) reason: String,
+    reason: String,
     /// Who.
     #[arg(long, env = "USER", default_value = "unknown")]
-    pub(super) by: String,
+    by: String,
 }
 
 impl Why {
     /// With the time of the clock; a reason has to be given.
-    pub(super) fn author(self, at: i64) -> Result<decision::Author> {
+    pub(super) fn author(&self, at: i64) -> Result<decision::Author> {
         if self.reason.trim().is_empty() {
             return Err(Error::usage(
                 "no reason was given",
                 "--reason \"why\"; it is kept with the decision",
             ));
         }
-        Ok(decision::Author { by: self.by, at, reason: self.reason })
+        Ok(decision::Author { by: self.by.clone(), at, reason: self.reason.clone() })
     }
 }
 

@@ -1,95 +1,109 @@
-//! What people decide about usage and the books, as commands.
+//! The books: closing, rating closed periods again, and proving that nothing has changed.
 
-use super::{instant_text, is_terminal};
+use datafusion::prelude::SessionContext;
+
+use super::arguments::Why;
+use super::{Opened, Out, check_period, is_terminal};
 use crate::error::{Error, Result, While};
-use crate::project::Project;
-use crate::warehouse::{Warehouse, session};
-use crate::{decision, publish, reader, run};
+use crate::warehouse::session;
+use crate::{publish, run, verify};
 
-/// What people decide, and where.
-pub(super) struct Decided<'a> {
-    pub(super) project: &'a Project,
-    pub(super) warehouse: &'a Warehouse,
-    pub(super) context: &'a datafusion::prelude::SessionContext,
-    pub(super) as_of: i64,
-}
-
-impl Decided<'_> {
-    /// One decision for each record; all ids are looked up first.
-    pub(super) async fn decide(
+impl Opened {
+    pub(super) async fn close(
         &self,
-        table: &str,
-        ids: &[String],
-        which: &decision::Which,
-        replaced_by: Option<&str>,
-        author: &decision::Author,
-        make: impl Fn(decision::Identity) -> decision::Decision,
-    ) -> Result<usize> {
-        reader::open(self.project, self.warehouse, self.context, self.as_of).await?;
-        let identities = decision::identities(self.context, table, ids, which).await?;
-        if let Some(id) = replaced_by {
-            decision::check_replacement(self.context, id, &identities).await?;
-        }
-        let decisions: Vec<_> = identities.into_iter().map(make).collect();
-        decision::record(self.project, self.warehouse, self.context, &decisions, author).await?;
-        Ok(decisions.len())
-    }
-
-    pub(super) async fn end_hold(&self, end: decision::Decision, author: &decision::Author) -> Result<()> {
-        let (decision::Decision::Release(name) | decision::Decision::Discard(name)) = &end else {
+        period: String,
+        confirm: Option<&str>,
+        accepted: Option<String>,
+        by: String,
+    ) -> Result<()> {
+        check_period(&period)?;
+        if self.is_closed(&period).await? {
+            self.say(&format!("{period} is closed already"));
             return Ok(());
-        };
-        reader::open(self.project, self.warehouse, self.context, self.as_of).await?;
-        match decision::hold_state(self.context, name).await?.as_deref() {
-            Some("hold") => {
-                decision::record(self.project, self.warehouse, self.context, &[end], author).await
-            }
-            Some(state) => Err(Error::usage(format!("the batch {name} has ended: {state}"), "")),
-            None => {
-                let hint = "meterhouse sql \"select hold_name, place from landing_hold\"";
-                Err(Error::usage(format!("no batch is held as {name}"), hint))
-            }
         }
-    }
-
-    pub(super) async fn close(&self, close: run::Close, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
-        let period = close.period.clone();
-        let (as_of_text, by) = (instant_text(self.as_of)?, close.by.clone());
-        let mut request =
-            run::Request { as_of: self.as_of, as_of_text, by, period: None, close: None, rerate: Vec::new() };
-        run::run(self.project, self.warehouse, self.context, &request, &say).await?;
-        request.close = Some(close);
-        let closing = run::prepare(self.project, self.warehouse, self.context, &request, &say).await?;
-        closing.publish().await?;
-        say(&format!("{period} is closed"));
+        confirmed("closed", &period, confirm)?;
+        self.close_on(&self.context, run::Close { period, by, accepted }).await?;
+        self.say("next: meterhouse export --period ..., or `meterhouse verify`");
         Ok(())
     }
-}
 
-/// Closes what is due, oldest first, where the settings say so.
-pub(super) async fn close_due(
-    project: &Project,
-    warehouse: &Warehouse,
-    context: &datafusion::prelude::SessionContext,
-    as_of: i64,
-    say: &(dyn Fn(&str) + Sync),
-) -> Result<()> {
-    if !project.settings.close.automatic {
-        return Ok(());
-    }
-    const DAY: i64 = 86_400_000_000;
-    let waits = i64::from(project.settings.close.after_days) * DAY;
-    for (period, end) in run::period_ends(context).await? {
-        let is_closed = publish::head(warehouse).await?.is_some_and(|head| head.is_closed(&period));
-        if is_closed || end.saturating_add(waits) > as_of {
-            continue;
+    /// Closes what is due, oldest first, where the settings say so.
+    pub(super) async fn close_due(&self) -> Result<()> {
+        let settings = &self.project.settings;
+        if !settings.close.automatic {
+            return Ok(());
         }
-        let context = session(&project.settings, Some(warehouse))?;
-        let of = Decided { project, warehouse, context: &context, as_of };
-        let close = run::Close { period, by: "settings: close.automatic".into(), accepted: None };
-        of.close(close, say).await?;
+        const DAY: i64 = 86_400_000_000;
+        let waits = i64::from(settings.close.after_days) * DAY;
+        for (period, end) in run::period_ends(&self.context).await? {
+            if self.is_closed(&period).await? || end.saturating_add(waits) > self.as_of {
+                continue;
+            }
+            let context = session(settings, Some(&self.warehouse))?;
+            let close = run::Close { period, by: "settings: close.automatic".into(), accepted: None };
+            self.close_on(&context, close).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn is_closed(&self, period: &str) -> Result<bool> {
+        Ok(publish::head(&self.warehouse).await?.is_some_and(|head| head.is_closed(period)))
+    }
+
+    /// Runs a last time, and closes what that has published.
+    async fn close_on(&self, context: &SessionContext, close: run::Close) -> Result<()> {
+        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.say(text));
+        let period = close.period.clone();
+        let mut request = self.request(close.by.clone())?;
+        run::run(project, warehouse, context, &request, &notice).await?;
+        request.close = Some(close);
+        run::prepare(project, warehouse, context, &request, &notice).await?.publish().await?;
+        self.say(&format!("{period} is closed"));
+        Ok(())
+    }
+
+    /// Shows what rating a closed period again comes to, and publishes it when confirmed.
+    pub(super) async fn rerate(
+        &self,
+        period: String,
+        confirm: Option<&str>,
+        why: &Why,
+        out: Out<'_>,
+    ) -> Result<()> {
+        check_period(&period)?;
+        let author = why.author(self.now)?;
+        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.say(text));
+        let mut request = self.request(author.by.clone())?;
+        run::run(project, warehouse, &self.context, &request, &notice).await?;
+        let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
+        request.rerate.push(rerate);
+        let prepared = run::prepare(project, warehouse, &self.context, &request, &notice).await?;
+        self.show(&project.rerate, out).await?;
+        if let Err(error) = confirmed("rated again", &period, confirm) {
+            prepared.discard().await?;
+            return Err(error);
+        }
+        prepared.publish().await?;
+        self.say(&format!("{period} is rated again; its corrections are lines of the open period"));
+        self.say("next: meterhouse status");
+        Ok(())
+    }
+
+    pub(super) async fn verify(&self, head: Option<&str>, out: Out<'_>) -> Result<()> {
+        let known = head.map(sha256_of).transpose()?;
+        let verified = verify::verify(&self.project, &self.warehouse, known.as_deref()).await?;
+        self.say(&format!(
+            "as it was written: {} entries of the ledger, {} closed periods, {} files",
+            verified.runs, verified.closings, verified.files
+        ));
+        if verified.unchained > 0 {
+            let (first, last) = (2, verified.unchained + 1);
+            self.say(&format!(
+                "runs {first} to {last} are from before entries had the hash of the one before"
+            ));
+        }
+        verified.write_head(self.format(), out)
+    }
 }
 
 /// Nothing where the period was typed again, as a flag or on a terminal; else it is not `done`.
@@ -109,4 +123,14 @@ pub(super) fn confirmed(done: &str, period: &str, flag: Option<&str>) -> Result<
     }
     let hint = format!("type the command again with --confirm {period}");
     Err(Error::usage(format!("{period} was not {done}: nobody confirmed it"), hint))
+}
+
+/// A SHA-256 as it is printed, from what was typed.
+fn sha256_of(text: &str) -> Result<String> {
+    let hash = text.trim().to_lowercase();
+    if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(hash);
+    }
+    let hint = "give the 64 digits that `meterhouse verify` printed";
+    Err(Error::usage(format!("`{text}` is no SHA-256"), hint))
 }

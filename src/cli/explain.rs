@@ -2,30 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use super::Out;
 use super::shown::{in_reading_order, rows_of, show_rows};
+use super::{Opened, Out};
 use crate::decision;
 use crate::error::{Error, Result};
-use crate::output::Format;
 use crate::plan::Values;
-use crate::project::{Project, Query, USAGE_RECORD};
+use crate::project::{Query, USAGE_RECORD};
 
-/// What explains, and how it is shown.
-pub(super) struct Explain<'a> {
-    pub(super) project: &'a Project,
-    pub(super) context: &'a datafusion::prelude::SessionContext,
-    pub(super) as_of: i64,
-    pub(super) format: Format,
-}
+impl Opened {
+    pub(super) async fn explain(
+        &self,
+        line_id: Option<&str>,
+        usage: Option<&str>,
+        source: Option<&str>,
+        out: Out<'_>,
+    ) -> Result<()> {
+        if self.read().await?.is_none() {
+            return Err(Error::usage("nothing was published yet", "meterhouse run"));
+        }
+        if let Some(id) = usage {
+            self.explain_usage(id, source, out).await?;
+            self.say("next: meterhouse explain LINE_ID, for one of its lines");
+        }
+        if let Some(id) = line_id {
+            self.explain_line(id, out).await?;
+            self.say("next: meterhouse explain --usage TRANSACTION_ID, for one of its records");
+        }
+        Ok(())
+    }
 
-impl Explain<'_> {
     /// How a line comes to its amount.
     ///
     /// # Errors
     /// A line that is not there, a project that explains none.
-    pub(super) async fn line(&self, id: &str, out: Out<'_>) -> Result<()> {
+    async fn explain_line(&self, id: &str, out: Out<'_>) -> Result<()> {
         let values = Values::of_line(self.as_of, id);
-        if self.show("queries/explain/line", &self.project.explain_line, &values, out).await? {
+        if self.show_all("queries/explain/line", &self.project.explain_line, &values, out).await? {
             return Ok(());
         }
         let hint = "meterhouse sql \"select line_id, description from invoice_line\" shows all lines";
@@ -36,13 +48,13 @@ impl Explain<'_> {
     ///
     /// # Errors
     /// A record that has never arrived, one that several sources have, a project that explains none.
-    pub(super) async fn usage(&self, id: &str, source: Option<&str>, out: Out<'_>) -> Result<()> {
-        let sources = decision::sources(self.context, id).await?;
+    async fn explain_usage(&self, id: &str, source: Option<&str>, out: Out<'_>) -> Result<()> {
+        let sources = decision::sources(&self.context, id).await?;
         if source.is_none() && sources.len() > 1 {
             return Err(Error::usage(decision::ambiguous(id, &sources), ""));
         }
         let values = Values::of_usage(self.as_of, id, source);
-        if self.show("queries/explain/usage", &self.project.explain_usage, &values, out).await? {
+        if self.show_all("queries/explain/usage", &self.project.explain_usage, &values, out).await? {
             return Ok(());
         }
         let of = source.map(|source| format!(" of source {source}")).unwrap_or_default();
@@ -51,7 +63,7 @@ impl Explain<'_> {
     }
 
     /// Shows what all queries of a folder say; nothing, and false, where the first has no row.
-    async fn show(
+    async fn show_all(
         &self,
         folder: &str,
         queries: &BTreeMap<String, Query>,
@@ -63,11 +75,11 @@ impl Explain<'_> {
             return Err(Error::usage(format!("the project has no {folder}/"), hint));
         }
         for (number, query) in in_reading_order(queries).into_iter().enumerate() {
-            let (schema, rows) = rows_of(self.context, query, values.clone()).await?;
+            let (schema, rows) = rows_of(&self.context, query, values.clone()).await?;
             if number == 0 && rows.iter().all(|batch| batch.num_rows() == 0) {
                 return Ok(false);
             }
-            show_rows(query, &schema, &rows, self.format, out)?;
+            show_rows(query, &schema, &rows, self.format(), out)?;
         }
         Ok(true)
     }

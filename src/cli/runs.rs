@@ -1,0 +1,103 @@
+//! Runs and what came of them: `run`, `run --replay`, `status`.
+
+use std::time::Instant;
+
+use super::shown::warn_parked;
+use super::{Opened, Out, check_period};
+use crate::error::Result;
+use crate::publish::Entry;
+use crate::run;
+
+impl Opened {
+    pub(super) async fn run(&self, period: Option<String>, by: String, out: Out<'_>) -> Result<()> {
+        if let Some(period) = &period {
+            check_period(period)?;
+        }
+        let request = run::Request { period, ..self.request(by)? };
+        let started = Instant::now();
+        let notice = |text: &str| self.say(text);
+        let report = run::run(&self.project, &self.warehouse, &self.context, &request, &notice).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        for (customer, check) in &report.parked {
+            warn_parked(customer, check);
+        }
+        self.close_due().await?;
+        let Some(number) = report.published else {
+            let skipped = report.skipped;
+            self.say(&format!("nothing to do: all {skipped} tables are up to date ({seconds:.1} s)"));
+            return Ok(());
+        };
+        self.show(&self.project.reports, out).await?;
+        self.say(&format!(
+            "published as run {number}: {} tables made, {} up to date, {} checks held ({seconds:.1} s)",
+            report.steps.len(),
+            report.skipped,
+            report.checks
+        ));
+        self.say("next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\"");
+        Ok(())
+    }
+
+    pub(super) async fn replay(&self, number: u64) -> Result<()> {
+        let started = Instant::now();
+        let notice = |text: &str| self.say(text);
+        let tables = run::replay(&self.project, &self.warehouse, number, &notice).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        self.say(&format!("run {number} repeated: {tables} tables, all the same rows ({seconds:.1} s)"));
+        Ok(())
+    }
+
+    pub(super) async fn status(&self, accrual: bool, out: Out<'_>) -> Result<()> {
+        let Some(head) = self.last_run().await? else { return Ok(()) };
+        let queries = if accrual { &self.project.accrual } else { &self.project.status };
+        let reached = run::reached_back(&self.project, &self.warehouse, &head).await?;
+        self.show(queries, out).await?;
+        if !reached.is_empty() {
+            self.say(&format!(
+                "contracts, prices, quotas or queries have changed since {} closed; \
+                 meterhouse status --reach-back shows what that comes to",
+                first_to_last(&reached)
+            ));
+        }
+        self.say("next: meterhouse run, when usage, prices or contracts have changed");
+        Ok(())
+    }
+
+    /// Shows what the rules of today make of closed periods; nothing is published.
+    pub(super) async fn reach_back(&self, out: Out<'_>) -> Result<()> {
+        let Some(head) = self.last_run().await? else { return Ok(()) };
+        let by = "meterhouse status".to_string();
+        let reached = run::reached_back(&self.project, &self.warehouse, &head).await?;
+        let why = |period| run::Rerate { period, by: by.clone(), reason: "to be shown".into() };
+        let rerate = reached.into_iter().map(why).collect();
+        let request = run::Request { rerate, ..self.request(by.clone())? };
+        let notice = |text: &str| self.say(text);
+        let prepared = run::prepare(&self.project, &self.warehouse, &self.context, &request, &notice).await?;
+        self.show(&self.project.reach_back, out).await?;
+        prepared.discard().await?;
+        self.say("next: meterhouse rerate --period PERIOD --reason WHY, where that is right");
+        Ok(())
+    }
+
+    /// The newest run, with its parked customers told; none: what to do about that.
+    async fn last_run(&self) -> Result<Option<Entry>> {
+        let Some(head) = self.read().await? else {
+            self.say("nothing was published yet");
+            self.say("next: meterhouse run");
+            return Ok(None);
+        };
+        self.say(&format!("last run {}, as of {}", head.run, head.as_of));
+        for (customer, check) in &head.parked {
+            warn_parked(customer, check);
+        }
+        Ok(Some(head))
+    }
+}
+
+/// `2026-09`, or `2026-09 to 2026-11 (3 periods)`.
+fn first_to_last(periods: &[String]) -> String {
+    match periods {
+        [first, .., last] => format!("{first} to {last} ({} periods)", periods.len()),
+        _ => periods.concat(),
+    }
+}

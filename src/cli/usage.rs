@@ -1,0 +1,145 @@
+//! What comes in, and what people decide about it: landing, held batches, voids, write-offs.
+
+use std::path::PathBuf;
+
+use super::Opened;
+use super::arguments::{Which, Why};
+use crate::decision::{self, Decision, Identity};
+use crate::error::{Error, Result};
+use crate::project::{EXCLUDED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
+use crate::{land, run};
+
+const NEXT: &str = "next: meterhouse run";
+
+impl Opened {
+    pub(super) async fn land(
+        &self,
+        files: &[PathBuf],
+        with: Option<&str>,
+        hold: Option<&str>,
+        why: &Why,
+    ) -> Result<()> {
+        let with = with.map(|name| landing_query(&self.project, name)).transpose()?;
+        self.warehouse.probe().await?;
+        let hold = match hold {
+            Some(name) => Some(self.hold(name, why).await?),
+            None => None,
+        };
+        let (mut failed, mut is_new) = (None, false);
+        // One unreadable file does not keep the others out; the first error is the command's.
+        for file in files {
+            let sources = match land::Source::named(file).await {
+                Ok(sources) => sources,
+                Err(error) => {
+                    failed = failed.or(Some(error));
+                    continue;
+                }
+            };
+            let (project, warehouse, context) = (&self.project, &self.warehouse, &self.context);
+            for source in &sources {
+                match land::land(project, warehouse, context, source, with, hold.as_ref()).await {
+                    Ok(landed) => {
+                        is_new |= !landed.before;
+                        self.say(&run::describe_landed(&landed));
+                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)?;
+        match hold.filter(|_| is_new) {
+            Some(hold) => self.say(&format!("next: meterhouse release {0}, or discard {0}", hold.name)),
+            None => self.say(NEXT),
+        }
+        Ok(())
+    }
+
+    /// A batch that more can be landed into.
+    async fn hold(&self, name: &str, why: &Why) -> Result<land::Hold> {
+        self.read().await?;
+        let state = decision::hold_state(&self.context, name).await?;
+        if let Some(state) = state.filter(|state| state != "hold") {
+            let what = format!("the batch {name} has ended: {state}");
+            return Err(Error::usage(what, "hold this one under another name"));
+        }
+        Ok(land::Hold { name: name.into(), author: why.author(self.now)? })
+    }
+
+    pub(super) async fn end_hold(&self, end: Decision, why: &Why) -> Result<()> {
+        let (Decision::Release(name) | Decision::Discard(name)) = &end else {
+            return Ok(());
+        };
+        let author = why.author(self.now)?;
+        self.read().await?;
+        match decision::hold_state(&self.context, name).await?.as_deref() {
+            Some("hold") => {
+                decision::record(&self.project, &self.warehouse, &self.context, &[end], &author).await?;
+                self.say(NEXT);
+                Ok(())
+            }
+            Some(state) => Err(Error::usage(format!("the batch {name} has ended: {state}"), "")),
+            None => {
+                let hint = "meterhouse sql \"select hold_name, place from landing_hold\"";
+                Err(Error::usage(format!("no batch is held as {name}"), hint))
+            }
+        }
+    }
+
+    pub(super) async fn void(
+        &self,
+        ids: &[String],
+        which: &Which,
+        replaced_by: Option<&str>,
+        why: &Why,
+    ) -> Result<()> {
+        let make = |id| Decision::Void(id, replaced_by.map(String::from));
+        let count = self.decide(USAGE_RECORD, ids, which, replaced_by, why, make).await?;
+        self.say(&format!("{count} void"));
+        self.say(NEXT);
+        Ok(())
+    }
+
+    pub(super) async fn write_off(&self, ids: &[String], which: &Which, why: &Why) -> Result<()> {
+        let count = self.decide(SUSPENSE, ids, which, None, why, Decision::WriteOff).await?;
+        self.say(&format!("{count} written off"));
+        self.say(NEXT);
+        Ok(())
+    }
+
+    pub(super) async fn restore(&self, ids: &[String], which: &Which, why: &Why) -> Result<()> {
+        let count = self.decide(EXCLUDED_USAGE, ids, which, None, why, Decision::Restore).await?;
+        self.say(&format!("{count} restored"));
+        self.say(NEXT);
+        Ok(())
+    }
+
+    /// One decision for each record; all ids are looked up first.
+    async fn decide(
+        &self,
+        table: &str,
+        ids: &[String],
+        which: &Which,
+        replaced_by: Option<&str>,
+        why: &Why,
+        make: impl Fn(Identity) -> Decision,
+    ) -> Result<usize> {
+        let which = which.read(&self.project)?;
+        let author = why.author(self.now)?;
+        self.read().await?;
+        let identities = decision::identities(&self.context, table, ids, &which).await?;
+        if let Some(id) = replaced_by {
+            decision::check_replacement(&self.context, id, &identities).await?;
+        }
+        let decisions: Vec<_> = identities.into_iter().map(make).collect();
+        decision::record(&self.project, &self.warehouse, &self.context, &decisions, &author).await?;
+        Ok(decisions.len())
+    }
+}
+
+fn landing_query<'a>(project: &'a Project, name: &str) -> Result<&'a Query> {
+    project.landing.get(name).ok_or_else(|| {
+        let known = project.landing.keys().cloned().collect::<Vec<_>>().join(", ");
+        let hint = if known.is_empty() { "write it".into() } else { format!("there are: {known}") };
+        Error::usage(format!("there is no queries/landing/{name}.sql"), hint)
+    })
+}
