@@ -131,14 +131,14 @@ impl Source {
                 let mut file = std::fs::File::open(path).map_err(|error| {
                     Error::usage(format!("{name}: {error}"), "give a file, or - for standard input")
                 })?;
+                // What comes through a pipe can be read once.
+                if !file.metadata().during(|| format!("reading {name}"))?.is_file() {
+                    return keep(&mut file, name);
+                }
                 let content = pour(&mut file, &mut std::io::sink(), &name)?;
                 Ok(Readable { name, path: path.clone(), content, copy: None })
             }
-            Place::StandardInput => {
-                let mut copy = NamedTempFile::new().during(|| "keeping standard input".into())?;
-                let content = pour(&mut std::io::stdin().lock(), &mut copy, "standard input")?;
-                Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
-            }
+            Place::StandardInput => keep(&mut std::io::stdin().lock(), name),
             Place::Object(store, path) => {
                 let reading = || format!("reading {name}");
                 let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
@@ -190,6 +190,13 @@ async fn objects(text: &str) -> Result<Vec<Source>> {
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
+}
+
+/// Copies to the disk what can be read once.
+fn keep(from: &mut impl Read, name: String) -> Result<Readable> {
+    let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
+    let content = pour(from, &mut copy, &name)?;
+    Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
 }
 
 /// Reads to the end, writes what is read, and returns its SHA-256.

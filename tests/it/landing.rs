@@ -214,6 +214,21 @@ fn one_unreadable_file_keeps_no_other_out() {
 }
 
 #[test]
+fn a_pipe_under_a_name_is_read_once() {
+    let sample = Sample::empty();
+    assert_snapshot!(said(&sample, &["land", "/dev/stdin"], RECORD), @r"
+    exit 0
+    ----- stdout
+    ----- stderr
+    /dev/stdin: 1 received, 0 rejected
+    next: meterhouse run
+    ");
+    sample.write("usage.ndjson", RECORD);
+    assert!(sample.ok(&["sql", "select count(*) from usage_record"]).ends_with("1\n"));
+    assert_eq!(sample.fails(&["land", "."]).0, 2);
+}
+
+#[test]
 fn an_inbox_lands_up_to_what_cannot_be_read() {
     let sample = Sample::empty();
     sample.write("data/usage/1.ndjson", RECORD);
