@@ -26,7 +26,6 @@ where not exists (
     select 1
     from released_usage
     where
-        released_usage.landing_sequence
-            = billed_usage.landing_sequence
+        released_usage.landing_sequence = billed_usage.landing_sequence
         and released_usage.closed_in = billed_usage.closed_in
 )

@@ -1,8 +1,8 @@
 -- line_step: how does a line come to its amount, step by step?
 --
 -- grain:  line_id, step_number
--- reads:  item_step, minimum_step, correction_step, invoice_line,
---         credit_balance, currency
+-- reads:  quantity_step, charge_step, minimum_step, correction_step,
+--         invoice_line, credit_balance, currency
 -- rule:   the amounts of the steps sum to the line; `explain` shows them
 -- money:  the last step rounds as the currency declares
 
@@ -88,17 +88,32 @@ rounding_step as (
 
 step as (
     select
-        item_step.line_id,
-        item_step.billing_period,
-        item_step.currency,
-        item_step.stage,
-        item_step.place,
-        item_step.what,
-        item_step.formula,
-        item_step.amount,
-        item_step.by_rule,
-        item_step.query_file
-    from item_step
+        quantity_step.line_id,
+        quantity_step.billing_period,
+        quantity_step.currency,
+        quantity_step.stage,
+        quantity_step.place,
+        quantity_step.what,
+        quantity_step.formula,
+        quantity_step.amount,
+        quantity_step.by_rule,
+        quantity_step.query_file
+    from quantity_step
+
+    union all
+
+    select
+        charge_step.line_id,
+        charge_step.billing_period,
+        charge_step.currency,
+        charge_step.stage,
+        charge_step.place,
+        charge_step.what,
+        charge_step.formula,
+        charge_step.amount,
+        charge_step.by_rule,
+        charge_step.query_file
+    from charge_step
 
     union all
 

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    132 queries plan, 78 tables have contracts
+    134 queries plan, 78 tables have contracts
     next: meterhouse run
     "#);
 }
