@@ -1,0 +1,257 @@
+//! Every mistake in reference data and in the rows that queries make: what, where, what next.
+
+use insta::assert_snapshot;
+
+use crate::sample::{Sample, said};
+
+#[test]
+fn a_reference_line_that_does_not_fit() {
+    let sample = Sample::empty();
+    sample.replace("data/price.csv", "0.29,,arrears", "0.2x9,,arrears");
+    sample.replace("data/currency.csv", "EUR,2,half_up", "EUR,2");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: has 2 fields, the header has 3
+     --> data/currency.csv:2:6
+      |
+    2 | EUR,2
+      |      ^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: `unit_amount` 0.2x9 is not a number
+     --> data/price.csv:3:35
+      |
+    3 | driven_km-2026,driven_km,per_unit,0.2x9,,arrears,none,2026-01-01,2026-10-15
+      |                                   ^^^^^
+    hint: schemas/price.sql has price_id, product_id, charge_model, unit_amount, flat_amount, record_maximum, billing_timing, proration, fixed_days, valid_from, valid_to
+    error: 2 mistakes in the project
+    "#);
+}
+
+#[test]
+fn a_header_that_does_not_fit_its_table() {
+    let sample = Sample::empty();
+    sample.replace("data/price.csv", "unit_amount,", "unit_amuont,");
+    sample.replace("data/currency.csv", "currency,decimals,rounding", "currency,colour,rounding");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `colour` is no column of `currency`
+     --> data/currency.csv:1:10
+      |
+    1 | currency,colour,rounding
+      |          ^^^^^^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: the header has no `decimals`
+     --> data/currency.csv:1:25
+      |
+    1 | currency,colour,rounding
+      |                         ^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    error: `unit_amuont` is no column of `price`
+     --> data/price.csv:1:34
+      |
+    1 | price_id,product_id,charge_model,unit_amuont,flat_amount,billing_timing,proration,valid_from,valid_to
+      |                                  ^^^^^^^^^^^
+    hint: did you mean `unit_amount`?
+    error: 3 mistakes in the project
+    "#);
+}
+
+#[test]
+fn a_null_in_a_reference_line() {
+    let sample = Sample::empty();
+    sample.replace("data/currency.csv", "EUR,2,half_up", "EUR,2,");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `rounding` is missing
+     --> data/currency.csv:2:7
+      |
+    2 | EUR,2,
+      |       ^
+    hint: schemas/currency.sql has currency, decimals, rounding
+    "#);
+}
+
+#[test]
+fn a_reference_line_that_breaks_a_check() {
+    let sample = Sample::empty();
+    sample.replace("data/currency.csv", "EUR,2,half_up", "EUR,20,half_up");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: a row of `currency` breaks CHECK (decimals BETWEEN 0 AND 12)
+     --> schemas/currency.sql:6:12
+      |
+    6 |     check (decimals between 0 and 12),
+      |            ^^^^^^^^
+    hint: the row is: currency EUR, decimals 20, rounding half_up
+    "#);
+}
+
+#[test]
+fn a_reference_key_that_is_there_twice() {
+    let sample = Sample::empty();
+    sample.replace("data/currency.csv", "USD,2,half_even", "USD,2,half_even\nEUR,2,half_up");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `currency` has rows with the same key (currency)
+    +----------+------+
+    | currency | rows |
+    +----------+------+
+    | EUR      | 2    |
+    +----------+------+
+      --> schemas/currency.sql
+    hint: what was published before is unchanged; keep one of the lines in data/currency.csv
+    "#);
+}
+
+#[test]
+fn a_missing_reference_file() {
+    let sample = Sample::empty();
+    std::fs::remove_file(sample.path().join("data/currency.csv")).unwrap();
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: the reference table `currency` has no file data/currency.csv
+      --> schemas/currency.sql
+    hint: write a CSV with the header currency,decimals,rounding, or name one under [reference] in meterhouse.toml
+    "#);
+}
+
+#[test]
+fn a_null_that_a_query_yields() {
+    let sample = Sample::empty();
+    sample.write("schemas/extra.sql", "create table extra (\n    price_id varchar not null,\n    amount decimal(38, 12) not null,\n    primary key (price_id)\n);\n");
+    sample.write("queries/99_extra.sql", "select\n    price.price_id,\n    price.flat_amount as amount\nfrom price\nwhere price.price_id = 'driven_km-2026'\n");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `amount` is null in a row of `extra`
+     --> schemas/extra.sql:3:5
+      |
+    3 |     amount decimal(38, 12) not null,
+      |     ^^^^^^
+    hint: the row is: price_id driven_km-2026, amount null
+    "#);
+}
+
+#[test]
+fn a_row_that_breaks_a_check() {
+    let sample = Sample::empty();
+    sample.write("schemas/extra.sql", "create table extra (\n    price_id varchar not null,\n    amount decimal(38, 12),\n    check (amount < 1),\n    primary key (price_id)\n);\n");
+    sample.write(
+        "queries/99_extra.sql",
+        "select\n    price.price_id,\n    price.flat_amount as amount\nfrom price\n",
+    );
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: a row of `extra` breaks CHECK (amount < 1)
+     --> schemas/extra.sql:4:12
+      |
+    4 |     check (amount < 1),
+      |            ^^^^^^
+    hint: the row is: price_id fleet_fee-2026, amount 49.000000000000
+    "#);
+}
+
+#[test]
+fn a_key_that_a_query_yields_twice() {
+    let sample = Sample::empty();
+    sample.write(
+        "schemas/extra.sql",
+        "create table extra (\n    product_id varchar not null,\n    primary key (product_id)\n);\n",
+    );
+    sample.write("queries/99_extra.sql", "select\n    price.product_id\nfrom price\n");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: `extra` has rows with the same key (product_id)
+    +------------+------+
+    | product_id | rows |
+    +------------+------+
+    | driven_km  | 2    |
+    +------------+------+
+      --> schemas/extra.sql
+    hint: what was published before is unchanged; a join in the query finds two rows for one
+    "#);
+}
+
+#[test]
+fn two_prices_in_force_at_one_instant() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let before = (sample.ok(&["status"]), sample.rows("select invoice_line.line_id, invoice_line.amount from invoice_line order by invoice_line.line_id"));
+    sample.replace("data/price.csv", "2026-01-01,2026-10-15", "2026-01-01,2026-10-16");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    data/usage/api_2026.csv: landed before, as landing 1
+    data/usage/car_rent_2026-09.ndjson: landed before, as landing 2
+    data/usage/car_rent_2026-10.ndjson: landed before, as landing 3
+    data/usage/translation_2026.json: landed before, as landing 4
+    error: nothing was published: check `price_overlap` found 1 row
+    +------------+----------------+------------------+----------------------+
+    | product_id | price_id       | other_price_id   | both_in_force_from   |
+    +------------+----------------+------------------+----------------------+
+    | driven_km  | driven_km-2026 | driven_km-autumn | 2026-10-14T22:00:00Z |
+    +------------+----------------+------------------+----------------------+
+      --> queries/checks/price_overlap.sql
+    hint: mend what the rows show and run again; what was published before is unchanged
+    "#);
+    let after = (
+        sample.ok(&["status"]),
+        sample.rows("select invoice_line.line_id, invoice_line.amount from invoice_line order by invoice_line.line_id"),
+    );
+    assert_eq!(after, before);
+    sample.replace("data/price.csv", "2026-01-01,2026-10-16", "2026-01-01,2026-10-15");
+    assert_snapshot!(said(&sample, &["run"], ""), @r#"
+    exit 0
+    ----- stdout
+    ----- stderr
+    nothing to do: all 67 tables are up to date ([seconds])
+    "#);
+}
+
+#[test]
+fn accounts_of_grants_that_cannot_be_burnt() {
+    let sample = Sample::new();
+    sample.write(
+        "data/grant_account.csv",
+        "contract_id,quota_id,quota_scope,currency,opened_at\n\
+         CON123,prepaid,contract,EUR,2026-09-01\n\
+         CON124,gift,customer,EUR,2026-09-01\n\
+         BYTE-API,dollars,contract,EUR,2026-09-01\n",
+    );
+    sample.write(
+        "data/quota_grant.csv",
+        "grant_id,contract_id,quota_id,amount,effective_at\nfirst,CON123,prepaid,10.005,2026-09-01\n",
+    );
+    let (_, message) = sample.fails(&["run"]);
+    for row in [
+        "| BYTE-API    | dollars  | the contract pays in USD                    |",
+        "| CON123      | prepaid  | grant first is not in minor units           |",
+        "| CON123      | prepaid  | gift of contract CON124 pays the same lines |",
+    ] {
+        assert!(message.contains(row), "{message}");
+    }
+    sample.write(
+        "data/quota_grant.csv",
+        "grant_id,contract_id,quota_id,amount,effective_at\nfirst,CON123,unknown,10,2026-09-01\n",
+    );
+    let (_, message) = sample.fails(&["run"]);
+    assert!(message.contains("contract CON123 has no account unknown"), "{message}");
+}
