@@ -1,4 +1,5 @@
-//! Rating a closed period again: with the usage of today, under the queries, contracts and prices of its closing.
+//! Rating a closed period again: with the usage of today, by the rules of its closing, or by those of
+//! today where somebody let them reach back.
 //!
 //! What its lines would be now goes to `rerated_line`; that and what was billed is all that `correction_line` reads.
 
