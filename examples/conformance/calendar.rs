@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Refused, text};
 use crate::project::{Found, Project, Row};
+use crate::rated::SECOND;
 use crate::read::Plan;
 use crate::value::{instant, time};
 
@@ -54,6 +55,8 @@ pub fn words(duration: &Value) -> Result<String, Refused> {
 fn shift(micros: i64, cadence: &Value, count: i64) -> Result<i64, Refused> {
     let size = cadence["count"].as_i64().unwrap_or(1) * count;
     let span = match cadence["unit"].as_str().unwrap_or("month") {
+        "second" => Span::new().seconds(size),
+        "minute" => Span::new().minutes(size),
         "hour" => Span::new().hours(size),
         "day" => Span::new().days(size),
         "week" => Span::new().weeks(size),
@@ -139,12 +142,12 @@ pub fn cycle(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refu
     row.push(("currency", "XXX".into()));
     row.push(("time_zone", case["timezone"].as_str().unwrap_or("UTC").into()));
     if which == "add" {
-        let start = text(&input["start"]).ok_or("no start")?;
+        let start = start_of(&text(&input["start"]).ok_or("no start")?, &zone)?;
         row.push(("cycle_interval", words(&input["duration"])?));
-        row.push(("anchor_time", start.clone()));
-        row.push(("valid_from", start.clone()));
-        // The first cycle begins, no other has to.
-        row.push(("valid_to", String::new()));
+        row.push(("anchor_time", time(start)));
+        row.push(("valid_from", time(start)));
+        // The first cycle begins, no other does: what is asked for is its end if the contract went on.
+        row.push(("valid_to", time(start + SECOND)));
         project.add("contract", row);
         return Ok(Plan::Cycles { contract: id.into() });
     }
@@ -267,7 +270,12 @@ pub fn answer(case: &Value, rows: &[Found]) -> Result<Value, Refused> {
             let whole = first.get("cycle_start") == first.get("full_start");
             Ok(json!({ "date": first.get(if whole { "start_date" } else { "end_date" }) }))
         }
-        "add" => Ok(json!({ "at": cycles.first().map(|cycle| time(cycle.1)) })),
+        "add" => {
+            let end = time(at(cycles.first().ok_or("no cycle")?.2, "full_end"));
+            // From a date on it is a date that is asked for.
+            let is_date = text(&input["start"]).is_some_and(|start| start.len() == 10);
+            Ok(json!({ "at": if is_date { date(&end, &zone)? } else { end } }))
+        }
         other => Err(format!("cycles are not asked for `{other}`")),
     }
 }

@@ -70,7 +70,7 @@ impl Contract<'_> {
             ("valid_to", time(to)),
         ];
         let mut modifier: Row = vec![("price_id", id.to_string())];
-        let mut free =
+        let free =
             key(price, "usage_discount").and_then(|text| Decimal::parse(&text)).unwrap_or(Decimal::ZERO);
         let model = match key(price, "charge_model").unwrap_or("none".into()).as_str() {
             "none" => {
@@ -95,13 +95,26 @@ impl Contract<'_> {
                 "per_unit"
             }
             "package" => {
-                set(&mut row, "unit_amount", key(price, "package_amount"));
-                set(&mut modifier, "block_quantity", key(price, "package_size"));
-                free = free
-                    + key(price, "free_units")
-                        .and_then(|text| Decimal::parse(&text))
-                        .unwrap_or(Decimal::ZERO);
-                "per_unit"
+                let free = key(price, "free_units").and_then(|text| Decimal::parse(&text));
+                match free.filter(|free| *free > Decimal::ZERO) {
+                    // Free units are billed, too: a first tier that costs nothing, and packages above it.
+                    Some(free) => {
+                        let (amount, size) = (&price["package_amount"], &price["package_size"]);
+                        let packages = json!({
+                            "tiers": [
+                                { "up_to": free.to_string(), "unit_amount": "0" },
+                                { "unit_amount": amount, "block_size": size },
+                            ]
+                        });
+                        self.add_tiers(project, id, &packages)?;
+                        "graduated"
+                    }
+                    None => {
+                        set(&mut row, "unit_amount", key(price, "package_amount"));
+                        set(&mut modifier, "block_quantity", key(price, "package_size"));
+                        "per_unit"
+                    }
+                }
             }
             "graduated" | "graduated_percentage" => {
                 self.add_tiers(project, id, price)?;

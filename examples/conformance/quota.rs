@@ -108,6 +108,19 @@ pub fn plan(case: &Value, id: &str, project: &mut Project) -> Result<Plan, Refus
         set("opening_balance", text(&opening["balances"][&name]));
         project.add("quota_grant", row);
     }
+    // The overage is told beside a grant: where there is none, one of nothing stands for it.
+    if input["grants"].as_array().is_none_or(Vec::is_empty) {
+        project.add(
+            "quota_grant",
+            vec![
+                ("grant_id", format!("{id}/")),
+                ("contract_id", id.into()),
+                ("quota_id", id.into()),
+                ("amount", "0".into()),
+                ("effective_at", time(start)),
+            ],
+        );
+    }
     let keeps = input["preserve_overage"].as_bool().unwrap_or(false);
     for reset in input["resets"].as_array().into_iter().flatten() {
         // A reset is an instant, or one with a choice of its own.
@@ -154,7 +167,9 @@ pub fn answer(case: &Value, rows: &[Found]) -> Result<Value, Refused> {
     let mut overage = json!("0");
     for row in last {
         let grant = row.get("grant_id").and_then(|id| id.split_once('/')).map(|(_, name)| name.to_string());
-        balances.insert(grant.unwrap_or_default(), row.get("balance").cloned().into());
+        if let Some(grant) = grant.filter(|name| !name.is_empty()) {
+            balances.insert(grant, row.get("balance").cloned().into());
+        }
         overage = row.get("overage").cloned().into();
     }
     Ok(json!({ "balances": balances, "overage": overage }))

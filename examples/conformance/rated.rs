@@ -1,6 +1,6 @@
 //! Cases that rate usage: a contract each, with its items and its metric.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::case::{Refused, field, key, known, list, mode, set, text};
 use crate::project::{Project, Row};
@@ -25,20 +25,18 @@ const METRIC: [&str; 12] = [
     "window",
 ];
 
-/// What a filter says beside its match, in which the charge may differ.
-const PARAMETERS: [&str; 12] = [
+/// What makes an amount: a charge that has one of them prices what none of its filters matches.
+const AMOUNTS: [&str; 10] = [
     "unit_amount",
     "tiers",
-    "package_size",
     "package_amount",
-    "free_units",
     "rate_percent",
     "fixed_amount_per_event",
-    "free_events",
-    "free_amount",
     "multiplier",
-    "flat_amount",
     "amount_field",
+    "flat_amount",
+    "windows",
+    "groups",
 ];
 
 /// One contract to be rated.
@@ -89,9 +87,14 @@ impl Contract<'_> {
         if self.case["input"]["cycle"].is_object() {
             return self.add_in_cycle(project);
         }
-        let (from, mut to) = (self.at("from").ok_or("no period")?, self.at("to").ok_or("no period")?);
+        let (mut from, mut to) = (self.at("from").ok_or("no period")?, self.at("to").ok_or("no period")?);
         if self.case["period"]["end_inclusive"].as_bool() == Some(true) {
             to += 1;
+        }
+        // A fee by elapsed time is whole where no time elapses: it is the fee of the full period.
+        if from == to && price["prorate"] == json!("time") {
+            from = self.at("full_from").unwrap_or(from);
+            to = self.at("full_to").unwrap_or(to).max(from + SECOND);
         }
         if to <= from {
             return Err("the period has no length: valid_to has to be after valid_from".into());
@@ -131,8 +134,7 @@ impl Contract<'_> {
         let in_force = (valid_from, from + trial, to);
         for (position, (name, own)) in items.iter().enumerate() {
             self.add_item(project, name.as_deref(), own, in_force)?;
-            let tagged = items.len() > 1 || self.metric()["filter"].is_object();
-            if tagged {
+            if self.is_tagged() {
                 self.add_tag(project, name.as_deref(), position, own)?;
             }
         }
@@ -183,7 +185,7 @@ impl Contract<'_> {
         let items = self.items(&self.case["price"])?;
         for (position, (name, own)) in items.iter().enumerate() {
             self.add_item(project, name.as_deref(), own, (from, from, to))?;
-            if items.len() > 1 || self.metric()["filter"].is_object() {
+            if self.is_tagged() {
                 self.add_tag(project, name.as_deref(), position, own)?;
             }
         }
@@ -194,6 +196,11 @@ impl Contract<'_> {
     /// Whether the minimum is one over several amounts.
     pub fn has_commitment(&self) -> bool {
         self.case["input"]["amounts_due"].is_array() || self.case["price"]["filters"].is_array()
+    }
+
+    /// Whether its items ask for some of the usage only.
+    fn is_tagged(&self) -> bool {
+        self.metric()["filter"].is_object() || self.case["price"]["filters"].is_array()
     }
 
     fn item(&self, name: Option<&str>) -> String {
@@ -214,10 +221,8 @@ impl Contract<'_> {
             let name = key(filter, "name").unwrap_or(format!("filter {number}"));
             items.push((Some(name), Value::Object(own)));
         }
-        // Without parameters of its own the charge prices nothing but its filters.
-        let of_filters: Vec<&String> =
-            filters.iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
-        if base.keys().any(|key| of_filters.contains(&key) && PARAMETERS.contains(&key.as_str())) {
+        // Without an amount of its own the charge prices nothing but its filters.
+        if filters.is_empty() || base.keys().any(|key| AMOUNTS.contains(&key.as_str())) {
             items.push((None, Value::Object(base)));
         }
         Ok(items)
@@ -329,7 +334,7 @@ impl Contract<'_> {
             row.push(("usage_type", self.id.clone()));
             row.push(("quantity_field", quantity_field));
         }
-        if self.metric()["filter"].is_object() || self.case["price"]["filters"].is_array() {
+        if self.is_tagged() {
             row.push(("usage_tag", name.unwrap_or("rest").replace(',', " ")));
         }
         if own["mode"] == json!("sum_event_amounts") {
@@ -337,9 +342,8 @@ impl Contract<'_> {
         }
         project.add("contract_item", row);
         self.add_metric(project, &item, &aggregation, &model)?;
-        if from >= to {
-            return Ok(()); // All of it is a trial.
-        }
+        // Where all of it is a trial the price begins when the contract has ended.
+        let to = to.max(from + SECOND);
         let none = Vec::new();
         let versions = own["versions"].as_array().unwrap_or(&none);
         if versions.is_empty() {

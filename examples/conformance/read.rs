@@ -16,8 +16,8 @@ use crate::value::{Decimal, instant, time};
 pub enum Plan {
     /// A rated contract.
     Rated { contract: String },
-    /// Two ratings of one cycle: what the first slices come to, and all of them.
-    Slices { before: String, all: String },
+    /// Two ratings of one cycle: what the first slices come to, if there were any, and all of them.
+    Slices { before: Option<String>, all: String },
     /// The ratings of what was known at one time after the other.
     Snapshots { contracts: Vec<String> },
     /// Whether the record is guided, and the value it has.
@@ -76,14 +76,24 @@ pub fn plan(case: &Value, project: &mut Project) -> Result<Plan, Refused> {
         return Ok(Plan::Snapshots { contracts });
     }
     if let Some(slice) = input["progressive"].as_object() {
-        let before = event("before", slice["quantity_before"].clone());
-        let names = (format!("{id}#before"), format!("{id}#all"));
-        contract(&names.0, vec![before.clone()], false).add(project)?;
-        let mut all = vec![before];
+        let number_of = |name: &str| slice.get(name).and_then(text).and_then(|text| Decimal::parse(&text));
+        // Where nothing was used or billed this is the first slice, which owes the first flat amount.
+        let is_first =
+            ["quantity_before", "amount_before"].iter().all(|name| number_of(name) == Some(Decimal::ZERO));
+        let mut all = Vec::new();
+        let mut before = None;
+        if !is_first {
+            let earlier = event("before", slice["quantity_before"].clone());
+            let id = format!("{id}#before");
+            contract(&id, vec![earlier.clone()], false).add(project)?;
+            all.push(earlier);
+            before = Some(id);
+        }
         all.extend(usage());
         let is_final = slice.get("final").and_then(Value::as_bool).unwrap_or(true);
-        contract(&names.1, all, is_final).add(project)?;
-        return Ok(Plan::Slices { before: names.0, all: names.1 });
+        let id = format!("{id}#all");
+        contract(&id, all, is_final).add(project)?;
+        return Ok(Plan::Slices { before, all: id });
     }
     if let Some(deltas) = input["deltas"].as_array() {
         crate::usage::weighted(case, &id, deltas, project)?;
@@ -243,7 +253,7 @@ impl Answers {
             | Plan::Cycles { contract }
             | Plan::FeeCycles { contract, .. }
             | Plan::Quota { contract } => vec![contract],
-            Plan::Slices { before, all } => vec![before, all],
+            Plan::Slices { before, all } => before.iter().chain([all]).collect(),
             Plan::Snapshots { contracts } => contracts.iter().collect(),
             Plan::Expression { .. } => vec![],
         };
@@ -275,7 +285,8 @@ impl Answers {
                 Ok(answer)
             }
             Plan::Slices { before, all } => {
-                let (before, all) = (self.rated(case, before), self.rated(case, all));
+                let before = before.as_ref().map_or(Value::Null, |before| self.rated(case, before));
+                let all = self.rated(case, all);
                 let mut slice = Map::new();
                 for (name, value) in all.as_object().into_iter().flatten() {
                     let number = |value: &Value| text(value).and_then(|text| Decimal::parse(&text));
@@ -286,7 +297,8 @@ impl Answers {
                         difference.map_or(value.clone(), |value| value.to_string().into()),
                     );
                 }
-                slice.insert("billed_quantity_before".into(), before["billed_quantity"].clone());
+                let billed = text(&before["billed_quantity"]).unwrap_or("0".into());
+                slice.insert("billed_quantity_before".into(), billed.into());
                 Ok(slice.into())
             }
             Plan::Snapshots { contracts } => {
@@ -437,9 +449,14 @@ impl Answers {
                 .copied()
                 .collect()
         };
+        // A group without events is not listed, one with a level that was carried over is.
+        let is_empty = |part: &Found| {
+            of(part, "record_count") == "0"
+                && Decimal::parse(&of(part, "quantity")).is_none_or(|level| level == Decimal::ZERO)
+        };
         parts
             .iter()
-            .filter(|part| of(part, "record_count") != "0" || expected.get("group").is_none())
+            .filter(|part| expected.get("group").is_none() || !is_empty(part))
             .map(|part| {
                 let extra = vec![
                     ("quantity", of(part, "quantity").into()),

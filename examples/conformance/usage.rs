@@ -61,49 +61,60 @@ impl Contract<'_> {
     }
 }
 
-/// Moves of a level whose weights are given, as events in a cycle of so many seconds that each weight is the share of
-/// the cycle that is left.
+/// The longest cycle that moves of a level are put into, in seconds: of so long a cycle a microsecond is
+/// less than the last decimal of an amount.
+const LONGEST: u128 = 1_000_000_000;
+
+/// Moves of a level whose weights are given, as events in a cycle of so many seconds that each weight is the
+/// share of the cycle that is left; where no cycle has all of the shares, to the nearest microsecond of the
+/// longest.
 pub fn weighted(case: &Value, id: &str, deltas: &[Value], project: &mut Project) -> Result<(), Refused> {
-    let decimal = |value: &Value| text(value).and_then(|text| Decimal::parse(&text)).map(|value| value.0);
-    let mut shares = Vec::new();
+    // What is beyond the eighteenth decimal is less than a microsecond, too.
+    let decimal = |value: &Value| {
+        let text = text(value)?;
+        let end = text.find('.').map_or(text.len(), |point| text.len().min(point + 19));
+        Decimal::parse(text.get(..end)?).map(|value| value.0)
+    };
+    let mut moves = Vec::new();
     for delta in deltas {
         let quantity = decimal(&delta["quantity"]).ok_or("a move without quantity")?;
         let weight = decimal(&delta["prorated"]).ok_or("a move without weight")?;
-        if quantity == 0 {
-            return Err("a move of no units has no share of the cycle".into());
+        match (quantity, weight) {
+            (0, 0) => continue,
+            (0, _) => return Err("a move of no units has no share of the cycle".into()),
+            _ if weight != 0 && (quantity < 0) != (weight < 0) => {
+                return Err("a move and its weight have different signs".into());
+            }
+            _ => {}
         }
         let divisor = gcd(quantity.unsigned_abs(), weight.unsigned_abs());
-        if (quantity < 0) != (weight < 0) && weight != 0 {
-            return Err("a move and its weight have different signs".into());
-        }
-        shares.push((weight.unsigned_abs() / divisor, quantity.unsigned_abs() / divisor));
+        moves.push((delta, weight.unsigned_abs() / divisor, quantity.unsigned_abs() / divisor));
     }
     let mut whole = 1_u128;
-    for (_, part) in &shares {
-        whole = whole / gcd(whole, *part) * part;
+    for (_, _, of) in &moves {
+        whole = (whole / gcd(whole, *of)).saturating_mul(*of);
     }
-    if whole > 1_000_000_000 {
-        return Err("the weights have no common share of a cycle in whole seconds".into());
-    }
+    let whole = if whole > LONGEST { LONGEST } else { LONGEST / whole * whole };
+    let whole = i64::try_from(whole).map_err(|error| error.to_string())? * SECOND;
     let from = case["period"]["from"].as_str().and_then(instant).ok_or("no period")?;
-    let whole_seconds = i64::try_from(whole).map_err(|error| error.to_string())?;
     let mut usage = Vec::new();
     let mut before = whole;
-    for (delta, (part, of)) in deltas.iter().zip(shares) {
-        let left = part * (whole / of);
+    for (delta, part, of) in moves {
+        let parts = part.checked_mul(whole.unsigned_abs().into()).ok_or("the weight is too large")?;
+        let left = i64::try_from((parts + of / 2) / of).map_err(|error| error.to_string())?;
         if left > before {
             return Err("a later move counts for longer than an earlier one".into());
         }
         before = left;
-        let left = i64::try_from(left).map_err(|error| error.to_string())?;
         usage.push(json!({
             "id": usage.len().to_string(),
-            "time": time(from + (whole_seconds - left) * SECOND),
+            // The last instant of the cycle is still in it.
+            "time": time(from + whole - left.max(1)),
             "quantity": delta["quantity"],
         }));
     }
     let mut case = case.clone();
-    case["period"] = json!({ "from": time(from), "to": time(from + whole_seconds * SECOND) });
+    case["period"] = json!({ "from": time(from), "to": time(from + whole) });
     case["metric"] = json!({ "aggregation": "sum", "prorated": true, "proration": "time" });
     Contract { id: id.into(), case: &case, usage, is_final: true, is_rerated: false }.add(project)
 }
