@@ -103,7 +103,7 @@ impl Run<'_> {
         Ok(changes)
     }
 
-    /// Lets closed periods be rated by the rules of the run before, which are those of today.
+    /// Lets closed periods be rated by the rules of this run, which are those of today.
     pub(super) async fn let_rerate(&mut self, rerates: &[Rerate]) -> Result<()> {
         if rerates.is_empty() {
             return Ok(());
@@ -138,7 +138,7 @@ impl Run<'_> {
         self.put(RERATING, before.files.into_iter().chain(files).collect())?;
         let project = keep_project(self.warehouse, self.project).await?;
         for rerate in rerates {
-            let rules = Rules { run: self.number - 1, project: project.clone() };
+            let rules = Rules { run: self.number, project: project.clone() };
             self.rules.insert(rerate.period.clone(), rules);
         }
         Ok(())
@@ -170,9 +170,13 @@ impl Run<'_> {
     /// The lines of a closed period as they would be now, and the tables of the period that they are made from.
     async fn rerate(&self, period: &str, rules: &Rules) -> Result<(Vec<DataFile>, Written)> {
         let pinned = kept_project(self.warehouse, &rules.project).await?;
-        // A period that closes in this run has no entry yet; the run before has the same contracts and prices.
+        // This run has no entry yet.
         let entry = match &self.head {
-            Some(head) if rules.run == self.number => head.clone(),
+            Some(head) if rules.run == self.number => {
+                let mut entry = head.clone();
+                entry.tables.extend(self.tables.clone());
+                entry
+            }
             _ => publish::entry(self.warehouse, rules.run).await?,
         };
         let context = session(&self.project.settings, Some(self.warehouse))?;

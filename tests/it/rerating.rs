@@ -9,6 +9,11 @@ fn rerate(sample: &Sample, period: &str) {
     run_at(sample, &["rerate", "--period", period, "--confirm", period, "--reason", "agreed before"]);
 }
 
+/// What is billed for each price, whatever the lines are called.
+const BY_PRICE: &str = "select coalesce(corrected_period, billing_period), contract_id, price_id, sum(amount), \
+                        sum(quantity) from invoice_line group by 1, 2, 3 \
+                        having sum(amount) <> 0 or sum(quantity) <> 0 order by 1, 2, 3";
+
 /// What is billed by a project that sees all at once, with the reference data of another.
 fn billed_at_once(sample: &Sample, files: &[&str], landed: &[String]) -> BTreeMap<String, String> {
     let fresh = Sample::new();
@@ -234,12 +239,32 @@ fn a_calendar_that_changes_parks_its_customer_until_closed_cycles_are_rated_agai
     rerate(&sample, "2026-10");
     assert!(!parked(6));
     assert_eq!(rows(&sample, waiting), ["0"]);
-    let by_price = "select coalesce(corrected_period, billing_period), contract_id, price_id, sum(amount), \
-                    sum(quantity) from invoice_line group by 1, 2, 3 \
-                    having sum(amount) <> 0 or sum(quantity) <> 0 order by 1, 2, 3";
     let fresh = Sample::new();
     fresh.write("data/contract.csv", &sample.read("data/contract.csv"));
     run_at(&fresh, &["run"]);
-    assert_eq!(rows(&sample, by_price), rows(&fresh, by_price));
+    assert_eq!(rows(&sample, BY_PRICE), rows(&fresh, BY_PRICE));
+    run_at(&sample, &["verify"]);
+}
+
+/// A period that was rated again keeps the calendar it was rated by when an earlier one is, too: here it has the fee of
+/// the next quarter, which is billed in advance.
+#[test]
+fn closed_periods_may_be_rated_again_newest_first() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    close(&sample, "2026-10");
+    for contract in ["CON123", "CON124"] {
+        let calendar = format!("{contract},ALPEN,EUR,Europe/Berlin,");
+        sample.replace("data/contract.csv", &format!("{calendar}month"), &format!("{calendar}quarter"));
+    }
+    run_at(&sample, &["run"]);
+    rerate(&sample, "2026-10");
+    rerate(&sample, "2026-09");
+    run_at(&sample, &["run"]);
+    let fresh = Sample::new();
+    fresh.write("data/contract.csv", &sample.read("data/contract.csv"));
+    run_at(&fresh, &["run"]);
+    assert_eq!(rows(&sample, BY_PRICE), rows(&fresh, BY_PRICE));
     run_at(&sample, &["verify"]);
 }
