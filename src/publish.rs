@@ -153,6 +153,12 @@ pub async fn entry_bytes(warehouse: &Warehouse, run: u64) -> Result<Option<Vec<u
     warehouse.read(&Path::from(format!("{FOLDER}/{run:010}.json"))).await
 }
 
+/// The newest run that the Delta logs have followed; none before the first.
+pub async fn replayed(warehouse: &Warehouse) -> Result<Option<u64>> {
+    let marks = warehouse.list(REPLAYED).await?;
+    Ok(marks.last().and_then(|name| name.strip_suffix(".json")?.parse().ok()))
+}
+
 /// Publishes a run, or says who was first.
 pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &mut Entry) -> Result<()> {
     let path = Path::from(format!("{FOLDER}/{:010}.json", entry.run));

@@ -68,12 +68,17 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
         return if wrong.is_empty() { Ok(Verified::default()) } else { Err(changed(&wrong)) };
     };
     verify_closings(warehouse, &head, &mut wrong).await?;
-    let made = head.tables.iter().flat_map(|(name, table)| {
-        let files = table.files.iter().chain(table.again.values().flatten());
-        files.map(|file| (name.clone(), file.clone()))
-    });
-    let mut files: Vec<(String, DataFile)> = made.collect();
-    files.extend(landed_files(warehouse, &head, &mut wrong).await?);
+    verify_delta(project, warehouse, &head, &mut wrong).await?;
+    let mut files = landed_files(warehouse, &head, &mut wrong).await?;
+    files.extend(files_of(&head));
+    // A late record of a closed period is rated by the contracts and prices of its closing.
+    let pinned: BTreeSet<u64> = head.closings.iter().map(|closing| closing.rules(&head.rules).run).collect();
+    for run in pinned {
+        match publish::entry(warehouse, run).await {
+            Ok(entry) => files.extend(files_of(&entry)),
+            Err(error) => wrong.push(format!("ledger: the entry of run {run} cannot be read: {error}")),
+        }
+    }
     for (table, file) in &files {
         // A table that left the project has no contract to read it by.
         let Some(schema) = project.schemas.get(table) else { continue };
@@ -93,6 +98,51 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
         });
     }
     Err(changed(&wrong))
+}
+
+fn files_of(entry: &Entry) -> impl Iterator<Item = (String, DataFile)> {
+    entry.tables.iter().flat_map(|(name, table)| {
+        let files = table.files.iter().chain(table.again.values().flatten());
+        files.map(|file| (name.clone(), file.clone()))
+    })
+}
+
+/// Whether the Delta logs, which other engines read, name the files of the newest run.
+async fn verify_delta(
+    project: &Project,
+    warehouse: &Warehouse,
+    head: &Entry,
+    wrong: &mut Vec<String>,
+) -> Result<()> {
+    match publish::replayed(warehouse).await? {
+        Some(run) if run > head.run => {
+            wrong.push(format!("ledger: the Delta logs follow run {run}, whose entry is gone"));
+        }
+        Some(run) if run == head.run => {
+            for (name, table) in head.tables.iter().filter(|(name, _)| project.schemas.contains_key(*name)) {
+                match warehouse.delta_files(name).await {
+                    Ok((_, named)) if are_those(&named, &table.files) => {}
+                    Ok(_) => wrong.push(format!(
+                        "{name}: its Delta log does not name the files that run {run} published"
+                    )),
+                    Err(error) => wrong.push(error.to_string()),
+                }
+            }
+        }
+        // The next command goes on with the replay.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether a Delta log names these files; the hash of a file from before it was kept there is not known.
+fn are_those(named: &[DataFile], files: &[DataFile]) -> bool {
+    let is_that = |(named, file): (&DataFile, &DataFile)| {
+        named.path == file.path
+            && named.size == file.size
+            && (named.hash.is_empty() || named.hash == file.hash)
+    };
+    named.len() == files.len() && named.iter().zip(files).all(is_that)
 }
 
 /// The files of landed tables, those that the newest run read and those that came after it; the ones from before their

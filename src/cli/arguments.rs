@@ -306,13 +306,15 @@ impl Why {
     /// With the time of the clock; a reason has to be given.
     pub(super) fn author(&self, at: i64) -> Result<decision::Author> {
         if self.reason.trim().is_empty() {
-            return Err(Error::usage(
-                "no reason was given",
-                "--reason \"why\"; it is kept with the decision",
-            ));
+            return Err(no_reason("--reason"));
         }
         Ok(decision::Author { by: self.by.clone(), at, reason: self.reason.clone() })
     }
+}
+
+/// Whoever looks at the books later wants to know why.
+pub(super) fn no_reason(flag: &str) -> Error {
+    Error::usage("no reason was given", format!("{flag} \"why\"; it is kept with the decision"))
 }
 
 impl Cli {

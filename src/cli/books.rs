@@ -2,7 +2,7 @@
 
 use datafusion::prelude::SessionContext;
 
-use super::arguments::Why;
+use super::arguments::{Why, no_reason};
 use super::{Opened, Out, check_period, is_terminal};
 use crate::error::{Error, Result, While};
 use crate::warehouse::session;
@@ -17,6 +17,9 @@ impl Opened {
         by: String,
     ) -> Result<()> {
         check_period(&period)?;
+        if accepted.as_ref().is_some_and(|why| why.trim().is_empty()) {
+            return Err(no_reason("--accept"));
+        }
         if self.is_closed(&period).await? {
             self.say(&format!("{period} is closed already"));
             return Ok(());

@@ -68,6 +68,10 @@ impl Opened {
         let Some(head) = self.last_run().await? else { return Ok(()) };
         let by = "meterhouse status".to_string();
         let reached = run::reached_back(&self.project, &self.warehouse, &head).await?;
+        if reached.is_empty() {
+            self.say("nothing reaches back: closed periods are rated by what counts today");
+            return Ok(());
+        }
         let why = |period| run::Rerate { period, by: by.clone(), reason: "to be shown".into() };
         let rerate = reached.into_iter().map(why).collect();
         let request = run::Request { rerate, ..self.request(by.clone())? };

@@ -298,6 +298,10 @@ fn what_does_not_close_says_why() {
             "{limit}"
         );
     }
+    assert_eq!(
+        said(&["close", "--period", "2026-09", "--confirm", "2026-09", "--accept", " "]),
+        "2 error: no reason was given"
+    );
     run_at(
         &sample,
         &[
@@ -361,6 +365,8 @@ fn tampering_is_found() {
     let sample = Sample::new();
     run_at(&sample, &["run"]);
     close(&sample, "2026-09");
+    sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,1.75");
+    run_at(&sample, &["run"]);
     run_at(&sample, &["verify"]);
     let tampered = |find: &dyn Fn(&Path) -> PathBuf, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
         let copy = Sample::over(sample.path());
@@ -405,7 +411,19 @@ fn tampering_is_found() {
         &|warehouse| first(warehouse.join("usage_record/_delta_log"), "0.json"),
         &text("meterhouse.row_hash", "meterhouse.row_none"),
     );
-    assert!(said.contains("usage_record: its Delta log does not name the files that run 2 read"), "{said}");
+    assert!(said.contains("usage_record: its Delta log does not name the files that run 3 read"), "{said}");
+    // What is late in the closed period is rated by the prices that it was closed under.
+    let said = tampered(&|warehouse| first(warehouse.join("price"), ".parquet"), &swap);
+    assert!(said.contains("price/run-000001"), "{said}");
+    let said = tampered(
+        &|warehouse| first(warehouse.join("invoice_line/_delta_log"), "0.json"),
+        &text("\"path\":\"billing_period=2026-09", "\"path\":\"billing_period=2026-08"),
+    );
+    assert!(said.contains("invoice_line: its Delta log does not name the files that run 3"), "{said}");
+    let copy = Sample::over(sample.path());
+    std::fs::remove_file(copy.path().join("warehouse/ledger/0000000003.json")).unwrap();
+    let (_, said) = copy.fails(&["verify"]);
+    assert!(said.contains("ledger: the Delta logs follow run 3, whose entry is gone"), "{said}");
 }
 
 #[test]
