@@ -39,6 +39,10 @@ const AMOUNTS: [&str; 10] = [
     "groups",
 ];
 
+/// What a charge may add to an amount or leave free; a filter that prices says so itself.
+const EXTRAS: [&str; 6] =
+    ["fixed_amount_per_event", "free_events", "free_amount", "free_units", "per_event_min", "per_event_max"];
+
 /// One contract to be rated.
 pub struct Contract<'a> {
     /// Its id, and the source of its usage.
@@ -216,8 +220,11 @@ impl Contract<'_> {
         base.remove("filters");
         let mut items = Vec::new();
         for (number, filter) in filters.iter().enumerate() {
+            let filter_own = filter.as_object().cloned().unwrap_or_default();
+            let has_amount = AMOUNTS.iter().any(|name| filter_own.contains_key(*name));
             let mut own = base.clone();
-            own.extend(filter.as_object().cloned().unwrap_or_default());
+            own.retain(|name, _| !(has_amount && EXTRAS.contains(&name.as_str())));
+            own.extend(filter_own);
             let name = key(filter, "name").unwrap_or(format!("filter {number}"));
             items.push((Some(name), Value::Object(own)));
         }
