@@ -133,12 +133,12 @@ impl Source {
                 })?;
                 // What comes through a pipe can be read once.
                 if !file.metadata().during(|| format!("reading {name}"))?.is_file() {
-                    return keep(&mut file, name);
+                    return keep(&mut file, &name, name.clone());
                 }
                 let content = pour(&mut file, &mut std::io::sink(), &name)?;
                 Ok(Readable { name, path: path.clone(), content, copy: None })
             }
-            Place::StandardInput => keep(&mut std::io::stdin().lock(), name),
+            Place::StandardInput => keep(&mut std::io::stdin().lock(), "standard input", name),
             Place::Object(store, path) => {
                 let reading = || format!("reading {name}");
                 let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
@@ -192,10 +192,10 @@ async fn objects(text: &str) -> Result<Vec<Source>> {
     Ok(found)
 }
 
-/// Copies to the disk what can be read once.
-fn keep(from: &mut impl Read, name: String) -> Result<Readable> {
-    let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
-    let content = pour(from, &mut copy, &name)?;
+/// Copies to the disk what can be read once; errors say `told`.
+fn keep(from: &mut impl Read, told: &str, name: String) -> Result<Readable> {
+    let mut copy = NamedTempFile::new().during(|| format!("keeping {told}"))?;
+    let content = pour(from, &mut copy, told)?;
     Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
 }
 
