@@ -1,6 +1,7 @@
 //! The statement as a page: what a customer reads, and nothing that a browser would run or load.
 
-use crate::export::{exported, odd_customers};
+use crate::export::exported;
+use crate::export_names::odd_customers;
 use crate::sample::Sample;
 
 #[test]

@@ -15,6 +15,7 @@ mod closing;
 mod delta;
 mod explain;
 mod export;
+mod export_names;
 mod export_page;
 mod fault_store;
 mod generate;
