@@ -1,4 +1,5 @@
--- The quantity bands of a graduated, volume or record_graduated price.
+-- The quantity bands of a price whose charge model has tiers: graduated, volume,
+-- record_graduated, level_graduated, level_volume, capacity.
 create table price_tier (
     price_id varchar not null comment 'the price',
     tier_number integer not null comment 'from 1',

@@ -1,5 +1,6 @@
 -- What the lines of a closed period would be now: with late usage and without
--- voided usage, under the queries, prices and contracts of its closing.
+-- voided usage, under the queries, prices and contracts of its closing, or of the
+-- day on which `rerate` rated it by others. Made again whenever that changes.
 create table rerated_line (
     line_id varchar not null comment 'stable key: item, cycle, price and group',
     customer_id varchar not null comment 'who pays',

@@ -1,7 +1,7 @@
 -- One usage record as received. Columns that a source sends and this table
 -- lacks are kept as JSON in `attributes`; add a column to give one a type.
 create table usage_record (
-    landing_sequence bigint not null comment 'order of arrival: landing id x 1,000,000,000 + row',
+    landing_sequence bigint not null comment 'landing id x 1,000,000,000 + row; ids are given when a landing begins, so a long one may end after later ones',
     source varchar not null default 'usage' comment 'the system that counted',
     transaction_id varchar not null comment 'the record''s identity within its source',
     usage_type varchar not null comment 'what was used',
