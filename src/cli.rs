@@ -19,14 +19,14 @@ use futures::future::BoxFuture;
 pub use arguments::Cli;
 
 use self::arguments::Command;
-use self::shown::{in_reading_order, show};
+use self::shown::{in_reading_order, rows_of, title};
 use crate::cycle::parse_instant;
 use crate::decision::Decision;
 use crate::error::{Error, Mistake, Result, While};
-use crate::output::Format;
+use crate::output::{Format, Tables};
 use crate::project::{Project, Query};
 use crate::warehouse::{Warehouse, session};
-use crate::{describe, generate, init, land, lint, publish, reader, run, views};
+use crate::{describe, generate, init, land, lint, publish, reader, run, stderr, views};
 
 /// Whether somebody sits at both ends.
 fn is_terminal() -> bool {
@@ -50,6 +50,10 @@ pub fn execute<'a>(
 }
 
 async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>) -> Result<()> {
+    if cli.format == Some(Format::Html) && !matches!(cli.command, Command::Export { .. }) {
+        let hint = "--format table, json, ndjson, csv, markdown or parquet";
+        return Err(Error::usage("only `meterhouse export` writes html", hint));
+    }
     if let Some(outcome) = without_project(&cli, sample, out) {
         return outcome;
     }
@@ -100,7 +104,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         Command::Explain { line_id, usage, source } => {
             opened.explain(line_id.as_deref(), usage.as_deref(), source.as_deref(), out).await
         }
-        Command::Export { period, to, one_file } => {
+        Command::Export { period, to, one_file, .. } => {
             let to = to.unwrap_or_else(|| cli.project.join("export").display().to_string());
             opened.export(period, to, one_file).await
         }
@@ -144,16 +148,18 @@ impl Opened {
 
     /// Shows what the queries of a folder say.
     async fn show(&self, queries: &BTreeMap<String, Query>, out: Out<'_>) -> Result<()> {
+        let mut tables = Tables::begin(out, self.format(), queries.len())?;
         for query in in_reading_order(queries) {
-            show(&self.context, query, self.as_of, self.format(), out).await?;
+            let (schema, rows) = rows_of(&self.context, query, self.as_of).await?;
+            tables.add(&query.name, title(query), &schema, &rows)?;
         }
-        Ok(())
+        tables.end()
     }
 }
 
 fn say(quiet: bool, text: &str) {
     if !quiet {
-        eprintln!("{text}");
+        stderr::line(text);
     }
 }
 
@@ -176,7 +182,7 @@ async fn without_warehouse(cli: &Cli, project: &Project, out: Out<'_>) -> Option
 async fn check(project: &Project, quiet: bool) -> Result<()> {
     let findings = lint::check(project, &session(&project.settings, None)?).await?;
     for warning in &findings.warnings {
-        eprintln!("warning: {warning}");
+        stderr::line(&format!("warning: {warning}"));
     }
     let (queries, tables) = (findings.queries, project.schemas.len());
     say(quiet, &format!("{queries} queries plan, {tables} tables have contracts"));
@@ -211,10 +217,8 @@ fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Opt
         Command::Init { folder } => {
             let folder = folder.as_deref().unwrap_or(&cli.project);
             Some(init::init(folder, sample()).map(|files| {
-                if !cli.quiet {
-                    eprintln!("{files} files written to {}", folder.display());
-                    eprintln!("next: {}", init::next_command(folder));
-                }
+                say(cli.quiet, &format!("{files} files written to {}", folder.display()));
+                say(cli.quiet, &format!("next: {}", init::next_command(folder)));
             }))
         }
         Command::Completions { shell } => {

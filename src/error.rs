@@ -58,6 +58,15 @@ pub enum Error {
         hint: String,
     },
 
+    /// What somebody asked in SQL is wrong: its text, and what is wrong in it.
+    #[error("{}", mistake.what)]
+    Query {
+        /// The text.
+        text: String,
+        /// What is wrong, with the place in the text.
+        mistake: Box<Mistake>,
+    },
+
     /// The command line or the settings ask for something that cannot be.
     #[error("{what}")]
     Usage {
@@ -74,9 +83,22 @@ pub enum Error {
         what: String,
     },
 
+    /// A run is published, but something that follows it was not done; whoever comes next does it.
+    #[error("{what}: {source}")]
+    Unfinished {
+        /// What is done, and what is not.
+        what: String,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// Stopped by the user; nothing was published.
     #[error("stopping, nothing published")]
     Interrupted,
+
+    /// Whoever read standard output has seen enough.
+    #[error("standard output was closed")]
+    Closed,
 
     /// A file, object store or library failed; `what` says during which work.
     #[error("{what}: {source}")]
@@ -104,13 +126,16 @@ impl Error {
         Self::Usage { what: what.into(), hint: hint.into() }
     }
 
-    /// The exit status of the process: 1 needs a person, 2 usage or machine, 75 try again, 130 interrupted.
+    /// The exit status of the process: 1 needs a person, 2 usage or machine, 75 try again, 130 interrupted,
+    /// 141 nobody reads on.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Project(_) | Self::Data { .. } => 1,
-            Self::Usage { .. } | Self::Machine { .. } => 2,
+            Self::Project(_) | Self::Data { .. } | Self::Query { .. } => 1,
+            Self::Usage { .. } | Self::Machine { .. } | Self::Unfinished { .. } => 2,
             Self::Busy { .. } => 75,
             Self::Interrupted => 130,
+            // As of a program that the signal for it ends, 128 + 13.
+            Self::Closed => 141,
         }
     }
 
@@ -119,6 +144,9 @@ impl Error {
         match self {
             Self::Data { hint, .. } | Self::Usage { hint, .. } => hint,
             Self::Busy { .. } => "type the same command again; it goes on from what was published",
+            Self::Unfinished { .. } => {
+                "readers of these logs see the run before; when this is mended, type `meterhouse run`: it goes on from there"
+            }
             _ => "",
         }
     }

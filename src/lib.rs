@@ -1,10 +1,10 @@
 //! meterhouse: usage records in, invoice-ready lines out, every commercial rule in SQL.
 //!
-//! A module uses only modules that stand behind it in this list:
+//! A module uses only modules that stand behind it in this list, or beside it in its line; a test holds that:
 //!
 //! - `cli`: what may be typed
 //! - `init`: the sample project
-//! - `prompt`, `completion`: `sql` on a terminal
+//! - `prompt`, `completion`: the prompt of `meterhouse sql`
 //! - `report`: an error as text
 //! - `views`: SQL for other engines
 //! - `verify`: whether what was published is as it was
@@ -15,6 +15,7 @@
 //! - `run`: one run: pin, refresh, check, publish
 //! - `fingerprint`: whether a table is up to date
 //! - `lint`: every mistake of a project at once
+//! - `generate`: sample usage of any size
 //! - `refresh`: how one table is brought up to date
 //! - `reader`: the tables as they are now
 //! - `publish`: the ledger
@@ -22,16 +23,18 @@
 //! - `land`: files into usage records
 //! - `decision`: what people decide about them
 //! - `plan`: a query and what is wrong with it
+//! - `data_file`: a table's files, written
 //! - `primary_key`: no two rows with one key
-//! - `data_file`, `stored_file`, `table`: a table's files, written and read
+//! - `stored_file`, `table`: a table's files, read
 //! - `project`: what a project says
+//! - `foreign_sql`: what other engines write otherwise
 //! - `warehouse`: Delta logs, session
 //! - `small_files`: kept in memory
 //! - `scratch`: a store that is read and not written
 //! - `location`: a directory or bucket and its store
 //! - `functions`: what SQL cannot say
 //! - `schema`: a table's contract
-//! - `cycle`, `decimal`, `config`, `digest`, `error`
+//! - `cycle`, `decimal`, `config`, `digest`, `error`, `stderr`, `stdout`
 
 pub mod ask;
 pub mod books;
@@ -47,6 +50,7 @@ pub mod digest;
 pub mod error;
 pub mod export;
 pub mod fingerprint;
+pub mod foreign_sql;
 pub mod functions;
 pub mod generate;
 pub mod init;
@@ -66,6 +70,8 @@ pub mod run;
 pub mod schema;
 pub mod scratch;
 pub mod small_files;
+pub mod stderr;
+pub mod stdout;
 pub mod stored_file;
 pub mod table;
 pub mod verify;

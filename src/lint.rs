@@ -90,7 +90,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                 let options = state.config_options();
                 let analyzed = state.analyzer().execute_and_check(plan.clone(), options, |_, _| {});
                 if let Err(error) = analyzed {
-                    mistakes.push(crate::plan::planning_mistake(&error, &query.file));
+                    mistakes.push(crate::plan::query_mistake(&error, query));
                     broken.insert(&query.name);
                     continue;
                 }

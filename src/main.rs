@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use include_dir::{Dir, include_dir};
 use meterhouse::cli::{Cli, execute};
-use meterhouse::error::Error;
+use meterhouse::error::{Error, While};
 use meterhouse::init::Sample;
 use meterhouse::report::report;
+use meterhouse::stdout::Stdout;
 
 /// What `init` writes: the project that this repository is. Embedded here and not in the library, so that an edit of
 /// a query or a price links the program again and builds nothing else. The compiler does not see that a file was
@@ -66,15 +67,13 @@ fn run(cli: Cli) -> Result<(), Error> {
     let stops = !cli.is_prompt();
     // On a thread of the runtime, because only those have the large stack.
     let work = runtime.spawn(async move {
-        let mut out = std::io::BufWriter::new(std::io::stdout());
-        tokio::select! {
-            outcome = execute(cli, now, sample, &mut out) => {
-                // A closed pipe is the reader's way to say that it has seen enough.
-                let _ = out.flush();
-                outcome
-            }
+        let mut out = Stdout::new();
+        let outcome = tokio::select! {
+            outcome = execute(cli, now, sample, &mut out) => outcome,
             _ = tokio::signal::ctrl_c(), if stops => Err(Error::Interrupted),
-        }
+        };
+        let written = out.flush().during(|| "writing to standard output".into());
+        if out.is_closed() { Err(Error::Closed) } else { outcome.and(written) }
     });
     let outcome = runtime.block_on(work);
     runtime.shutdown_background();

@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parquet::arrow::ArrowWriter;
 
 use crate::error::{Error, Result, While};
+use crate::stderr;
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -32,6 +33,7 @@ pub enum Format {
     /// Parquet, with types.
     Parquet,
     /// A page for each customer; only `export` writes it.
+    #[value(hide = true)]
     Html,
 }
 
@@ -39,6 +41,17 @@ impl Format {
     /// What was asked for; else a table on a terminal and CSV in a pipe.
     pub fn or_default(asked: Option<Self>) -> Self {
         asked.unwrap_or(if std::io::stdout().is_terminal() { Self::Table } else { Self::Csv })
+    }
+
+    /// Refuses a format that cannot hold so many tables.
+    pub fn of_tables(self, tables: usize) -> Result<()> {
+        if self != Self::Parquet || tables < 2 {
+            return Ok(());
+        }
+        Err(Error::usage(
+            format!("a Parquet file holds one table, and these are {tables}"),
+            "--format json has all in one document; one of them: meterhouse sql \"select ...\" --format parquet",
+        ))
     }
 }
 
@@ -76,23 +89,16 @@ pub fn write(
             let mut csv = csv::Writer::from_writer(out);
             csv.write_record(schema.fields().iter().map(|field| field.name())).during(working)?;
             for batch in rows {
-                for batch in &with_text_decimals(batch)? {
-                    let columns = formatters(batch)?;
-                    for row in 0..batch.num_rows() {
-                        csv.write_record(columns.iter().map(|column| column.value(row).to_string()))
-                            .during(working)?;
-                    }
+                let batch = with_text_decimals(batch, None)?;
+                let columns = formatters(&batch)?;
+                for row in 0..batch.num_rows() {
+                    csv.write_record(columns.iter().map(|column| column.value(row).to_string()))
+                        .during(working)?;
                 }
             }
             csv.flush().during(working)
         }
-        Format::Ndjson => {
-            let mut json = arrow::json::LineDelimitedWriter::new(out);
-            for batch in rows {
-                json.write_batches(&with_text_decimals(batch)?.iter().collect::<Vec<_>>()).during(working)?;
-            }
-            json.finish().during(working)
-        }
+        Format::Ndjson => write_ndjson(out, rows, None),
         Format::Parquet => {
             let mut bytes = Vec::new();
             let mut parquet =
@@ -105,25 +111,101 @@ pub fn write(
         }
         Format::Html => Err(Error::usage("only `export` writes html", "--format table, csv, json, ...")),
         Format::Json => {
-            let mut bytes = Vec::new();
-            let mut json = arrow::json::ArrayWriter::new(&mut bytes);
-            for batch in rows {
-                json.write_batches(&with_text_decimals(batch)?.iter().collect::<Vec<_>>()).during(working)?;
-            }
-            json.finish().during(working)?;
-            drop(json);
-            let rows = if bytes.is_empty() { b"[]".as_slice() } else { &bytes };
             out.write_all(b"{\"schema_version\":1,\"rows\":").during(working)?;
-            out.write_all(rows).during(working)?;
+            write_json_array(out, rows)?;
             out.write_all(b"}\n").during(working)
         }
     }
 }
 
-/// Decimals as strings: a JSON number would be read as a double.
-fn with_text_decimals(batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
+fn write_json_array(out: &mut (dyn Write + Send), rows: &[RecordBatch]) -> Result<()> {
+    let working = || "writing rows".to_string();
+    let mut bytes = Vec::new();
+    let mut json = arrow::json::ArrayWriter::new(&mut bytes);
+    for batch in rows {
+        json.write(&with_text_decimals(batch, None)?).during(working)?;
+    }
+    json.finish().during(working)?;
+    drop(json);
+    out.write_all(if bytes.is_empty() { b"[]" } else { &bytes }).during(working)
+}
+
+/// A line for each row, which begins with the name of its table where there are several.
+fn write_ndjson(out: &mut (dyn Write + Send), rows: &[RecordBatch], table: Option<&str>) -> Result<()> {
+    let working = || "writing rows".to_string();
+    let mut json = arrow::json::LineDelimitedWriter::new(out);
+    for batch in rows {
+        json.write(&with_text_decimals(batch, table)?).during(working)?;
+    }
+    json.finish().during(working)
+}
+
+/// Several tables for one reader, each with its name: one JSON document, lines that say their table, CSV with a line
+/// `# name: title` above each header, or tables under their titles for people.
+pub struct Tables<'a> {
+    out: &'a mut (dyn Write + Send),
+    format: Format,
+    count: usize,
+}
+
+impl<'a> Tables<'a> {
+    /// Begins with so many tables.
+    ///
+    /// # Errors
+    /// More than one as Parquet, whose files hold one.
+    pub fn begin(out: &'a mut (dyn Write + Send), format: Format, tables: usize) -> Result<Self> {
+        format.of_tables(tables)?;
+        if format == Format::Json {
+            out.write_all(b"{\"schema_version\":1,\"tables\":{").during(|| "writing rows".into())?;
+        }
+        Ok(Self { out, format, count: 0 })
+    }
+
+    /// Writes one; for people only if it has rows.
+    pub fn add(&mut self, name: &str, title: &str, schema: &Schema, rows: &[RecordBatch]) -> Result<()> {
+        let working = || "writing rows".to_string();
+        let is_first = self.count == 0;
+        self.count += 1;
+        match self.format {
+            Format::Json => {
+                let name = serde_json::Value::from(name);
+                write!(self.out, "{}{name}:", if is_first { "" } else { "," }).during(working)?;
+                write_json_array(self.out, rows)
+            }
+            Format::Ndjson => write_ndjson(self.out, rows, Some(name)),
+            Format::Csv => {
+                let above = if is_first { "" } else { "\n" };
+                writeln!(self.out, "{above}# {name}: {title}").during(working)?;
+                write(self.out, schema, rows, self.format)
+            }
+            Format::Table | Format::Markdown if rows.iter().all(|batch| batch.num_rows() == 0) => Ok(()),
+            Format::Table | Format::Markdown => {
+                writeln!(self.out, "{title}").during(working)?;
+                write(self.out, schema, rows, self.format)?;
+                writeln!(self.out).during(working)
+            }
+            Format::Parquet | Format::Html => write(self.out, schema, rows, self.format),
+        }
+    }
+
+    /// Ends the document.
+    pub fn end(self) -> Result<()> {
+        if self.format == Format::Json {
+            self.out.write_all(b"}}\n").during(|| "writing rows".into())?;
+        }
+        Ok(())
+    }
+}
+
+/// Decimals as strings: a JSON number would be read as a double. Before the columns stands the name of the table, where
+/// one is given.
+fn with_text_decimals(batch: &RecordBatch, table: Option<&str>) -> Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
+    if let Some(table) = table {
+        fields.push(Field::new("table", DataType::Utf8, true));
+        columns.push(Arc::new(StringArray::from(vec![table; batch.num_rows()])));
+    }
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let data_type = match field.data_type() {
             decimal if decimal.is_decimal() => DataType::Utf8,
@@ -134,7 +216,7 @@ fn with_text_decimals(batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
         fields.push(Field::new(field.name(), data_type, true));
     }
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
-    Ok(vec![batch.during(|| "writing decimals".into())?])
+    batch.during(|| "writing decimals".into())
 }
 
 fn formatters(batch: &RecordBatch) -> Result<Vec<ArrayFormatter<'_>>> {
@@ -154,9 +236,16 @@ fn texts(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
             let text = cast(column, &DataType::Utf8).during(|| "writing decimals".into())?;
             text.as_string::<i32>().iter().map(|value| value.map(short_decimal)).collect()
         } else {
+            // The clocks of a zone say nothing without their offset.
+            let of_zone = match column.data_type() {
+                DataType::Timestamp(_, Some(zone)) if matches!(&**zone, "UTC" | "+00:00") => {
+                    "%Y-%m-%dT%H:%M:%S%.fZ"
+                }
+                _ => "%Y-%m-%dT%H:%M:%S%.f%:z",
+            };
             let options = FormatOptions::new()
-                .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%SZ"))
-                .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S"));
+                .with_timestamp_tz_format(Some(of_zone))
+                .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
             let format = ArrayFormatter::try_new(column, &options).during(|| "writing rows".into())?;
             (0..column.len()).map(|row| column.is_valid(row).then(|| format.value(row).to_string())).collect()
         };
@@ -210,7 +299,7 @@ impl Counter {
         if self.is_quiet || elapsed < PATIENCE {
             return;
         }
-        if is_terminal() {
+        if stderr::is_terminal() {
             if self.bar.is_hidden() {
                 self.bar.set_draw_target(ProgressDrawTarget::stderr());
             }
@@ -220,7 +309,7 @@ impl Counter {
         }
         let line = elapsed.as_secs() / BETWEEN_LINES;
         if self.lines.swap(line, Ordering::Relaxed) < line {
-            eprintln!("{count} {}", self.noun);
+            stderr::line(&format!("{count} {}", self.noun));
         }
     }
 
@@ -228,11 +317,6 @@ impl Counter {
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// Whether a line on standard error may move.
-fn is_terminal() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::sqlparser::ast::Visit;
 
 use crate::error::{Error, Mistake, Place, Result};
+use crate::foreign_sql::{self, Foreign};
 use crate::project::Query;
 use crate::schema::{TableSchema, accepts, header, sql_type};
 
@@ -67,12 +69,23 @@ pub async fn try_plan(
     query: &Query,
     values: &Values,
 ) -> Result<DataFrame, Mistake> {
-    let mistake = |error: DataFusionError| planning_mistake(&error, &query.file);
+    let mistake = |error: DataFusionError| query_mistake(&error, query);
     let values = values.bound(query)?;
     let state = context.state();
     let plan = state.statement_to_plan(query.statement()).await.map_err(mistake)?;
     let plan = if values.is_empty() { plan } else { plan.with_param_values(values).map_err(mistake)? };
     Ok(DataFrame::new(state, plan))
+}
+
+/// What is wrong with a query file, from what the planner says and from its syntax.
+pub fn query_mistake(error: &DataFusionError, query: &Query) -> Mistake {
+    syntax_mistake(planning_mistake(error, &query.file), query.syntax())
+}
+
+/// The mistake of a statement that does not plan, or what in it is written otherwise here: that tells more.
+pub fn syntax_mistake(mistake: Mistake, statement: &impl Visit) -> Mistake {
+    let Some(Foreign { at, what, hint }) = foreign_sql::find(statement) else { return mistake };
+    Mistake { place: Place { line: at.line, column: at.column, ..mistake.place }, what, hint }
 }
 
 /// What is wrong with a query, from what the planner says; its spans give the place.
@@ -92,10 +105,65 @@ pub fn planning_mistake(error: &DataFusionError, file: &str) -> Mistake {
         let notes = notes.chain(diagnostic.notes.iter().map(|note| &note.message));
         hint = notes.cloned().collect::<Vec<_>>().join("; ");
     }
-    for prefix in ["Error during planning: ", "Schema error: ", "type_coercion\ncaused by\n"] {
-        what = what.trim_start_matches(prefix).to_string();
+    Mistake { place, what: without_layers(&what), hint: with_sql_types(&hint) }
+}
+
+/// A message without the names of the layers that it came through.
+fn without_layers(message: &str) -> String {
+    const LAYERS: [&str; 14] = [
+        "Error during planning: ",
+        "Schema error: ",
+        "Optimizer rule 'simplify_expressions' failed",
+        "type_coercion",
+        "caused by",
+        "Execution error: ",
+        "External error: ",
+        "Arrow error: ",
+        "Compute error: ",
+        "Cast error: ",
+        "Parser error: ",
+        "Arithmetic overflow: ",
+        "Invalid argument error: ",
+        "This feature is not implemented: ",
+    ];
+    let mut rest = message.trim();
+    while let Some(inner) = LAYERS.iter().find_map(|layer| rest.strip_prefix(layer)) {
+        rest = inner.trim_start();
     }
-    Mistake { place, what, hint }
+    // What follows is the syntax tree as the parser keeps it.
+    if rest.starts_with("Unsupported ast node") {
+        return "this is not understood here".into();
+    }
+    // A function says itself what it takes; the planner repeats it with types.
+    if let Some((_, own)) = rest.split_once("coercion failed with: Error during planning: ") {
+        rest = own.split_once(" No function matches").map_or(own, |(own, _)| own).trim_end_matches('.');
+    }
+    with_sql_types(&rest.replace("Invalid argument error: ", ""))
+}
+
+/// A message with the names that types have in SQL.
+fn with_sql_types(message: &str) -> String {
+    const NAMES: [(&str, &str); 14] = [
+        ("Utf8View", "varchar"),
+        ("LargeUtf8", "varchar"),
+        ("Utf8", "varchar"),
+        ("Decimal128(", "decimal("),
+        ("Decimal256(", "decimal("),
+        ("Timestamp(ns, \"UTC\")", "timestamp"),
+        ("Timestamp(µs, \"UTC\")", "timestamp"),
+        ("Timestamp(ns)", "timestamp without time zone"),
+        ("Timestamp(µs)", "timestamp without time zone"),
+        ("Int64", "bigint"),
+        ("Int32", "integer"),
+        ("Date32", "date"),
+        ("Boolean", "boolean"),
+        ("Float64", "double"),
+    ];
+    let mut text = message.to_string();
+    for (arrow, sql) in NAMES {
+        text = text.replace(arrow, sql);
+    }
+    text
 }
 
 /// Where the query's output does not fit the table's contract; empty where it does.
@@ -165,11 +233,36 @@ pub fn totals_by(query: &Query) -> Option<String> {
 
 /// An error of a running query: an overflow or a value a function refuses is the data's, the rest the machine's.
 pub fn execution_error(error: &DataFusionError, table: &str) -> Error {
-    let text = error.strip_backtrace();
-    let of_machine = ["Object Store error", "IO error", "Resources exhausted", "Internal error"];
-    if of_machine.iter().any(|machine| text.contains(machine)) {
-        return Error::Machine { what: format!("making {table}"), source: text.into() };
+    match failure(error, &format!("`{table}`")) {
+        Failure::OfMachine(error) => error,
+        Failure::OfData(cause) => Error::data(
+            format!("`{table}` cannot be made: {cause}"),
+            "what was published before is unchanged",
+        ),
     }
-    let text = text.lines().next().unwrap_or_default().trim_start_matches("Execution error: ");
-    Error::data(format!("`{table}` cannot be made: {text}"), "what was published before is unchanged")
+}
+
+/// Who can do something about a query that failed while it ran.
+pub enum Failure {
+    /// Whoever looks after the machine.
+    OfMachine(Error),
+    /// Whoever wrote the query or the data: this is wrong.
+    OfData(String),
+}
+
+/// Why a running query failed; `whose` it is is said where memory was too little.
+pub fn failure(error: &DataFusionError, whose: &str) -> Failure {
+    let text = error.strip_backtrace();
+    if text.contains("Resources exhausted") {
+        return Failure::OfMachine(Error::usage(
+            format!("{whose} needs more memory than the engine may use"),
+            "let it have more: `memory_mb` under [engine] in meterhouse.toml, or --set engine.memory_mb=8192; \
+             one thread needs less than several: --set engine.threads=1",
+        ));
+    }
+    if ["Object Store error", "IO error", "Internal error"].iter().any(|machine| text.contains(machine)) {
+        return Failure::OfMachine(Error::Machine { what: format!("making {whose}"), source: text.into() });
+    }
+    let whole = error.find_root().strip_backtrace();
+    Failure::OfData(without_layers(whole.lines().next().unwrap_or_default()))
 }

@@ -18,7 +18,7 @@ use crate::project::Project;
 use crate::publish::{self, Entry};
 use crate::report::report;
 use crate::warehouse::{Warehouse, session};
-use crate::{ask, describe, reader};
+use crate::{ask, describe, reader, stderr};
 
 const HELP: &str = r"A statement ends with ; and may have many lines. Tab completes names, arrows and Ctrl-R find old statements.
   \d          the tables and views
@@ -90,7 +90,7 @@ impl Prompt<'_> {
                 // In this order, so that it is listened to before a long statement begins.
                 biased;
                 _ = tokio::signal::ctrl_c() => {
-                    eprintln!("stopped");
+                    stderr::line("stopped");
                     Ok(Next::Read)
                 }
                 outcome = async {
@@ -152,10 +152,10 @@ impl Prompt<'_> {
         let mut words = text.trim_end_matches(';').split_whitespace();
         match (words.next(), words.next(), words.next()) {
             (Some("\\q" | "quit" | "exit"), None, _) => return Ok(Next::Leave),
-            (Some("\\?" | "\\h" | "help"), None, _) => eprintln!("{HELP}"),
+            (Some("\\?" | "\\h" | "help"), None, _) => stderr::line(HELP),
             (Some("\\timing"), None, _) => {
                 *is_timing = !*is_timing;
-                eprintln!("timing is {}", if *is_timing { "on" } else { "off" });
+                stderr::line(if *is_timing { "timing is on" } else { "timing is off" });
             }
             (Some("\\d" | "\\dt"), None, _) => describe::tables(self.project, self.format, out)?,
             (Some("\\d"), Some(table), None) => {
@@ -171,7 +171,8 @@ impl Prompt<'_> {
                     out.flush().during(|| "writing rows".into())?;
                     if *is_timing {
                         let plural = if rows == 1 { "" } else { "s" };
-                        eprintln!("({rows} row{plural}, {:.3} s)", started.elapsed().as_secs_f64());
+                        let seconds = started.elapsed().as_secs_f64();
+                        stderr::line(&format!("({rows} row{plural}, {seconds:.3} s)"));
                     }
                 }
             }
@@ -181,7 +182,7 @@ impl Prompt<'_> {
 
     fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            stderr::line(text);
         }
     }
 }

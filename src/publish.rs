@@ -207,9 +207,24 @@ async fn replay(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Resu
         commits.push(async move { warehouse.commit(&schema, APPLICATION, run, &added, &removed).await });
     }
     let mut commits = futures::stream::iter(commits).map(tokio::spawn).buffer_unordered(COMMITS);
+    let (mut waiting, mut failed) = (0, None);
     while let Some(committed) = commits.next().await {
-        committed.during(|| "following the ledger in the Delta logs".into())??;
+        let committed = committed.during(|| "following the ledger".into()).flatten();
+        if let Err(error) = committed {
+            waiting += 1;
+            failed = failed.or(Some(error));
+        }
     }
-    warehouse.settle(&mark, b"done".to_vec()).await?;
-    Ok(())
+    let what = match (failed, waiting) {
+        (Some(Error::Busy { what }), _) => return Err(Error::Busy { what }),
+        (Some(error), 1) => (error, "the Delta log of 1 table waits".to_string()),
+        (Some(error), _) => (error, format!("the Delta logs of {waiting} tables wait")),
+        (None, _) => match warehouse.settle(&mark, b"done".to_vec()).await {
+            Ok(_) => return Ok(()),
+            Err(error) => (error, "the mark that its Delta logs are written waits".into()),
+        },
+    };
+    let (error, waits) = what;
+    let what = format!("run {} is published; {waits}", entry.run);
+    Err(Error::Unfinished { what, source: error.into() })
 }

@@ -24,7 +24,9 @@ use crate::error::{Error, Result, While};
 use crate::fingerprint::{self, fingerprint};
 use crate::land::{self, Landed};
 use crate::lint;
-use crate::project::{BOOKS, GUIDED_USAGE, PERIOD_CHANGE, Project, Query, RERATED_LINE, USAGE_RECORD};
+use crate::project::{
+    BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
+};
 use crate::publish::{self, Entry, TableEntry, files_hash};
 use crate::reader::{gone, pin, register};
 use crate::warehouse::{DataFile, Warehouse, session};
@@ -227,6 +229,10 @@ impl<'a> Begun<'a> {
         run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
         run.rerate_changed(notice).await?;
         run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
+        if let Err(error) = run.knows_its_period().await {
+            run.discard().await?;
+            return Err(error);
+        }
         if run.has_news() {
             // Whoever was parked for what is the same still stays parked.
             if !has_references {
@@ -424,6 +430,26 @@ impl<'a> Run<'a> {
                     || (!by_as_of && table.fingerprint != before.fingerprint)
             }
         })
+    }
+
+    /// Refuses the one billing period that is to be made where there is none of that name.
+    async fn knows_its_period(&self) -> Result<()> {
+        let Some(period) = &self.request.period else { return Ok(()) };
+        if !self.project.queries.contains_key(PERIOD_END) {
+            return Ok(());
+        }
+        let ends = period_ends(self.context).await?;
+        if ends.contains_key(period) {
+            return Ok(());
+        }
+        let known = match (ends.keys().next(), ends.keys().last()) {
+            (Some(first), Some(last)) => format!("there are {first} to {last}"),
+            _ => "there are none: no contract has a cycle".into(),
+        };
+        Err(Error::data(
+            format!("there is no billing period {period}; nothing was published"),
+            format!("{known}, as of {}; `meterhouse status` shows them", self.request.as_of_text),
+        ))
     }
 
     /// Nothing was published, so nothing is left behind.

@@ -314,19 +314,29 @@ pub fn accepts(declared: &DataType, given: &DataType) -> bool {
 /// The parser gives no place where the text ends too early: that is behind its last word.
 pub fn parser_error(message: &str, file: &str, text: &str) -> (String, Place) {
     let message = message.trim_start_matches("SQL error: ").trim_start_matches("sql parser error: ");
-    let (what, place) = match message.rsplit_once(" at Line: ") {
-        Some((what, place)) => (what, place),
-        None => {
-            let written = text.trim_end();
-            let last = written.lines().last().unwrap_or_default();
-            let (line, column) = (written.lines().count().max(1), last.chars().count() + 1);
-            let what = message.replace("found: EOF", "found: end of file");
-            return (what, Place { file: file.into(), line: line as u64, column: column as u64 });
-        }
+    let Some((what, place)) = message.rsplit_once(" at Line: ") else {
+        let written = text.trim_end();
+        let last = written.lines().last().unwrap_or_default();
+        let (line, column) = (written.lines().count().max(1), last.chars().count() + 1);
+        let place = Place { file: file.into(), line: line as u64, column: column as u64 };
+        return (plain(message), place);
     };
     let mut numbers = place.split(", Column: ").map(|number| number.trim().parse().unwrap_or(0));
     let (line, column) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    (what.into(), Place { file: file.into(), line, column })
+    (plain(what), Place { file: file.into(), line, column })
+}
+
+/// ``expected an SQL statement, found `selct` `` of `Expected: an SQL statement, found: selct`.
+fn plain(what: &str) -> String {
+    let Some((expected, found)) =
+        what.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: "))
+    else {
+        return what.into();
+    };
+    match found.trim() {
+        "EOF" => format!("expected {expected}, found the end of the text"),
+        found => format!("expected {expected}, found `{found}`"),
+    }
 }
 
 #[cfg(test)]

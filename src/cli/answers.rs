@@ -8,7 +8,7 @@ use super::{Opened, Out, check_period, is_terminal};
 use crate::error::{Error, Result, While};
 use crate::output::{Counter, Format};
 use crate::prompt::Prompt;
-use crate::{ask, export, reader, views};
+use crate::{ask, export, reader, stderr, views};
 
 impl Opened {
     pub(super) async fn export(&self, period: String, to: String, one_file: bool) -> Result<()> {
@@ -17,14 +17,17 @@ impl Opened {
         let request = export::Request { period, as_of: self.as_of, to, one_file, format };
         let counter = Counter::new(self.quiet, "customers exported");
         let progress = |count| counter.show(count);
-        let warn = |text: &str| eprintln!("{text}");
+        let warn = |text: &str| stderr::line(text);
         let (project, warehouse) = (&self.project, &self.warehouse);
         let report = export::export(project, warehouse, &self.context, &request, &warn, &progress).await?;
         counter.clear();
         self.say(&format!("{} customers, {} files", report.customers, report.files));
         self.say(&format!("manifest: {}/{}", request.to.trim_end_matches('/'), report.manifest));
         held_back(&report.parked)?;
-        if format != Format::Html {
+        if format == Format::Html {
+            let folder = request.to.trim_end_matches('/');
+            self.say(&format!("next: open {folder}/{}/CUSTOMER/statement.html", request.period));
+        } else {
             self.say(&format!("next: meterhouse export --period {} --format html", request.period));
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::is_terminal;
@@ -10,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::output::Format;
 use crate::project::Project;
 use crate::{decision, generate, land, views};
+
+/// The formats of files that `export` writes.
+const FILES: [&str; 5] = ["csv", "json", "ndjson", "parquet", "html"];
 
 /// Usage records in, invoice-ready lines out; every commercial rule in SQL.
 #[derive(Debug, Parser)]
@@ -29,7 +33,7 @@ pub struct Cli {
     /// The instant to run for; the default is now.
     #[arg(long, global = true, value_name = "TIME")]
     pub(super) as_of: Option<String>,
-    /// How rows are written: a table on a terminal, CSV in a pipe.
+    /// How rows are written; the default is a table on a terminal, CSV in a pipe.
     #[arg(long, global = true, value_enum)]
     pub(super) format: Option<Format>,
     /// Says nothing but errors.
@@ -50,9 +54,13 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },
-    /// Plans all SQL without reading usage; reports all mistakes at once.
+    /// Plans all SQL without reading usage, and tells all mistakes at once.
+    #[command(before_help = "Examples:\n  meterhouse check\n  meterhouse --project examples/taxi check")]
     Check,
     /// Takes usage files into the warehouse.
+    #[command(
+        before_help = "Examples:\n  meterhouse land usage.ndjson\n  meterhouse land export.csv --with shop      mapped by queries/landing/shop.sql\n  zcat *.json.gz | meterhouse land -\n  meterhouse land import.csv --hold november --reason \"new meter\""
+    )]
     Land {
         /// NDJSON, JSON, CSV (also gzip or zstd) or Parquet, also s3://bucket/usage/*; - is standard input.
         #[arg(required = true)]
@@ -66,14 +74,16 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
-    /// Lets a held batch count from the next run on.
+    /// Lets a batch that was held count from the next run on.
+    #[command(before_help = "Examples:\n  meterhouse release november --reason \"the meter is right\"")]
     Release {
         /// The name it was held under.
         name: String,
         #[command(flatten)]
         why: Why,
     },
-    /// Gives a held batch up: it stays in the warehouse and never counts.
+    /// Gives up a batch that was held: it stays in the warehouse and never counts.
+    #[command(before_help = "Examples:\n  meterhouse discard november --reason \"the meter was wrong\"")]
     Discard {
         /// The name it was held under.
         name: String,
@@ -97,6 +107,9 @@ pub(super) enum Command {
         why: Why,
     },
     /// Gives up records that wait in suspense.
+    #[command(
+        before_help = "Examples:\n  meterhouse write-off TR900004 --reason \"nobody knows whose it is\""
+    )]
     WriteOff {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
@@ -107,6 +120,9 @@ pub(super) enum Command {
         why: Why,
     },
     /// Lets records count again that were voided or written off.
+    #[command(
+        before_help = "Examples:\n  meterhouse restore TR13134131223 --reason \"it was right after all\""
+    )]
     Restore {
         /// The records.
         #[arg(required = true, value_name = "TRANSACTION_ID")]
@@ -121,11 +137,11 @@ pub(super) enum Command {
         before_help = "Examples:\n  meterhouse run\n  meterhouse run --period 2026-10\n  meterhouse run --replay 7          makes run 7 again beside the warehouse, and compares"
     )]
     Run {
-        /// Makes cycle-grain tables of this billing period only, such as 2026-10.
+        /// Makes the lines of this billing period only, such as 2026-10.
         #[arg(long)]
         period: Option<String>,
-        /// Repeats a published run from what it read, by the queries it had; publishes nothing, and fails where a table
-        /// has other rows.
+        /// Makes a published run again, from what it read and by the queries it had; publishes nothing, and fails where
+        /// a table has other rows.
         #[arg(long, value_name = "RUN", conflicts_with = "period")]
         replay: Option<u64>,
         /// Who runs it.
@@ -173,12 +189,15 @@ pub(super) enum Command {
         #[arg(long, value_name = "SHA256")]
         head: Option<String>,
     },
-    /// Shows periods, totals, suspense and the next step.
+    /// Shows billing periods, totals, what waits in suspense, and the next step.
+    #[command(
+        before_help = "Examples:\n  meterhouse status\n  meterhouse status --accrual        what is earned and not billed\n  meterhouse --format json status    one document, for a program"
+    )]
     Status {
-        /// Shows instead what is earned so far, what of it is billed, and what waits in suspense.
+        /// Shows instead what is earned so far, how much of that is billed, and what waits in suspense.
         #[arg(long, group = "instead")]
         accrual: bool,
-        /// Shows instead what closed periods would be corrected by, rated by the rules and prices of today.
+        /// Shows instead how closed periods would be corrected if the rules and prices of today counted for them.
         #[arg(long, group = "instead")]
         reach_back: bool,
     },
@@ -209,6 +228,7 @@ pub(super) enum Command {
         file: Option<PathBuf>,
     },
     /// Writes sample contracts, prices and usage of any size, by queries/generate/; the same numbers, the same bytes.
+    #[command(before_help = "Examples:\n  meterhouse generate --contracts 1000 --records 100000 --to sample")]
     Generate {
         /// How many contracts.
         #[arg(long, default_value_t = 304, value_parser = clap::value_parser!(i64).range(16..))]
@@ -227,6 +247,9 @@ pub(super) enum Command {
         to: Option<PathBuf>,
     },
     /// Writes lines, statements and quotas of a billing period for the invoicing system, customer by customer.
+    #[command(
+        before_help = "Examples:\n  meterhouse export --period 2026-10\n  meterhouse export --period 2026-10 --format html               a page for each customer\n  meterhouse export --period 2026-10 --one-file --format parquet --to s3://invoicing/meterhouse"
+    )]
     Export {
         /// The billing period, such as 2026-10.
         #[arg(long)]
@@ -237,8 +260,14 @@ pub(super) enum Command {
         /// One file for the period instead of one for each customer.
         #[arg(long)]
         one_file: bool,
+        /// How files are written; the default is CSV.
+        // In place of the flag of all commands: its value is found there.
+        #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(FILES)
+            .try_map(|name| <Format as clap::ValueEnum>::from_str(&name, false)))]
+        format: Option<Format>,
     },
     /// Shows a table's columns with their types, units and meaning.
+    #[command(before_help = "Examples:\n  meterhouse describe invoice_line")]
     Describe {
         /// The table or view.
         table: String,

@@ -3,10 +3,17 @@
 use datafusion::prelude::SessionContext;
 
 use super::arguments::{Why, no_reason};
+use super::shown::rows_of;
 use super::{Opened, Out, check_period, is_terminal};
 use crate::error::{Error, Result, While};
+use crate::output::{self, Format};
+use crate::project::SUSPENSE;
+use crate::publish::TableEntry;
 use crate::warehouse::session;
-use crate::{publish, run, verify};
+use crate::{publish, run, stderr, verify};
+
+/// The query of `status` that says what waits, and why.
+const SUSPENSE_STATUS: &str = "suspense_age";
 
 impl Opened {
     pub(super) async fn close(
@@ -22,11 +29,13 @@ impl Opened {
         }
         if self.is_closed(&period).await? {
             self.say(&format!("{period} is closed already"));
+            self.say(&format!("next: meterhouse export --period {period}"));
             return Ok(());
         }
         confirmed("closed", &period, confirm)?;
-        self.close_on(&self.context, run::Close { period, by, accepted }).await?;
-        self.say("next: meterhouse export --period ..., or `meterhouse verify`");
+        let close = run::Close { period: period.clone(), by, accepted };
+        self.close_on(&self.context, close).await?;
+        self.say(&format!("next: meterhouse export --period {period}"));
         Ok(())
     }
 
@@ -60,8 +69,37 @@ impl Opened {
         let mut request = self.request(close.by.clone())?;
         run::run(project, warehouse, context, &request, &notice).await?;
         request.close = Some(close);
-        run::prepare(project, warehouse, context, &request, &notice).await?.publish().await?;
+        let prepared = run::prepare(project, warehouse, context, &request, &notice).await?;
+        if let Err(error) = self.tell_what_waits(context, &period).await {
+            prepared.discard().await?;
+            return Err(error);
+        }
+        prepared.publish().await?;
         self.say(&format!("{period} is closed"));
+        Ok(())
+    }
+
+    /// Says, also to who asked for quiet, what is not in the period that is about to close.
+    async fn tell_what_waits(&self, context: &SessionContext, period: &str) -> Result<()> {
+        let head = publish::head(&self.warehouse).await?;
+        let waiting = head.and_then(|head| head.tables.get(SUSPENSE).map(TableEntry::rows)).unwrap_or(0);
+        if waiting == 0 {
+            return Ok(());
+        }
+        let records = match waiting {
+            1 => "1 record waits in suspense, and is".to_string(),
+            _ => format!("{waiting} records wait in suspense, and are"),
+        };
+        stderr::line(&format!("warning: {records} not in the books of {period}"));
+        if let Some(query) = self.project.status.get(SUSPENSE_STATUS) {
+            let (schema, rows) = rows_of(context, query, self.as_of).await?;
+            let mut text = Vec::new();
+            output::write(&mut text, &schema, &rows, Format::Table)?;
+            stderr::line(String::from_utf8_lossy(&text).trim_end());
+        }
+        stderr::line(
+            "hint: what finds its place later makes corrections; data/close_limit.csv says how much may wait",
+        );
         Ok(())
     }
 
@@ -105,7 +143,9 @@ impl Opened {
                 "runs {first} to {last} are from before entries had the hash of the one before"
             ));
         }
-        verified.write_head(self.format(), out)
+        verified.write_head(self.format(), out)?;
+        self.say("next: keep this hash elsewhere; meterhouse verify --head SHA256 tells whether it is still the same ledger");
+        Ok(())
     }
 }
 
@@ -114,7 +154,7 @@ pub(super) fn confirmed(done: &str, period: &str, flag: Option<&str>) -> Result<
     let typed = match flag {
         Some(flag) => flag.to_string(),
         None if is_terminal() => {
-            eprint!("Type {period} to have it {done}: ");
+            stderr::ask(&format!("Type {period} to have it {done}: "));
             let mut line = String::new();
             std::io::stdin().read_line(&mut line).during(|| "reading the answer".into())?;
             line.trim().to_string()

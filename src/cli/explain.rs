@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::shown::{in_reading_order, rows_of, show_rows};
+use super::shown::{in_reading_order, rows_of, title};
 use super::{Opened, Out};
 use crate::decision;
 use crate::error::{Error, Result};
+use crate::output::Tables;
 use crate::plan::Values;
 use crate::project::{Query, USAGE_RECORD};
 
@@ -70,17 +71,23 @@ impl Opened {
         values: &Values,
         out: Out<'_>,
     ) -> Result<bool> {
-        if queries.is_empty() {
+        let mut waiting = in_reading_order(queries).into_iter();
+        let Some(first) = waiting.next() else {
             let hint = "take its queries from the sample, or set `extends`";
             return Err(Error::usage(format!("the project has no {folder}/"), hint));
+        };
+        self.format().of_tables(queries.len())?;
+        let (schema, rows) = rows_of(&self.context, first, values.clone()).await?;
+        if rows.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(false);
         }
-        for (number, query) in in_reading_order(queries).into_iter().enumerate() {
+        let mut tables = Tables::begin(out, self.format(), queries.len())?;
+        tables.add(&first.name, title(first), &schema, &rows)?;
+        for query in waiting {
             let (schema, rows) = rows_of(&self.context, query, values.clone()).await?;
-            if number == 0 && rows.iter().all(|batch| batch.num_rows() == 0) {
-                return Ok(false);
-            }
-            show_rows(query, &schema, &rows, self.format(), out)?;
+            tables.add(&query.name, title(query), &schema, &rows)?;
         }
+        tables.end()?;
         Ok(true)
     }
 }

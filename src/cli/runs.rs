@@ -1,10 +1,12 @@
 //! Runs and what came of them: `run`, `run --replay`, `status`.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::shown::warn_parked;
 use super::{Opened, Out, check_period};
 use crate::error::Result;
+use crate::project::PERIOD_END;
 use crate::publish::Entry;
 use crate::run;
 
@@ -13,6 +15,7 @@ impl Opened {
         if let Some(period) = &period {
             check_period(period)?;
         }
+        self.format().of_tables(self.project.reports.len())?;
         let request = run::Request { period, ..self.request(by)? };
         let started = Instant::now();
         let notice = |text: &str| self.say(text);
@@ -21,20 +24,27 @@ impl Opened {
         for (customer, check) in &report.parked {
             warn_parked(customer, check);
         }
-        self.close_due().await?;
-        let Some(number) = report.published else {
-            let skipped = report.skipped;
-            self.say(&format!("nothing to do: all {skipped} tables are up to date ({seconds:.1} s)"));
-            return Ok(());
+        let next = match report.published {
+            Some(number) => {
+                self.show(&self.project.reports, out).await?;
+                self.say(&format!(
+                    "published as run {number}: {} tables made, {} up to date, {} checks held ({seconds:.1} s)",
+                    report.steps.len(),
+                    report.skipped,
+                    report.checks
+                ));
+                "next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\""
+            }
+            None => {
+                self.show(&BTreeMap::new(), out).await?;
+                let skipped = report.skipped;
+                self.say(&format!("nothing to do: all {skipped} tables are up to date ({seconds:.1} s)"));
+                "next: meterhouse status"
+            }
         };
-        self.show(&self.project.reports, out).await?;
-        self.say(&format!(
-            "published as run {number}: {} tables made, {} up to date, {} checks held ({seconds:.1} s)",
-            report.steps.len(),
-            report.skipped,
-            report.checks
-        ));
-        self.say("next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\"");
+        // What is published is told, whatever comes of closing.
+        self.close_due().await?;
+        self.say(next);
         Ok(())
     }
 
@@ -59,8 +69,21 @@ impl Opened {
                 first_to_last(&reached)
             ));
         }
-        self.say("next: meterhouse run, when usage, prices or contracts have changed");
+        match self.due(&head).await? {
+            Some(period) => self.say(&format!("next: meterhouse close --period {period}")),
+            None => self.say("next: meterhouse run, when usage, prices or contracts have changed"),
+        }
         Ok(())
+    }
+
+    /// The oldest period that has ended and is not closed.
+    async fn due(&self, head: &Entry) -> Result<Option<String>> {
+        if !self.project.queries.contains_key(PERIOD_END) {
+            return Ok(None);
+        }
+        let ends = run::period_ends(&self.context).await?;
+        let due = ends.into_iter().find(|(period, end)| *end <= self.as_of && !head.is_closed(period));
+        Ok(due.map(|(period, _)| period))
     }
 
     /// Shows what the rules of today make of closed periods; nothing is published.

@@ -6,11 +6,9 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::Out;
-use crate::error::{Error, Result, While};
-use crate::output::{self, Format};
-use crate::plan;
+use crate::error::{Error, Result};
 use crate::project::Query;
+use crate::{plan, stderr};
 
 /// Nothing where nobody is parked; else whose files are missing, and why.
 pub(super) fn held_back(parked: &[(String, String)]) -> Result<()> {
@@ -34,10 +32,10 @@ pub(super) fn held_back(parked: &[(String, String)]) -> Result<()> {
 
 /// Says, also to who asked for quiet, that a customer's lines are not fit to be invoiced.
 pub(super) fn warn_parked(customer: &str, check: &str) {
-    eprintln!(
-        "warning: customer {customer} is parked: do not invoice its lines, check `{check}` did not hold"
-    );
-    eprintln!("hint: queries/checks/{check}.sql says what has to be mended");
+    stderr::line(&format!(
+        "warning: customer {customer} is parked: do not invoice its lines, check `{check}` did not hold\n\
+         hint: queries/checks/{check}.sql says what has to be mended"
+    ));
 }
 
 /// Queries by the number in their file's name.
@@ -47,16 +45,10 @@ pub(super) fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query>
     queries
 }
 
-/// Shows the rows of a query under the first line of its comment.
-pub(super) async fn show(
-    context: &datafusion::prelude::SessionContext,
-    query: &Query,
-    values: impl Into<plan::Values>,
-    format: Format,
-    out: Out<'_>,
-) -> Result<()> {
-    let (schema, rows) = rows_of(context, query, values).await?;
-    show_rows(query, &schema, &rows, format, out)
+/// What a query shows, by the first line of its comment.
+pub(super) fn title(query: &Query) -> &str {
+    let title = crate::schema::header(&query.text);
+    title.first().and_then(|line| line.split_once(": ")).map_or("", |(_, title)| title)
 }
 
 /// The rows of a query, and their columns.
@@ -69,25 +61,4 @@ pub(super) async fn rows_of(
     let schema = frame.schema().as_arrow().clone();
     let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
     Ok((schema, rows))
-}
-
-pub(super) fn show_rows(
-    query: &Query,
-    schema: &Schema,
-    rows: &[RecordBatch],
-    format: Format,
-    out: Out<'_>,
-) -> Result<()> {
-    let title = crate::schema::header(&query.text);
-    let title = title.first().and_then(|line| line.split_once(": ")).map(|(_, title)| title);
-    let is_for_people = matches!(format, Format::Table | Format::Markdown);
-    let working = || "writing rows".to_string();
-    if rows.iter().all(|batch| batch.num_rows() == 0) && is_for_people {
-        return Ok(());
-    }
-    if let Some(title) = title.filter(|_| is_for_people) {
-        writeln!(out, "{title}").during(working)?;
-    }
-    output::write(out, schema, rows, format)?;
-    if is_for_people { writeln!(out).during(working) } else { Ok(()) }
 }

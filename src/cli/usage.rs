@@ -59,7 +59,7 @@ impl Opened {
         self.read().await?;
         let state = decision::hold_state(&self.context, name).await?;
         if let Some(state) = state.filter(|state| state != "hold") {
-            let what = format!("the batch {name} has ended: {state}");
+            let what = format!("the batch {name} was {}", ended(&state));
             return Err(Error::usage(what, "hold this one under another name"));
         }
         Ok(land::Hold { name: name.into(), author: why.author(self.now)? })
@@ -77,7 +77,10 @@ impl Opened {
                 self.say(NEXT);
                 Ok(())
             }
-            Some(state) => Err(Error::usage(format!("the batch {name} has ended: {state}"), "")),
+            Some(state) => {
+                let hint = "what was decided stands; land it again under another name";
+                Err(Error::usage(format!("the batch {name} was {}", ended(state)), hint))
+            }
             None => {
                 let hint = "meterhouse sql \"select hold_name, place from landing_hold\"";
                 Err(Error::usage(format!("no batch is held as {name}"), hint))
@@ -134,6 +137,11 @@ impl Opened {
         decision::record(&self.project, &self.warehouse, &self.context, &decisions, &author).await?;
         Ok(decisions.len())
     }
+}
+
+/// What became of a batch, by the decision that ended it.
+fn ended(decision: &str) -> &str {
+    if decision == "release" { "released" } else { "discarded" }
 }
 
 fn landing_query<'a>(project: &'a Project, name: &str) -> Result<&'a Query> {

@@ -72,6 +72,11 @@ impl Query {
         })
     }
 
+    /// Its syntax.
+    pub fn syntax(&self) -> &Statement {
+        &self.statement
+    }
+
     /// What the planner takes.
     pub fn statement(&self) -> Planned {
         Planned::Statement(Box::new(Statement::clone(&self.statement)))

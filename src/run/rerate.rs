@@ -58,7 +58,9 @@ impl Run<'_> {
             }
             is_carried |= self.request.rerate.iter().any(|rerate| rerate.period == *period);
             let seconds = started.elapsed().as_secs_f64();
-            notice(&format!("rerate {period}: it is another than when it closed ({seconds:.1} s)"));
+            notice(&format!(
+                "rerate {period}: its usage or its rules have changed since it closed ({seconds:.1} s)"
+            ));
             let others = self.tables.get(RERATED_LINE).map(|table| table.files.clone()).unwrap_or_default();
             let others =
                 others.into_iter().filter(|file| file.partition.values().all(|value| value != period));

@@ -120,6 +120,7 @@ fn a_run_and_what_it_says_again() {
     ----- stdout
     ----- stderr
     nothing to do: all 67 tables are up to date ([seconds])
+    next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
     exit 0
@@ -147,7 +148,7 @@ fn a_run_and_what_it_says_again() {
 
     ----- stderr
     last run 1, as of 2026-11-01T12:00:00Z
-    next: meterhouse run, when usage, prices or contracts have changed
+    next: meterhouse close --period 2026-09
     "#);
 }
 
@@ -271,48 +272,66 @@ fn sql_only_reads() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads (DDL not supported: DropTable)
-      --> query
-    hint: prices and contracts change in data/, rules in queries/
+    error: `meterhouse sql` only reads, it does not `drop`
+     --> query:1:1
+      |
+    1 | drop table price
+      | ^^^^
+    hint: prices and contracts change in data/, rules in queries/; usage is landed, or voided
     "#);
     assert_snapshot!(said(&sample, &["sql", "insert into currency values ('CHF', 2, 'half_up')"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads (DML not supported: Insert Into)
-      --> query
-    hint: prices and contracts change in data/, rules in queries/
+    error: `meterhouse sql` only reads, it does not `insert`
+     --> query:1:1
+      |
+    1 | insert into currency values ('CHF', 2, 'half_up')
+      | ^^^^^^
+    hint: prices and contracts change in data/, rules in queries/; usage is landed, or voided
     "#);
     assert_snapshot!(said(&sample, &["sql", "create table x (a int)"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads (DDL not supported: CreateMemoryTable)
-      --> query
-    hint: prices and contracts change in data/, rules in queries/
+    error: `meterhouse sql` only reads, it does not `create`
+     --> query:1:1
+      |
+    1 | create table x (a int)
+      | ^^^^^^
+    hint: prices and contracts change in data/, rules in queries/; usage is landed, or voided
     "#);
     assert_snapshot!(said(&sample, &["sql", "delete from price"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads (DML not supported: Delete)
-      --> query
-    hint: prices and contracts change in data/, rules in queries/
+    error: `meterhouse sql` only reads, it does not `delete`
+     --> query:1:1
+      |
+    1 | delete from price
+      | ^^^^^^
+    hint: prices and contracts change in data/, rules in queries/; usage is landed, or voided
     "#);
     assert_snapshot!(said(&sample, &["sql", "copy (select 1) to 'x.csv'"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads (DML not supported: COPY)
-      --> query
-    hint: prices and contracts change in data/, rules in queries/
+    error: `meterhouse sql` only reads, it does not `copy`
+     --> query:1:1
+      |
+    1 | copy (select 1) to 'x.csv'
+      | ^^^^
+    hint: prices and contracts change in data/, rules in queries/; usage is landed, or voided
     "#);
     assert_snapshot!(said(&sample, &["sql", "select nope from price"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
     error: column 'nope' not found
-      --> query:1:8
+     --> query:1:8
+      |
+    1 | select nope from price
+      |        ^^^^
     "#);
     assert_snapshot!(said(&sample, &["sql", "select count(*) as prices from price"], ""), @r#"
     exit 0
@@ -371,4 +390,18 @@ fn a_wrong_command_line() {
 
     For more information, try '--help'.
     "#);
+}
+
+#[test]
+fn a_period_that_is_none_is_not_made() {
+    let sample = Sample::new();
+    assert_snapshot!(said(&sample, &["run", "-q", "--period", "2031-01"], ""), @r#"
+    exit 1
+    ----- stdout
+    ----- stderr
+    error: there is no billing period 2031-01; nothing was published
+    hint: there are 2026-09 to 2026-12, as of 2026-11-01T12:00:00Z; `meterhouse status` shows them
+    "#);
+    let (_, said) = sample.fails(&["export", "--period", "2026-10"]);
+    assert!(said.contains("nothing was published yet"), "{said}");
 }

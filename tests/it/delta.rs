@@ -13,7 +13,7 @@ const TOTALS: &str = "select billing_period, currency, sum(amount) from invoice_
 const RECORDS: &str = "select count(*) from usage_record";
 
 /// Whether Python has what the script needs.
-fn has_duckdb() -> bool {
+pub fn has_duckdb() -> bool {
     let found = Command::new("python3").args(["-c", "import duckdb, deltalake"]).output();
     let has = found.is_ok_and(|output| output.status.success());
     if !has {

@@ -100,8 +100,10 @@ fn what_an_export_says() {
     exit 2
     ----- stdout
     ----- stderr
-    error: an export is made of files, not of tables on a screen
-    hint: --format csv, json, ndjson, parquet or html
+    error: invalid value 'table' for '--format <FORMAT>'
+      [possible values: csv, json, ndjson, parquet, html]
+
+    For more information, try '--help'.
     "#);
     insta::assert_snapshot!(
         said(&sample, &["export", "--period", "2026-10", "--format", "html", "--one-file"], ""), @r#"

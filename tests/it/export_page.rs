@@ -62,3 +62,18 @@ fn a_page_adds_up_many_records_by_day() {
         assert!(many.contains(text), "{text}");
     }
 }
+
+#[test]
+fn a_customer_with_a_quota_and_no_line_has_a_page_without_lines() {
+    let sample = Sample::whole();
+    sample.ok(&["run"]);
+    sample.ok(&["export", "--period", "2026-11", "--format", "html"]);
+    let pages = std::fs::read_dir(sample.path().join("export/2026-11")).unwrap();
+    let pages =
+        pages.filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("statement.html")).ok());
+    let without: Vec<String> =
+        pages.filter(|page| page.contains("There are no lines in this billing period")).collect();
+    assert!(without.len() > 20, "{} pages have no line", without.len());
+    assert!(without.iter().all(|page| page.contains("<h2>Quotas</h2>")));
+    assert!(sample.path().join("export/2026-11/manifest-html.json").is_file());
+}

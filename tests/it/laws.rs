@@ -296,6 +296,15 @@ fn a_kill_at_any_write_leaves_the_old_run_or_the_new_one() {
                 assert_eq!(now.1, before.1, "{writes} {death:?}: a reader sees half a run");
                 assert!(outcome.is_err(), "{writes} {death:?}: success without publication");
             }
+            // Whoever waits for a run that is published hears that it is.
+            if let Err(error) = &outcome
+                && death != Death::Lie
+                && store.published() < writes
+            {
+                assert_eq!(error.exit_status(), 2);
+                let said = error.to_string();
+                assert!(said.starts_with("run 2 is published; "), "{writes} {death:?}: {said}");
+            }
             // How many data files come before publication differs by one or two: two threads share the rows.
             if death == Death::Lie && store.published() <= writes {
                 assert!(outcome.is_ok(), "{writes}: {}", outcome.unwrap_err());

@@ -165,13 +165,13 @@ fn text_that_is_no_query() {
     exit 1
     ----- stdout
     ----- stderr
-    error: Expected: end of statement, found: price
+    error: expected end of statement, found `price`
      --> queries/99_extra.sql:2:6
       |
     2 | form price
       |      ^^^^^
     hint: a query file is one SELECT statement
-    error: Expected: an object type after CREATE, found: tabel
+    error: expected an object type after CREATE, found `tabel`
      --> schemas/extra.sql:1:8
       |
     1 | create tabel extra (a int);
@@ -190,13 +190,13 @@ fn text_that_ends_too_early() {
     exit 1
     ----- stdout
     ----- stderr
-    error: Expected: identifier, found: end of file
+    error: expected identifier, found the end of the text
      --> queries/99_extra.sql:3:5
       |
     3 | from
       |     ^
     hint: a query file is one SELECT statement
-    error: Expected: ',' or ')' after column definition, found: end of file
+    error: expected ',' or ')' after column definition, found the end of the text
      --> schemas/extra.sql:2:14
       |
     2 |     a integer

@@ -223,6 +223,7 @@ fn two_prices_in_force_at_one_instant() {
     ----- stdout
     ----- stderr
     nothing to do: all 67 tables are up to date ([seconds])
+    next: meterhouse status
     "#);
 }
 

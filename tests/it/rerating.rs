@@ -39,7 +39,8 @@ fn a_price_that_reaches_back_is_applied_when_somebody_says_so() {
     assert_eq!(
         run_at(&sample, &["status", "--reach-back"]),
         format!(
-            "corrected_period,customers,lines,records,currency,amount\n2026-09,1,1,{count},EUR,{amount}\n"
+            "# reach_back: what closed periods would be corrected by, rated by the rules of today\n\
+             corrected_period,customers,lines,records,currency,amount\n2026-09,1,1,{count},EUR,{amount}\n"
         )
     );
     let why = ["--reason", "agreed in August", "--by", "anna"];
@@ -51,7 +52,8 @@ fn a_price_that_reaches_back_is_applied_when_somebody_says_so() {
     assert_eq!(
         shown,
         format!(
-            "customer_id,corrected_period,corrected_in,lines,amount,currency\n\
+            "# difference: corrections of the closed period that are not yet billed, by customer\n\
+             customer_id,corrected_period,corrected_in,lines,amount,currency\n\
              ALPEN,2026-09,2026-10,1,{amount},EUR\n"
         )
     );

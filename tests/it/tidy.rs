@@ -214,3 +214,57 @@ fn every_column_has_a_comment() {
     }
     none(&errors);
 }
+
+/// The rooms that a text names by `crate::room` or in a `use crate::{...}`.
+fn rooms_used(text: &str) -> Vec<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default().to_string();
+    let mut rooms = Vec::new();
+    for part in code.split("crate::").skip(1) {
+        match part.strip_prefix('{') {
+            Some(several) => {
+                let mut depth = 0;
+                let several = several.split(|letter: char| {
+                    depth += match letter {
+                        '{' => 1,
+                        '}' => -1,
+                        _ => 0,
+                    };
+                    depth < 0 || (depth == 0 && letter == ',')
+                });
+                rooms.extend(several.map_while(|name| words(name).next().map(String::from)));
+            }
+            None => rooms.extend(words(part).next().map(String::from)),
+        }
+    }
+    rooms
+}
+
+#[test]
+fn a_module_uses_only_what_stands_behind_it() {
+    let list = std::fs::read_to_string(repository().join("src/lib.rs")).unwrap();
+    let lines: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("//! - ")).collect();
+    let named = |line: &str| -> Vec<String> {
+        let names = line.split(": ").next().unwrap_or_default();
+        names.split('`').skip(1).step_by(2).map(String::from).collect()
+    };
+    let lines: Vec<Vec<String>> = lines.into_iter().map(named).collect();
+    let place = |room: &str| lines.iter().position(|line| line.iter().any(|name| name == room));
+    let mut errors = Vec::new();
+    for room in list.lines().filter_map(|line| line.strip_prefix("pub mod ")) {
+        let room = room.trim_end_matches(';');
+        if place(room).is_none() {
+            errors.push(format!("src/lib.rs:1: error: `{room}` is not in the list"));
+        }
+    }
+    for (path, text) in files(&["src"], &["rs"]) {
+        let room = path.trim_start_matches("src/").split('/').next().unwrap_or_default();
+        let room = room.trim_end_matches(".rs");
+        for other in rooms_used(&text) {
+            if let Some((mine, its)) = place(room).zip(place(&other)).filter(|(mine, its)| its < mine) {
+                errors.push(format!("{path}:1: error: `{room}` ({mine}) uses `{other}` ({its})"));
+            }
+        }
+    }
+    none(&errors);
+}
