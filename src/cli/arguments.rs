@@ -182,7 +182,7 @@ pub(super) enum Command {
     },
     /// Reads everything that was published and closed, and compares it with what was written; prints the ledger's head.
     #[command(
-        before_help = "Examples:\n  meterhouse verify\n  meterhouse verify --head 5f70bf18a0860...    the head that an earlier verify printed, kept elsewhere"
+        before_help = "Examples:\n  meterhouse verify\n  meterhouse verify --head 5f70bf18a0860...    a head that was kept"
     )]
     Verify {
         /// SHA-256 of an entry of the ledger; fails where the ledger does not have it any more.

@@ -405,3 +405,23 @@ fn a_period_that_is_none_is_not_made() {
     let (_, said) = sample.fails(&["export", "--period", "2026-10"]);
     assert!(said.contains("nothing was published yet"), "{said}");
 }
+
+#[test]
+fn help_begins_with_what_may_be_typed() {
+    let sample = Sample::empty();
+    let help = sample.ok(&["--help"]);
+    assert!(help.starts_with("Examples:\n  meterhouse "), "{help}");
+    let commands = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty());
+    // What goes on in a second line is set in further.
+    let commands = commands.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let help = sample.ok(&[command, "--help"]);
+        assert!(help.starts_with("Examples:\n  meterhouse "), "{command}: {help}");
+    }
+    let (status, said) = sample.fails(&["statu"]);
+    assert!(status == 2 && said.contains("'status'"), "{said}");
+    let (status, said) = sample.fails(&["run", "--perod", "2026-10"]);
+    assert!(status == 2 && said.contains("'--period'"), "{said}");
+}

@@ -261,3 +261,17 @@ fn the_tables_open_elsewhere_as_the_page_says() {
         python(&clone.here, code);
     }
 }
+
+#[test]
+fn the_commands_between_other_words_can_be_typed() {
+    for name in ["docs/rate-book.md", "docs/performance.md"] {
+        let Some(mut clone) = Clone::new() else { return };
+        let page = page(name);
+        let mut typed = 0;
+        for command in indented(&page).filter(|line| is_command(line) && why_skipped(line).is_none()) {
+            clone.does(command);
+            typed += 1;
+        }
+        assert!(typed > 1, "{name}");
+    }
+}
