@@ -29,6 +29,7 @@
 //! - `project`: what a project says
 //! - `foreign_sql`: what other engines write otherwise
 //! - `warehouse`: Delta logs, session
+//! - `microseconds`: the unit of times in every plan
 //! - `small_files`: kept in memory
 //! - `scratch`: a store that is read and not written
 //! - `location`: a directory or bucket and its store
@@ -57,6 +58,7 @@ pub mod init;
 pub mod land;
 pub mod lint;
 pub mod location;
+pub mod microseconds;
 pub mod output;
 pub mod plan;
 pub mod primary_key;

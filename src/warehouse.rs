@@ -35,6 +35,7 @@ use crate::config::{self, Settings};
 use crate::error::{Error, Result, While};
 use crate::functions;
 use crate::location::Location;
+use crate::microseconds;
 use crate::schema::TableSchema;
 use crate::scratch::Scratch;
 use crate::small_files::SmallFiles;
@@ -478,7 +479,7 @@ pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<Ses
         .with_memory_pool(Arc::new(FairSpillPool::new(settings.engine.memory_mb << 20)))
         .build_arc()
         .during(|| "starting the engine".into())?;
-    let context = SessionContext::new_with_config_rt(session, runtime);
+    let context = microseconds::context(session, runtime);
     functions::register(&context);
     if let Some(warehouse) = warehouse {
         let store: Arc<dyn ObjectStore> = match warehouse.url.scheme() {
