@@ -4,10 +4,10 @@
 -- reads:  grant_account, quota_grant, quota_reset, contract, contract_item,
 --         billing_cycle, guided_usage, suspense
 -- rule:   at one instant, by stage: a cycle ends, and overage that is charged with
---         it, (1) accounts open, (2) recurring grants are full again, (3) others
---         roll over, (4) overage is not carried on, (5) grants begin, (6) overage
---         is paid, see grant_step, (7) balances are read, (8) grants end, and then
---         (9) usage counts
+--         it, (1) accounts open, (2) grants roll over at a reset, (3) those that
+--         recur are full again whatever was left, (4) overage is not carried on,
+--         (5) grants begin, (6) overage is paid, see grant_step, (7) balances are
+--         read, (8) grants end, and then (9) usage counts
 --
 -- Steps are written as burn_down reads them; a grant is the number of its place
 -- in the order in which grants burn. What credits pay, and when their balances are
@@ -169,7 +169,7 @@ select
     recurrence.contract_id,
     recurrence.quota_id,
     recurrence.period['full_start'] as happens_at,
-    cast(2 as integer) as stage,
+    cast(3 as integer) as stage,
     recurrence.place,
     recurrence.grant_id,
     recurrence.currency,
@@ -187,7 +187,7 @@ select
     ordered_grant.contract_id,
     ordered_grant.quota_id,
     quota_reset.reset_at as happens_at,
-    cast(3 as integer) as stage,
+    cast(2 as integer) as stage,
     ordered_grant.place,
     ordered_grant.grant_id,
     ordered_grant.currency,
