@@ -6,7 +6,8 @@
 -- rule:   graduated: a tier prices the units in (quantity_from, quantity_to];
 --         volume: the tier that the quantity reaches prices all of it, when the
 --         cycle has ended; the first tier's flat amount is due at zero usage,
---         where tiers go on once; a block begun is charged whole
+--         where tiers go on once; a block begun is charged whole, and once in the
+--         cycle, where its first units are
 -- money:  unrounded, decimal(38, 12)
 
 with tiered as (
@@ -100,6 +101,7 @@ by_unit as (
         priced_quantity.group_key,
         cast(0 as integer) as tier_number,
         priced_quantity.quantity,
+        priced_quantity.quantity_before,
         priced_quantity.block_quantity,
         priced_quantity.unit_amount,
         cast(0 as decimal(38, 12)) as flat_amount,
@@ -116,6 +118,7 @@ by_unit as (
         priced_quantity.group_key,
         cast(0 as integer) as tier_number,
         priced_quantity.quantity,
+        priced_quantity.quantity_before,
         priced_quantity.block_quantity,
         coalesce(price_matrix.unit_amount, priced_quantity.unit_amount, 0)
             as unit_amount,
@@ -137,6 +140,7 @@ by_unit as (
         priced_quantity.group_key,
         price_tier.tier_number,
         priced_quantity.quantity,
+        cast(null as decimal(38, 12)) as quantity_before,
         price_tier.block_quantity,
         price_tier.unit_amount,
         price_tier.flat_amount,
@@ -171,6 +175,7 @@ by_unit as (
         tiered.group_key,
         tiered.tier_number,
         tiered.quantity,
+        cast(null as decimal(38, 12)) as quantity_before,
         tiered.block_quantity,
         tiered.unit_amount,
         tiered.flat_amount,
@@ -186,6 +191,7 @@ by_unit as (
         tiered_on.group_key,
         tiered_on.tier_number,
         tiered_on.quantity,
+        cast(null as decimal(38, 12)) as quantity_before,
         cast(null as decimal(38, 12)) as block_quantity,
         tiered_on.unit_amount,
         tiered_on.flat_amount,
@@ -203,8 +209,23 @@ in_block as (
         by_unit.tier_number,
         by_unit.quantity,
         round_ratio(
-            greatest(by_unit.quantity, 0), 1, by_unit.block_quantity, 0, 'ceil'
-        ) as block_count,
+            greatest(coalesce(by_unit.quantity_before, 0) + by_unit.quantity, 0),
+            1,
+            by_unit.block_quantity,
+            0,
+            'ceil'
+        )
+        - case
+            when by_unit.quantity_before is null then 0
+            else
+                round_ratio(
+                    greatest(by_unit.quantity_before, 0),
+                    1,
+                    by_unit.block_quantity,
+                    0,
+                    'ceil'
+                )
+        end as block_count,
         by_unit.unit_amount,
         by_unit.flat_amount,
         by_unit.billing_period

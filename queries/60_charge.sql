@@ -1,10 +1,11 @@
 -- charge: what is owed for a price, tier and cycle, after discount and maximum?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
--- reads:  tier_charge, price_modifier
+-- reads:  tier_charge, price_modifier, item_cycle
 -- rule:   where it is declared a charge is rounded; then the discount comes off,
---         rounded the same way; what lifts the price's charges of the cycle above
---         the maximum, in order of group and tier, is discounted, too
+--         rounded the same way; what lifts the charges of the cycle above the
+--         maximum, in order of version, group and tier, is discounted, too: the
+--         versions of a price that have a maximum share it
 -- money:  as declared, else unrounded, decimal(38, 12)
 
 with rounded as (
@@ -62,6 +63,12 @@ discounted as (
     from rounded
 ),
 
+bounded_price as (
+    select price_modifier.price_id
+    from price_modifier
+    where price_modifier.maximum_amount is not null
+),
+
 running as (
     select
         discounted.contract_item_id,
@@ -80,12 +87,21 @@ running as (
             partition by
                 discounted.contract_item_id,
                 discounted.cycle_start,
-                discounted.price_id
-            order by discounted.group_key, discounted.tier_number
+                discounted.billing_period
+            order by
+                item_cycle.version_number,
+                discounted.group_key,
+                discounted.tier_number
             rows between unbounded preceding and current row
         ) as amount_until,
         discounted.billing_period
-    from discounted
+    from bounded_price -- the few come first: without any, no charge is read for it
+    inner join discounted
+        on bounded_price.price_id = discounted.price_id
+    inner join item_cycle
+        on discounted.contract_item_id = item_cycle.contract_item_id
+        and discounted.cycle_start = item_cycle.cycle_start
+        and discounted.price_id = item_cycle.price_id
 ),
 
 capped as (
@@ -100,17 +116,30 @@ capped as (
         running.unit_amount,
         running.flat_amount,
         running.gross_amount,
-        case
-            when running.maximum_amount is null then running.net_amount
-            else
-                least(running.amount_until, running.maximum_amount)
-                - least(
-                    running.amount_until - running.net_amount,
-                    running.maximum_amount
-                )
-        end as amount,
+        least(running.amount_until, running.maximum_amount)
+        - least(
+            running.amount_until - running.net_amount, running.maximum_amount
+        ) as amount,
         running.billing_period
     from running
+
+    union all
+
+    select
+        discounted.contract_item_id,
+        discounted.cycle_start,
+        discounted.price_id,
+        discounted.group_key,
+        discounted.tier_number,
+        discounted.quantity,
+        discounted.block_count,
+        discounted.unit_amount,
+        discounted.flat_amount,
+        discounted.gross_amount,
+        discounted.net_amount as amount,
+        discounted.billing_period
+    from discounted
+    where discounted.maximum_amount is null
 )
 
 select

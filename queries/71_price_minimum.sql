@@ -4,8 +4,10 @@
 -- reads:  price_modifier, item_cycle, interim_cycle, item_line, currency,
 --         released_line
 -- rule:   the minimum, in full or for the days the price counts, less the lines
---         of the item and price; only once the cycle has ended; one that has
---         moved from a closed period has the new one in its id
+--         of the item and price; versions of a price that have one share it: that
+--         of the last, or the sum of their days, less the lines of all; only once
+--         the cycle has ended; one that has moved from a closed period has the
+--         new one in its id
 
 with line_total as (
     select
@@ -20,34 +22,29 @@ with line_total as (
         item_line.price_id
 ),
 
-owed as (
+minimum_version as (
     select
-        concat(
-            item_cycle.contract_item_id,
-            '/',
-            to_char(item_cycle.cycle_start, '%Y-%m-%dT%H:%M'),
-            '/',
-            item_cycle.price_id,
-            '/minimum'
-        ) as line_id,
         item_cycle.contract_item_id,
         item_cycle.cycle_start,
         item_cycle.price_id,
         item_cycle.cycle_end,
         item_cycle.customer_id,
         item_cycle.contract_id,
-        case price_modifier.minimum_proration
-            when 'days'
-                then prorate(
-                    price_modifier.minimum_amount,
-                    item_cycle.days,
-                    item_cycle.full_days
-                )
-            else price_modifier.minimum_amount
-        end as minimum_amount,
+        price_modifier.minimum_proration,
+        price_modifier.minimum_amount,
+        prorate(
+            price_modifier.minimum_amount, item_cycle.days, item_cycle.full_days
+        ) as minimum_of_days,
         coalesce(line_total.amount, 0) as reached_amount,
         item_cycle.currency,
-        item_cycle.billing_period
+        item_cycle.billing_period,
+        row_number() over (
+            partition by
+                item_cycle.contract_item_id,
+                item_cycle.cycle_start,
+                item_cycle.billing_period
+            order by item_cycle.version_number desc
+        ) as recency
     from price_modifier
     inner join item_cycle
         on price_modifier.price_id = item_cycle.price_id
@@ -64,6 +61,51 @@ owed as (
                 interim_cycle.contract_item_id = item_cycle.contract_item_id
                 and interim_cycle.cycle_start = item_cycle.cycle_start
         )
+),
+
+in_cycle as (
+    select
+        minimum_version.contract_item_id,
+        minimum_version.cycle_start,
+        minimum_version.billing_period,
+        sum(minimum_version.minimum_of_days) as minimum_of_days,
+        sum(minimum_version.reached_amount) as reached_amount
+    from minimum_version
+    group by
+        minimum_version.contract_item_id,
+        minimum_version.cycle_start,
+        minimum_version.billing_period
+),
+
+owed as (
+    select
+        concat(
+            minimum_version.contract_item_id,
+            '/',
+            to_char(minimum_version.cycle_start, '%Y-%m-%dT%H:%M'),
+            '/',
+            minimum_version.price_id,
+            '/minimum'
+        ) as line_id,
+        minimum_version.contract_item_id,
+        minimum_version.cycle_start,
+        minimum_version.price_id,
+        minimum_version.cycle_end,
+        minimum_version.customer_id,
+        minimum_version.contract_id,
+        case minimum_version.minimum_proration
+            when 'days' then in_cycle.minimum_of_days
+            else minimum_version.minimum_amount
+        end as minimum_amount,
+        in_cycle.reached_amount,
+        minimum_version.currency,
+        minimum_version.billing_period
+    from minimum_version
+    inner join in_cycle
+        on minimum_version.contract_item_id = in_cycle.contract_item_id
+        and minimum_version.cycle_start = in_cycle.cycle_start
+        and minimum_version.billing_period = in_cycle.billing_period
+    where minimum_version.recency = 1
 )
 
 select

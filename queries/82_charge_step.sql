@@ -180,7 +180,7 @@ discount_step as (
                             price_modifier.maximum_amount,
                             item_text.decimals
                         ),
-                        ' for the price in a cycle'
+                        ' for the price in the cycle'
                     )
                 else ''
             end,

@@ -1,10 +1,10 @@
 -- minimum_step: how does what is missing to a minimum come about, step by step?
 --
 -- grain:  line_id, stage
--- reads:  invoice_line, minimum_fee, currency
--- rule:   the minimum, less what counts against it: of a price, its lines in
---         the cycle; of a contract, all its lines in the cycle, or all of the
---         customer in the billing period
+-- reads:  invoice_line, minimum_fee, price_modifier, currency
+-- rule:   the minimum, less what counts against it: of a price, the lines of its
+--         versions that have one in the cycle; of a contract, all its lines in the
+--         cycle, or all of the customer in the billing period
 -- money:  exact; rounded amounts of lines come off
 
 with minimum as (
@@ -43,16 +43,22 @@ counted_line as (
     inner join invoice_line
         on minimum.contract_item_id = invoice_line.contract_item_id
         and minimum.cycle_start = invoice_line.cycle_start
+        and minimum.billing_period = invoice_line.billing_period
+    left join price_modifier
+        on invoice_line.price_id = price_modifier.price_id
     where
         invoice_line.price_id is not null
         and invoice_line.corrected_period is null
-        and minimum.line_id = concat(
-            invoice_line.contract_item_id,
-            '/',
-            to_char(invoice_line.cycle_start, '%Y-%m-%dT%H:%M'),
-            '/',
-            invoice_line.price_id,
-            '/minimum'
+        and (
+            price_modifier.minimum_amount > 0
+            or minimum.line_id = concat(
+                invoice_line.contract_item_id,
+                '/',
+                to_char(invoice_line.cycle_start, '%Y-%m-%dT%H:%M'),
+                '/',
+                invoice_line.price_id,
+                '/minimum'
+            )
         )
 
     union all

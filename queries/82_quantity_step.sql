@@ -171,6 +171,11 @@ conversion_step as (
                 when price_modifier.free_quantity <> 0
                     then concat(
                         ' less ',
+                        case
+                            when item_cycle.version_number > 1
+                                then 'what is left of '
+                            else ''
+                        end,
                         number_text(price_modifier.free_quantity, 0),
                         ' free'
                     )
@@ -200,6 +205,11 @@ conversion_step as (
         and item_text.price_id = priced_quantity.price_id
         and item_text.billing_period = priced_quantity.billing_period
         and item_text.group_key = priced_quantity.group_key
+    left join item_cycle
+        on item_text.contract_item_id = item_cycle.contract_item_id
+        and item_text.cycle_start = item_cycle.cycle_start
+        and item_text.price_id = item_cycle.price_id
+        and item_text.billing_period = item_cycle.billing_period
     where
         priced_quantity.quantity <> item_text.billable_quantity
         or priced_quantity.quantity_before is not null

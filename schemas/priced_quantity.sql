@@ -7,7 +7,7 @@ create table priced_quantity (
     charge_model varchar not null comment 'how it is priced, see price',
     is_due boolean not null comment 'false: it is not charged in this cycle, or not yet',
     quantity decimal(38, 12) not null comment 'converted and less what is free [unit of the price]',
-    quantity_before decimal(38, 12) comment 'graduated: priced earlier in the cycle, where tiers go on [unit of the price]; null: they begin at zero',
+    quantity_before decimal(38, 12) comment 'priced earlier in the cycle, where tiers or blocks go on [unit of the price]; null: they begin at zero',
     block_quantity decimal(38, 12) comment 'per_unit: charged by the started block of this size [unit of the price]',
     share_part bigint not null comment 'flat: what of the cycle is charged [days, microseconds, or all]',
     share_whole bigint not null comment 'flat: what share_part is a part of',
