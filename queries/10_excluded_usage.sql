@@ -2,9 +2,10 @@
 --
 -- grain:  landing_sequence
 -- reads:  usage_decision, usage_void, usage_record
--- rule:   the last decision on a record counts; one without a time is on all records
---         of the id, also where they are told apart by time; what is listed in
---         usage_void is void as long as it is
+-- rule:   the last decision on a record counts; it is about what had landed then,
+--         and one without a time about all records of the id, also where they are
+--         told apart by time; what is listed in usage_void is void as long as it
+--         is, also what lands later
 
 with decision as (
     select
@@ -14,6 +15,7 @@ with decision as (
         usage_decision.source,
         usage_decision.transaction_id,
         usage_decision.usage_start,
+        usage_decision.last_landing_sequence,
         usage_decision.reason,
         usage_decision.replaced_by
     from usage_decision
@@ -28,6 +30,7 @@ with decision as (
         usage_void.source,
         usage_void.transaction_id,
         usage_void.usage_start,
+        cast(null as bigint) as last_landing_sequence,
         usage_void.reason,
         usage_void.replaced_by
     from usage_void
@@ -60,6 +63,9 @@ decided as (
         and decision.transaction_id = usage_record.transaction_id
         and coalesce(decision.usage_start, usage_record.usage_start)
         = usage_record.usage_start
+        and coalesce(
+            decision.last_landing_sequence, usage_record.landing_sequence
+        ) >= usage_record.landing_sequence
 )
 
 select

@@ -1,10 +1,11 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, identity_rule, landing_hold, booked_usage
+-- reads:  usage_record, identity_rule, landing_hold, booked_usage, usage_exclusion
 -- rule:   a record is identified by source and transaction_id, and the first to
 --         arrive counts, unless its source has a rule of its own; one that stands
---         in closed books stays there
+--         in closed books stays there; one that is void or written off is in no
+--         count, so only its own copies that come again are its duplicates
 --
 -- Comparing one hash finds the few identities that may have come twice; only
 -- those are compared in full.
@@ -39,6 +40,7 @@ candidate as (
             when 'transaction_id_time' then usage_record.usage_start
         end as identity_time,
         billed_record.landing_sequence is null as is_open,
+        usage_exclusion.landing_sequence is not null as is_excluded,
         case identity_rule.keeps
             when 'latest' then -usage_record.landing_sequence
             else usage_record.landing_sequence
@@ -64,6 +66,8 @@ candidate as (
         on usage_record.source = identity_rule.source
     left join billed_record
         on usage_record.landing_sequence = billed_record.landing_sequence
+    left join usage_exclusion
+        on usage_record.landing_sequence = usage_exclusion.landing_sequence
     where not exists (
         select 1
         from landing_hold
@@ -72,27 +76,69 @@ candidate as (
     )
 ),
 
-arrival as (
+-- What is the same as an excluded record that came before it, is excluded with it.
+compared as (
     select
         candidate.landing_sequence,
-        first_value(candidate.landing_sequence) over identity_in_order
-            as original_landing_sequence,
         candidate.source,
         candidate.transaction_id,
+        candidate.identity_time,
         candidate.usage_type,
         candidate.unit,
         candidate.record_quantity,
         candidate.is_open,
+        candidate.is_excluded,
+        candidate.precedence,
         candidate.content_hash,
-        first_value(candidate.content_hash) over identity_in_order
-            as original_content_hash
+        case
+            when not candidate.is_excluded and candidate.is_open
+                then min(
+                    case
+                        when candidate.is_excluded
+                            then candidate.landing_sequence
+                    end
+                ) over (
+                    partition by
+                        candidate.source,
+                        candidate.transaction_id,
+                        candidate.identity_time,
+                        candidate.content_hash
+                    order by candidate.landing_sequence
+                    rows between unbounded preceding and current row
+                )
+        end as excluded_landing_sequence
     from candidate
+),
+
+arrival as (
+    select
+        compared.landing_sequence,
+        coalesce(
+            compared.excluded_landing_sequence,
+            first_value(compared.landing_sequence) over identity_in_order
+        ) as original_landing_sequence,
+        compared.source,
+        compared.transaction_id,
+        compared.usage_type,
+        compared.unit,
+        compared.record_quantity,
+        compared.is_open,
+        compared.is_excluded,
+        compared.excluded_landing_sequence is not null
+        or compared.content_hash
+        = first_value(compared.content_hash) over identity_in_order
+            as is_identical
+    from compared
     window identity_in_order as (
         partition by
-            candidate.source,
-            candidate.transaction_id,
-            candidate.identity_time
-        order by candidate.is_open, candidate.precedence
+            compared.source,
+            compared.transaction_id,
+            compared.identity_time
+        order by
+            compared.is_excluded
+            or compared.excluded_landing_sequence is not null,
+            compared.is_open,
+            compared.precedence
         rows between unbounded preceding and current row
     )
 )
@@ -105,12 +151,10 @@ select
     arrival.usage_type,
     arrival.unit,
     arrival.record_quantity,
-    case
-        when arrival.content_hash = arrival.original_content_hash
-            then 'identical'
-        else 'conflicting'
-    end as duplicate_kind
+    case when arrival.is_identical then 'identical' else 'conflicting' end
+        as duplicate_kind
 from arrival
 where
     arrival.landing_sequence <> arrival.original_landing_sequence
     and arrival.is_open
+    and not arrival.is_excluded

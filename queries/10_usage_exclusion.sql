@@ -2,8 +2,8 @@
 -- them off?
 --
 -- grain:  landing_sequence
--- reads:  excluded_usage, usage_duplicate, landing_hold
--- rule:   a duplicate, or what is held, has its place already
+-- reads:  excluded_usage, landing_hold
+-- rule:   what is held has its place already
 
 select
     excluded_usage.landing_sequence,
@@ -14,16 +14,9 @@ select
     excluded_usage.reason,
     excluded_usage.replaced_by
 from excluded_usage
-where
-    not exists (
-        select 1
-        from usage_duplicate
-        where usage_duplicate.landing_sequence = excluded_usage.landing_sequence
-    )
-    and not exists (
-        select 1
-        from landing_hold
-        where
-            landing_hold.landing_id
-            = excluded_usage.landing_sequence / 1000000000
-    )
+where not exists (
+    select 1
+    from landing_hold
+    where
+        landing_hold.landing_id = excluded_usage.landing_sequence / 1000000000
+)

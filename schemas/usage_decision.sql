@@ -12,6 +12,7 @@ create table usage_decision (
     decided_by varchar not null comment 'who',
     decided_at timestamp not null comment 'when',
     usage_start timestamp comment 'void, write_off, restore: of several records with this id, the one of this time; null: all',
+    last_landing_sequence bigint comment 'void, write_off, restore: the last record with this id that had landed; what came later is not meant; null: all are',
     check (decision in ('hold', 'release', 'discard', 'void', 'write_off', 'restore')),
     check (decision not in ('hold', 'release', 'discard') or hold_name is not null),
     check (decision not in ('void', 'write_off', 'restore') or transaction_id is not null),

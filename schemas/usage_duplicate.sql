@@ -1,7 +1,7 @@
 -- One record that came again: same source and transaction id as an earlier one.
 create table usage_duplicate (
     landing_sequence bigint not null comment 'the record that came again',
-    original_landing_sequence bigint not null comment 'the one that counts: the first to arrive',
+    original_landing_sequence bigint not null comment 'the one it came again of: the one that counts, or one that is void or written off and says the same',
     source varchar not null comment 'the system that counted',
     transaction_id varchar not null comment 'the identity both have',
     usage_type varchar not null comment 'what was used',

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use datafusion::logical_expr::{col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -66,6 +66,8 @@ pub struct Identity {
     /// Where several records of its source have the id, the time that tells it from the others, in microseconds since
     /// the epoch; none: all that have it.
     pub usage_start: Option<i64>,
+    /// The last of them that has landed: what comes later is not meant.
+    pub last_landing_sequence: i64,
 }
 
 impl Decision {
@@ -123,6 +125,7 @@ pub async fn record(
     let identities: Vec<_> = decisions.iter().map(Decision::identity).collect();
     let starts = identities.iter().map(|id| id.and_then(|id| id.usage_start));
     let starts = TimestampMicrosecondArray::from_iter(starts).with_timezone("UTC");
+    let last = identities.iter().map(|id| id.map(|id| id.last_landing_sequence));
     if starts.null_count() < starts.len() && schema.column(USAGE_START).is_none() {
         let what = format!(
             "`{USAGE_DECISION}` has no column `{USAGE_START}`, by which records of one id are told apart"
@@ -143,6 +146,7 @@ pub async fn record(
         ),
         ("replaced_by", text(replaced.collect()), true),
         (USAGE_START, Arc::new(starts), true),
+        ("last_landing_sequence", Arc::new(Int64Array::from_iter(last)), true),
         ("reason", each(&author.reason), false),
         ("decided_by", each(&author.by), false),
         ("decided_at", Arc::new(at), false),
@@ -166,8 +170,15 @@ pub struct Which {
     pub all: bool,
 }
 
-/// The records of one id: by source and `usage_start`, what was used.
-type Records = BTreeMap<String, BTreeMap<i64, String>>;
+/// The records of one id, by source and `usage_start`.
+type Records = BTreeMap<String, BTreeMap<i64, Found>>;
+
+/// Records of one source, id and time.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    usage_type: String,
+    last_landing_sequence: i64,
+}
 
 /// The landed identities of transaction ids; all that is wrong with the ids is told at once.
 ///
@@ -212,6 +223,7 @@ pub async fn identities(
             continue;
         }
         let Some((source, mut starts)) = sources.pop_first() else { continue };
+        let of_source = landed.get(id).and_then(|of_id| of_id.get(&source));
         let others = describe(&starts)?;
         if let Some(start) = which.usage_start {
             starts.retain(|found, _| *found == start);
@@ -223,12 +235,15 @@ pub async fn identities(
             hint = "say which by --usage-start TIME, or take --all";
         } else {
             // Where a time tells nothing, a decision does not depend on it.
-            let is_alone =
-                landed.get(id).and_then(|of_id| of_id.get(&source)).is_none_or(|all| all.len() <= 1);
-            identities.extend(starts.into_keys().map(|start| Identity {
-                source: source.clone(),
-                transaction_id: id.clone(),
-                usage_start: (!is_alone).then_some(start),
+            let is_alone = of_source.is_none_or(|all| all.len() <= 1);
+            identities.extend(starts.into_iter().map(|(start, found)| {
+                let landed = of_source.and_then(|all| all.get(&start)).unwrap_or(&found);
+                Identity {
+                    source: source.clone(),
+                    transaction_id: id.clone(),
+                    usage_start: (!is_alone).then_some(start),
+                    last_landing_sequence: landed.last_landing_sequence,
+                }
             }));
         }
     }
@@ -248,10 +263,10 @@ pub async fn check_replacement(context: &SessionContext, id: &str, amended: &[Id
 }
 
 /// A line for each record of an id.
-fn describe(records: &BTreeMap<i64, String>) -> Result<String> {
-    let lines = records.iter().map(|(start, usage_type)| {
+fn describe(records: &BTreeMap<i64, Found>) -> Result<String> {
+    let lines = records.iter().map(|(start, found)| {
         let start = jiff::Timestamp::from_microsecond(*start).during(|| "writing a time".into())?;
-        Ok(format!("  {start}  {usage_type}"))
+        Ok(format!("  {start}  {}", found.usage_type))
     });
     Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
 }
@@ -264,7 +279,7 @@ async fn records(
 ) -> Result<BTreeMap<String, Records>> {
     let working = || format!("looking up records in {table}");
     let frame = of_ids(context, table, transaction_ids).await?;
-    let columns = ["source", "transaction_id", "usage_type", "usage_start"];
+    let columns = ["source", "transaction_id", "usage_type", "usage_start", "landing_sequence"];
     let frame = frame.select_columns(&columns).during(working)?;
     let mut found: BTreeMap<String, Records> = BTreeMap::new();
     for batch in frame.collect().await.during(working)? {
@@ -272,11 +287,15 @@ async fn records(
         let (sources, ids) = (text(0).during(working)?, text(1).during(working)?);
         let types = text(2).during(working)?;
         let starts = instants(batch.column(3)).during(working)?;
+        let sequences = batch.column(4).as_primitive::<Int64Type>();
         let texts = sources.as_string::<i32>().iter().zip(ids.as_string::<i32>());
-        for (((source, id), usage_type), start) in texts.zip(types.as_string::<i32>()).zip(&starts) {
+        let records = texts.zip(types.as_string::<i32>()).zip(&starts).zip(sequences);
+        for ((((source, id), usage_type), start), sequence) in records {
             let (Some(source), Some(id)) = (source, id) else { continue };
             let of_source = found.entry(id.into()).or_default().entry(source.into()).or_default();
-            of_source.insert(start.unwrap_or_default(), usage_type.unwrap_or_default().into());
+            let at = of_source.entry(start.unwrap_or_default()).or_default();
+            at.usage_type = usage_type.unwrap_or_default().into();
+            at.last_landing_sequence = at.last_landing_sequence.max(sequence.unwrap_or_default());
         }
     }
     Ok(found)

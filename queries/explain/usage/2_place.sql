@@ -35,11 +35,15 @@ placed as (
             usage_duplicate.duplicate_kind,
             ' to ',
             usage_duplicate.original_landing_sequence,
-            ', which counts'
+            ', which ',
+            coalesce('is ' || usage_exclusion.place, 'counts')
         ) as why
     from usage_duplicate
     inner join arrival
         on usage_duplicate.landing_sequence = arrival.landing_sequence
+    left join usage_exclusion
+        on usage_duplicate.original_landing_sequence
+        = usage_exclusion.landing_sequence
 
     union all
 
