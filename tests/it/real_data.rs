@@ -27,11 +27,15 @@ impl RealData {
             eprintln!("skipped: there is no {}", data.join(folder).display());
             return None;
         }
-        let data = data.canonicalize().unwrap();
+        Some(Self::of(example, data.canonicalize().unwrap(), as_of))
+    }
+
+    /// Runs the example on a folder of data.
+    pub fn of(example: &'static str, data: PathBuf, as_of: &'static str) -> Self {
         let warehouse = TempDir::new().unwrap();
         let mut run = Self { example, as_of, data, warehouse, report: String::new() };
         run.report = run.meterhouse(&["run"]);
-        Some(run)
+        run
     }
 
     /// What the run showed when it ended, as CSV.

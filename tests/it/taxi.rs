@@ -130,3 +130,35 @@ fn the_tariff_changes_on_the_first_of_february(trips: &RealData) {
     );
     assert_eq!(first_day, ["409,47"]);
 }
+
+/// Four trips of one vendor, two of them taken back: one before and one after its void.
+#[test]
+fn a_void_takes_its_trip_back_in_whatever_order() {
+    let data = tempfile::TempDir::new().unwrap();
+    let head = "vendor_id,pickup_datetime,dropoff_datetime,passenger_count,trip_distance,rate_code_id,\
+                store_and_fwd_flag,pickup_location_id,dropoff_location_id,payment_type,fare_amount,extra,mta_tax,\
+                tip_amount,tolls_amount,improvement_surcharge,total_amount,congestion_surcharge";
+    let trip = |day: u32, total: &str| {
+        let sign = if total.starts_with('-') { "-" } else { "" };
+        format!(
+            "2,2018-01-{day:02} 11:24:44,2018-01-{day:02} 11:35:02,1,1.65,1,N,230,237,1,{sign}8.5,0.0,{sign}0.5,0.0,0.0,\
+             {sign}0.3,{total},"
+        )
+    };
+    let rows =
+        [trip(8, "9.3"), trip(9, "9.3"), trip(9, "-9.3"), trip(10, "-9.3"), trip(10, "9.3"), trip(11, "9.3")];
+    std::fs::create_dir(data.path().join("nyc_tlc_yellow")).unwrap();
+    let file = std::fs::File::create(data.path().join("nyc_tlc_yellow/trips.csv.gz")).unwrap();
+    let mut file = flate2::write::GzEncoder::new(file, Default::default());
+    std::io::Write::write_all(&mut file, format!("{head}\n{}\n", rows.join("\n")).as_bytes()).unwrap();
+    file.finish().unwrap();
+    let trips = RealData::of("taxi", data.path().to_path_buf(), "2018-03-01T12:00:00Z");
+    assert_eq!(
+        trips.rows("select place, sum(record_count) from control_total group by place order by place"),
+        ["filtered,2", "guided,2", "received,6", "void,2"]
+    );
+    assert_eq!(
+        trips.rows("select distinct cast(usage_start as date) from guided_usage order by 1"),
+        ["2018-01-08", "2018-01-11"]
+    );
+}

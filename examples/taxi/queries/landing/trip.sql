@@ -5,7 +5,7 @@
 -- drop-off, in New York's local time. The amounts that the cab took are kept as
 -- `true_...` for comparison, and no query that rates reads them; the one fare
 -- that is taken is a negotiated one, which no tariff has. Negative amounts mark
--- a void.
+-- a void, which has an id of its own: in a file it may stand before its trip.
 
 select
     'tlc' as source,
@@ -18,7 +18,8 @@ select
         '/',
         file.pickup_location_id,
         '/',
-        file.dropoff_location_id
+        file.dropoff_location_id,
+        case when file.total_amount like '-%' then '/void' else '' end
     ) as transaction_id,
     case
         when file.total_amount like '-%' then 'void'
