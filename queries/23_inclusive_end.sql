@@ -1,0 +1,188 @@
+-- inclusive_end: which rows end a second or a day too early, since somebody wrote
+-- an inclusive end?
+--
+-- grain:  table_name, row_id, ends_at
+-- reads:  price, contract, contract_item, contract_identifier, minimum_fee,
+--         quota, quota_grant
+-- rule:   what ends in the last second of a quarter of an hour, where every day
+--         of every zone ends; a day before the next row for the same begins; or,
+--         of contracts, as the last day of a month begins; listed, and rated as
+--         it is written
+
+with term as (
+    select
+        'price' as table_name,
+        price.price_id as row_id,
+        price.product_id as series,
+        price.valid_from,
+        price.valid_to,
+        cast(null as varchar) as time_zone
+    from price
+
+    union all
+
+    select
+        'contract' as table_name,
+        contract.contract_id as row_id,
+        contract.contract_id as series,
+        contract.valid_from,
+        contract.valid_to,
+        contract.time_zone
+    from contract
+
+    union all
+
+    select
+        'contract_item' as table_name,
+        contract_item.contract_item_id as row_id,
+        concat(
+            contract_item.contract_id,
+            ' ',
+            contract_item.product_id,
+            ' ',
+            contract_item.usage_type
+        ) as series,
+        contract_item.valid_from,
+        contract_item.valid_to,
+        contract.time_zone
+    from contract_item
+    inner join contract
+        on contract_item.contract_id = contract.contract_id
+
+    union all
+
+    select
+        'contract_identifier' as table_name,
+        concat(
+            contract_identifier.identifier,
+            ' of ',
+            contract_identifier.contract_id
+        ) as row_id,
+        concat(
+            contract_identifier.identifier_kind,
+            ' ',
+            contract_identifier.identifier
+        ) as series,
+        contract_identifier.valid_from,
+        contract_identifier.valid_to,
+        contract.time_zone
+    from contract_identifier
+    inner join contract
+        on contract_identifier.contract_id = contract.contract_id
+
+    union all
+
+    select
+        'minimum_fee' as table_name,
+        minimum_fee.contract_id as row_id,
+        minimum_fee.contract_id as series,
+        minimum_fee.valid_from,
+        minimum_fee.valid_to,
+        contract.time_zone
+    from minimum_fee
+    inner join contract
+        on minimum_fee.contract_id = contract.contract_id
+
+    union all
+
+    select
+        'quota' as table_name,
+        quota.quota_id as row_id,
+        quota.quota_id as series,
+        quota.valid_from,
+        quota.valid_to,
+        cast(null as varchar) as time_zone
+    from quota
+
+    union all
+
+    select
+        'quota_grant' as table_name,
+        quota_grant.grant_id as row_id,
+        quota_grant.grant_id as series,
+        quota_grant.effective_at as valid_from,
+        quota_grant.expires_at as valid_to,
+        cast(null as varchar) as time_zone
+    from quota_grant
+),
+
+ended as (
+    select
+        term.table_name,
+        term.row_id,
+        term.series,
+        term.valid_to,
+        local_time(term.valid_to, term.time_zone) as local_end,
+        local_time(term.valid_to, term.time_zone) + interval '1 day' as next_day
+    from term
+    where
+        term.valid_to is not null
+        and extract(year from term.valid_to) < 9999 -- is open
+),
+
+followed as (
+    select
+        ended.table_name,
+        ended.row_id,
+        ended.valid_to,
+        min(term.valid_from) as next_valid_from
+    from ended
+    inner join term
+        on ended.table_name = term.table_name
+        and ended.series = term.series
+        and ended.valid_to < term.valid_from
+        and ended.valid_to + interval '25 hours' >= term.valid_from
+    where not exists (
+        select 1
+        from term as other
+        where
+            other.table_name = ended.table_name
+            and other.series = ended.series
+            and other.valid_from <= ended.valid_to
+            and (other.valid_to is null or other.valid_to > ended.valid_to)
+    )
+    group by
+        ended.table_name,
+        ended.row_id,
+        ended.valid_to
+),
+
+found as (
+    select
+        ended.table_name,
+        ended.row_id,
+        ended.valid_to,
+        followed.next_valid_from,
+        cast(ended.valid_to as bigint) % 900000000 as microseconds,
+        ended.local_end = date_trunc('day', ended.local_end)
+        and ended.next_day = date_trunc('month', ended.next_day)
+            as is_last_day
+    from ended
+    left join followed
+        on ended.table_name = followed.table_name
+        and ended.row_id = followed.row_id
+        and ended.valid_to = followed.valid_to
+)
+
+select
+    found.table_name,
+    found.row_id,
+    found.valid_to as ends_at,
+    case
+        when found.next_valid_from is not null
+            then 'ends before the next one begins'
+        when found.microseconds >= 899000000
+            then 'ends in the last second'
+        else 'ends as the last day of a month begins'
+    end as finding,
+    case
+        when found.next_valid_from is not null then found.next_valid_from
+        when found.microseconds >= 899000000
+            then date_trunc('second', found.valid_to) + interval '1 second'
+        else found.valid_to + interval '1 day'
+    end as write_instead
+from found
+where
+    found.next_valid_from is not null
+    or found.microseconds >= 899000000
+    or found.is_last_day
