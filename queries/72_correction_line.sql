@@ -69,6 +69,7 @@ truth as (
         rerated_line.price_id,
         rerated_line.group_key,
         rerated_line.description,
+        rerated_line.record_count,
         rerated_line.quantity,
         rerated_line.included_quantity,
         rerated_line.billable_quantity,
@@ -94,6 +95,7 @@ truth as (
         billed_line.price_id,
         billed_line.group_key,
         billed_line.description,
+        billed_line.record_count,
         billed_line.quantity,
         billed_line.included_quantity,
         billed_line.billable_quantity,
@@ -125,6 +127,7 @@ entry as (
         truth.price_id,
         truth.group_key,
         truth.description,
+        truth.record_count,
         truth.quantity,
         truth.included_quantity,
         truth.billable_quantity,
@@ -150,6 +153,7 @@ entry as (
             when billed_line.corrected_period is null
                 then billed_line.description
         end as description,
+        -billed_line.record_count as record_count,
         -billed_line.quantity as quantity,
         -billed_line.included_quantity as included_quantity,
         -billed_line.billable_quantity as billable_quantity,
@@ -175,6 +179,7 @@ difference as (
         max(entry.price_id) as price_id,
         max(entry.group_key) as group_key,
         max(entry.description) as description,
+        sum(entry.record_count) as record_count,
         sum(entry.quantity) as quantity,
         sum(entry.included_quantity) as included_quantity,
         sum(entry.billable_quantity) as billable_quantity,
@@ -204,6 +209,7 @@ owed as (
         difference.price_id,
         difference.group_key,
         difference.description,
+        difference.record_count,
         difference.quantity,
         difference.included_quantity,
         difference.billable_quantity,
@@ -225,6 +231,7 @@ owed as (
         difference.amount <> 0
         or difference.quantity <> 0
         or difference.amount_exact <> 0
+        or difference.record_count <> 0
 )
 
 select
@@ -256,7 +263,7 @@ select
         ': ',
         coalesce(owed.description, 'line without usage')
     ) as description,
-    cast(0 as bigint) as record_count,
+    cast(owed.record_count as bigint) as record_count,
     owed.quantity,
     owed.included_quantity,
     owed.billable_quantity,

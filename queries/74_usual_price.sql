@@ -2,8 +2,8 @@
 --
 -- grain:  usage_type
 -- reads:  invoice_line, contract_item
--- rule:   the amount of the lines of the type, for all records behind them, in
---         the currency that most of these are billed in
+-- rule:   the amount of the lines of the type, corrections aside, for all records
+--         behind them, in the currency that most of these are billed in
 
 with record_price as (
     select
@@ -14,7 +14,9 @@ with record_price as (
     from invoice_line
     inner join contract_item
         on invoice_line.contract_item_id = contract_item.contract_item_id
-    where invoice_line.record_count > 0
+    where
+        invoice_line.record_count > 0
+        and invoice_line.corrected_period is null
     group by
         contract_item.usage_type,
         invoice_line.currency

@@ -14,6 +14,10 @@ with weighted as (
     select
         invoice_line.line_id,
         invoice_line.customer_id,
+        invoice_line.contract_id,
+        invoice_line.contract_item_id,
+        invoice_line.unit,
+        invoice_line.currency,
         invoice_line.billing_period,
         priced_usage.landing_sequence,
         priced_usage.part_number,
@@ -52,6 +56,10 @@ running as (
     select
         weighted.line_id,
         weighted.customer_id,
+        weighted.contract_id,
+        weighted.contract_item_id,
+        weighted.unit,
+        weighted.currency,
         weighted.billing_period,
         weighted.landing_sequence,
         weighted.part_number,
@@ -86,6 +94,10 @@ shared as (
     select
         running.line_id,
         running.customer_id,
+        running.contract_id,
+        running.contract_item_id,
+        running.unit,
+        running.currency,
         running.billing_period,
         running.landing_sequence,
         running.part_number,
@@ -113,6 +125,8 @@ shared as (
 select
     shared.line_id,
     shared.customer_id,
+    shared.contract_id,
+    shared.contract_item_id,
     shared.landing_sequence,
     shared.part_number,
     usage_record.source,
@@ -127,7 +141,9 @@ select
         else usage_record.usage_end
     end as usage_end,
     shared.quantity,
+    shared.unit,
     cast(shared.amount as decimal(38, 12)) as amount,
+    shared.currency,
     shared.billing_period
 from shared
 inner join usage_record
@@ -138,6 +154,8 @@ union all
 select
     invoice_line.line_id,
     invoice_line.customer_id,
+    invoice_line.contract_id,
+    invoice_line.contract_item_id,
     cast(null as bigint) as landing_sequence,
     cast(null as integer) as part_number,
     cast(null as varchar) as source,
@@ -146,11 +164,13 @@ select
     invoice_line.cycle_start as usage_start,
     invoice_line.cycle_end as usage_end,
     invoice_line.quantity,
+    invoice_line.unit,
     invoice_line.amount,
+    invoice_line.currency,
     invoice_line.billing_period
 from invoice_line
 where
-    invoice_line.record_count = 0
+    (invoice_line.record_count = 0 or invoice_line.corrected_period is not null)
     and not exists (
         select 1
         from closed_period
@@ -162,6 +182,8 @@ union all
 select
     billed_statement.line_id,
     billed_statement.customer_id,
+    billed_statement.contract_id,
+    billed_statement.contract_item_id,
     billed_statement.landing_sequence,
     billed_statement.part_number,
     billed_statement.source,
@@ -170,6 +192,8 @@ select
     billed_statement.usage_start,
     billed_statement.usage_end,
     billed_statement.quantity,
+    billed_statement.unit,
     billed_statement.amount,
+    billed_statement.currency,
     billed_statement.billing_period
 from billed_statement

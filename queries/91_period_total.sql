@@ -48,7 +48,10 @@ inner join metered_usage
     and invoice_line.group_key = metered_usage.group_key
 inner join contract_item
     on invoice_line.contract_item_id = contract_item.contract_item_id
-where contract_item.usage_type is not null and invoice_line.record_count > 0
+where
+    contract_item.usage_type is not null
+    and invoice_line.record_count > 0
+    and invoice_line.corrected_period is null
 group by
     invoice_line.billing_period,
     contract_item.usage_type

@@ -10,7 +10,7 @@ create table correction_line (
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit or correction',
     description varchar not null comment 'as on the invoice',
-    record_count bigint not null comment 'records behind it, or parts of them [records]',
+    record_count bigint not null comment 'records behind it, or parts of them, now less than were billed [records]; negative: some are void now',
     quantity decimal(38, 12) not null comment 'metered [unit]',
     included_quantity decimal(38, 12) not null comment 'covered by quota [unit]',
     billable_quantity decimal(38, 12) not null comment 'priced [unit]',

@@ -1,10 +1,5 @@
--- suspense_change: what entered suspense since the last closing, and what left it
-with last_closed as (
-    select max(closed_period.close_number) as close_number
-    from closed_period
-),
-
-before as (
+-- suspense_change: what entered suspense since its period closed, and what left it
+with before as (
     select
         closed_suspense.landing_sequence,
         closed_suspense.usage_type,
@@ -12,10 +7,11 @@ before as (
         closed_suspense.record_quantity,
         closed_suspense.suspense_reason
     from closed_suspense
-    inner join closed_period
-        on closed_suspense.closed_in = closed_period.billing_period
-    inner join last_closed
-        on closed_period.close_number = last_closed.close_number
+),
+
+last_closed as (
+    select max(closed_period.close_number) as close_number
+    from closed_period
 ),
 
 counted as (
@@ -50,11 +46,18 @@ change as (
         on before.landing_sequence = usage_filtered.landing_sequence
     left join counted
         on before.landing_sequence = counted.landing_sequence
-    where not exists (
-        select 1
-        from suspense
-        where suspense.landing_sequence = before.landing_sequence
-    )
+    where
+        not exists (
+            select 1
+            from suspense
+            where suspense.landing_sequence = before.landing_sequence
+        )
+        -- What has left and closed since is settled.
+        and not exists (
+            select 1
+            from booked_usage
+            where booked_usage.landing_sequence = before.landing_sequence
+        )
 
     union all
 
