@@ -3,6 +3,7 @@
 --
 -- grain:  a part of a record that stood in the period, landing_sequence, closed_in
 -- reads:  billed_usage, rerating
+-- engine: any, so `meterhouse views` prints it
 -- rule:   with it go all parts of its record, also those of other periods
 
 select

@@ -2,6 +2,7 @@
 --
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  billed_usage, released_usage
+-- engine: any, so `meterhouse views` prints it
 -- rule:   what is guided anew counts as if it had never closed, until its
 --         correction closes
 

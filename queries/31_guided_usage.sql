@@ -2,6 +2,7 @@
 --
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  guiding, closed_period, booked_usage, usage_exclusion, late_usage
+-- engine: any, so `meterhouse views` prints it
 -- rule:   a record that waits in `suspense` counts nowhere, though a part of it
 --         may stand here, but what is closed stays; what stands in closed books
 --         keeps its guiding, with all parts of its record, unless it is void now

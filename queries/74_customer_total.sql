@@ -2,6 +2,7 @@
 --
 -- grain:  customer_id, billing_period, currency
 -- reads:  invoice_line, customer
+-- engine: any, so `meterhouse views` prints it
 
 select
     customer.customer_id,

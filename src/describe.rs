@@ -42,7 +42,7 @@ pub async fn describe(
             let fields = view.schema().fields().iter();
             fields
                 .map(|field| {
-                    let comment = comment_of(project, field.name());
+                    let comment = comment_of(project, table, field.name());
                     [field.name().clone(), sql_type(field.data_type()), String::new(), comment]
                 })
                 .collect()
@@ -80,10 +80,21 @@ fn write<const N: usize>(
     output::write(out, &schema, &[batch.during(|| "describing".into())?], format)
 }
 
-/// A view's column means what the column of that name means in the tables, where they agree.
-fn comment_of(project: &Project, name: &str) -> String {
-    let mut comments =
-        project.schemas.values().filter_map(|schema| schema.column(name)).map(|column| &column.comment);
-    let first = comments.next().cloned().unwrap_or_default();
-    if comments.all(|comment| *comment == first) { first } else { String::new() }
+/// A view's column means what the column of that name means in the tables behind it, those first that it reads itself.
+fn comment_of(project: &Project, view: &str, name: &str) -> String {
+    let mut behind = vec![view];
+    let mut at = 0;
+    while let Some(reader) = behind.get(at).copied() {
+        at += 1;
+        if let Some(column) = project.schemas.get(reader).and_then(|schema| schema.column(name)) {
+            return column.comment.clone();
+        }
+        let reads = project.queries.get(reader).filter(|_| !project.schemas.contains_key(reader));
+        for read in reads.into_iter().flat_map(|query| query.reads.keys()) {
+            if !behind.contains(&read.as_str()) {
+                behind.push(read);
+            }
+        }
+    }
+    String::new()
 }

@@ -11,9 +11,9 @@ use object_store::path::Path;
 use url::{Position, Url};
 
 use crate::error::{Error, Result};
-use crate::project::Project;
+use crate::project::{Project, Query};
 use crate::publish::Entry;
-use crate::schema::{TableSchema, sql_type};
+use crate::schema::{TableSchema, header, sql_type};
 use crate::warehouse::{DataFile, Warehouse};
 
 /// Whose SQL is printed.
@@ -32,7 +32,8 @@ pub enum Scan {
     Delta,
 }
 
-/// The SQL for DuckDB: one view for each table of the project, under the table's name.
+/// The SQL for DuckDB: one view for each table of the project, under the table's name, and those of the project's own
+/// views that any engine can run.
 ///
 /// # Errors
 /// Nothing was published yet.
@@ -65,14 +66,14 @@ pub fn duckdb(
                      install delta;\nload delta;\n";
         }
     }
-    let views: Vec<&str> = project.order.iter().map(String::as_str).collect();
-    let views: Vec<&str> = views.into_iter().filter(|name| !project.schemas.contains_key(*name)).collect();
-    if !views.is_empty() {
-        text += "--\n-- Not here are the project's own views, which are queries and have no files; `meterhouse sql`\n\
+    let views = project.order.iter().filter_map(|name| project.queries.get(name));
+    let views: Vec<&Query> = views.filter(|query| !project.schemas.contains_key(&query.name)).collect();
+    let ours = views.iter().filter(|query| !is_for_any(query));
+    let ours: String = ours.map(|query| format!("--   {} ({})\n", query.name, query.file)).collect();
+    if !ours.is_empty() {
+        text += "--\n-- Not here are views of the project with functions that only meterhouse has; `meterhouse sql`\n\
                  -- answers them, and a query that gets a schema becomes a table:\n";
-        for name in views {
-            let _ = writeln!(text, "--   {name} ({})", project.queries[name].file);
-        }
+        text += &ours;
     }
     for (name, schema) in &project.schemas {
         let files = files.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -99,7 +100,30 @@ pub fn duckdb(
             }
         }
     }
+    // What a view reads stands before it.
+    for query in views.into_iter().filter(|query| is_for_any(query)) {
+        let title = header(&query.text).first().copied().unwrap_or_default();
+        let _ =
+            write!(text, "\n-- {title}\ncreate or replace view {} as\n{};\n", query.name, body(&query.text));
+    }
     Ok(text)
+}
+
+/// Whether a query says in its header that any engine can run it.
+fn is_for_any(query: &Query) -> bool {
+    header(&query.text).iter().any(|line| line.starts_with("engine: any"))
+}
+
+/// A query without the comment that opens it.
+fn body(text: &str) -> &str {
+    let mut rest = text;
+    while let Some((line, after)) = rest.split_once('\n') {
+        if !line.starts_with("--") && !line.is_empty() {
+            break;
+        }
+        rest = after;
+    }
+    rest.trim_end()
 }
 
 /// The warehouse as DuckDB names it: a path, or the URL of a bucket, with a slash at its end.

@@ -8,6 +8,10 @@ use meterhouse::schema::sql_type;
 use crate::aws_bill::{Bill, is_required};
 use crate::sample::{Sample, project, repository};
 
+/// The views that any engine can run.
+const VIEWS: [&str; 5] =
+    ["booked_usage", "customer_total", "customer_usage", "guided_usage", "released_usage"];
+
 const TOTALS: &str = "select billing_period, currency, sum(amount) from invoice_line \
                       group by billing_period, currency order by billing_period, currency";
 const RECORDS: &str = "select count(*) from usage_record";
@@ -61,11 +65,11 @@ fn duckdb_opens_every_table_by_the_views_that_are_printed() {
     let tables = project(sample.path()).schemas;
     let by_log = sample.ok(&["views", "--for", "duckdb", "--scan", "delta"]);
     let line = format!("select * from delta_scan('{}", sample.path().canonicalize().unwrap().display());
-    assert_eq!(by_log.matches("create or replace view").count(), tables.len());
+    assert_eq!(by_log.matches("create or replace view").count(), tables.len() + VIEWS.len());
     assert!(by_log.contains(&format!("{line}/warehouse/invoice_line');")), "{by_log}");
 
     let views = sample.ok(&["views", "--for", "duckdb"]);
-    assert!(views.contains("\n--   customer_total (queries/"), "{views}");
+    assert!(views.contains("\n--   usage_statement (queries/"), "{views}");
     if !has_duckdb() {
         return;
     }
@@ -80,6 +84,20 @@ fn duckdb_opens_every_table_by_the_views_that_are_printed() {
         });
         expected.push(format!("{name}: {rows} rows of {}", columns.collect::<Vec<_>>().join(",")));
     }
+    for name in VIEWS {
+        let rows = sample.rows(&format!("select count(*) from {name}")).remove(0);
+        let columns = sample.ok(&["describe", name, "--format", "csv"]);
+        let columns = csv::Reader::from_reader(columns.as_bytes()).into_records().map(|column| {
+            let column = column.unwrap();
+            let kind = column[1].to_uppercase().replace(", ", ",");
+            let kind = if kind == "TIMESTAMP" { "TIMESTAMP WITH TIME ZONE".into() } else { kind };
+            let is_computed = ["is_closed", "line_count"].contains(&&column[0]);
+            assert_ne!(column[3].is_empty(), !is_computed, "the comment of {name}.{}", &column[0]);
+            format!("{} {kind}", &column[0])
+        });
+        expected.push(format!("{name}: {rows} rows of {}", columns.collect::<Vec<_>>().join(",")));
+    }
+    expected.sort();
     expected.extend(sample.rows(TOTALS));
     assert_eq!(by_duckdb("views.py", &sample.path().join("views.sql")), expected);
 }
