@@ -205,7 +205,7 @@ mod tests {
         assert!(said.contains("to_timestamp_seconds("), "{said}");
         assert_eq!(
             rows_in(&context, "select to_timestamp_seconds(1759276800)"),
-            Ok(vec!["2025-10-01T00:00:00".into()])
+            Ok(vec!["2025-10-01T00:00:00Z".into()])
         );
     }
 }

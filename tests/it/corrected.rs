@@ -33,8 +33,12 @@ fn land(sample: &Sample, records: &[(&str, &str, &str)]) {
     sample.ok(&["land", sample.path().join(file).to_str().unwrap()]);
 }
 
-fn close(sample: &Sample, period: &str) {
-    sample.ok(&["close", "--period", period, "--confirm", period, "--by", "anna"]);
+/// Closes a period, and gives what that says.
+fn close(sample: &Sample, period: &str) -> String {
+    let output = sample.meterhouse(&["close", "--period", period, "--confirm", period, "--by", "anna"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    said
 }
 
 #[test]
@@ -74,7 +78,8 @@ fn a_correction_says_how_many_records_it_is_about() {
 fn what_waits_is_kept_once_and_by_its_period() {
     let sample = project();
     land(&sample, &[("a", "ride", "2026-06-02"), ("b", "ride", "2026-07-02"), ("c", "ride", "2026-10-02")]);
-    close(&sample, "2026-06");
+    let said = close(&sample, "2026-06");
+    assert!(said.contains("3 records wait in suspense, and are not in the books of 2026-06"), "{said}");
     let kept = "select closed_in, count(*) from closed_suspense group by 1 order by 1";
     assert_eq!(sample.rows(kept), ["2026-06,1"]);
     close(&sample, "2026-07");

@@ -123,7 +123,7 @@ fn what_ends_too_early_is_listed_with_what_to_write() {
         "data/minimum_fee.csv",
         "contract_id,amount,valid_from,valid_to\nK,1,2026-06-01,2026-06-30T23:59:59\n",
     );
-    sample.ok(&["run"]);
+    let run = sample.ok(&["run", "--format", "table"]);
     assert_eq!(
         ends(&sample),
         [
@@ -136,9 +136,9 @@ fn what_ends_too_early_is_listed_with_what_to_write() {
             "quota,q,ends before the next one begins,2026-06-16T00:00:00Z",
         ]
     );
-    for command in ["run", "status"] {
-        let shown = sample.ok(&[command, "--format", "table"]);
-        assert!(shown.contains("rows that end too early"), "{command}: {shown}");
+    let status = sample.ok(&["status", "--format", "table"]);
+    for shown in [run, status] {
+        assert!(shown.contains("rows that end too early"), "{shown}");
     }
 }
 
@@ -146,11 +146,9 @@ fn what_ends_too_early_is_listed_with_what_to_write() {
 fn free_units_of_two_units_within_a_cycle_park_the_customer() {
     let sample = project();
     used(&sample, &["2026-06-02T08:00:00Z"]);
-    let head = "price_id,product_id,charge_model,unit_amount,valid_from,valid_to";
-    sample.write(
-        "data/price.csv",
-        &format!("{head}\np1,p,per_unit,1,2026-01-01,2026-06-16\np2,p,per_unit,1,2026-06-16,\nf,f,per_unit,1,2026-01-01,\n"),
-    );
+    let head = "price_id,product_id,charge_model,unit_amount,flat_amount,valid_from,valid_to";
+    let versions = "p1,p,per_unit,1,,2026-01-01,2026-06-16\np2,p,per_unit,1,,2026-06-16,\n";
+    sample.write("data/price.csv", &format!("{head}\n{versions}f1,f,flat,,30,2026-01-01,\n"));
     sample.write("data/price_modifier.csv", "price_id,convert_divisor,free_quantity\np1,1,10\np2,1024,10\n");
     let output = sample.meterhouse(&["run"]);
     let said = String::from_utf8(output.stderr).unwrap();
