@@ -112,6 +112,7 @@ impl Opened {
         out: Out<'_>,
     ) -> Result<()> {
         check_period(&period)?;
+        self.format().of_tables(self.project.rerate.len())?;
         let author = why.author(self.now)?;
         let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.say(text));
         let mut request = self.request(author.by.clone())?;

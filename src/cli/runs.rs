@@ -88,6 +88,7 @@ impl Opened {
 
     /// Shows what the rules of today make of closed periods; nothing is published.
     pub(super) async fn reach_back(&self, out: Out<'_>) -> Result<()> {
+        self.format().of_tables(self.project.reach_back.len())?;
         let Some(head) = self.last_run().await? else { return Ok(()) };
         let by = "meterhouse status".to_string();
         let reached = run::reached_back(&self.project, &self.warehouse, &head).await?;
