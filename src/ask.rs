@@ -114,8 +114,15 @@ fn parsed(text: &str) -> Result<Statement, Mistake> {
     match statements.pop_front().filter(reads) {
         Some(statement) => Ok(statement),
         None => {
-            let what = format!("`meterhouse sql` only reads, it does not `{}`", first.token);
-            let hint = "prices and contracts change in data/, rules in queries/; usage is landed, or voided";
+            let word = first.token.to_string().to_lowercase();
+            let hint = match word.as_str() {
+                "show" => "`\\d` at the prompt shows tables, `meterhouse describe TABLE` the columns of one",
+                _ => "prices and contracts change in data/, rules in queries/; usage is landed, or voided",
+            };
+            let what = match word.as_str() {
+                "explain" => "`meterhouse sql` only reads, and explains only what reads".to_string(),
+                _ => format!("`meterhouse sql` only reads, it does not `{word}`"),
+            };
             Err(mistake(first.span.start, what, hint))
         }
     }
