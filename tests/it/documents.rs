@@ -264,7 +264,7 @@ fn the_tables_open_elsewhere_as_the_page_says() {
 
 #[test]
 fn the_commands_between_other_words_can_be_typed() {
-    for name in ["docs/rate-book.md", "docs/performance.md"] {
+    for name in ["docs/rounding.md", "docs/performance.md"] {
         let Some(mut clone) = Clone::new() else { return };
         let page = page(name);
         let mut typed = 0;
