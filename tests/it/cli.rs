@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    134 queries plan, 78 tables have contracts
+    141 queries plan, 78 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -79,10 +79,10 @@ fn a_run_and_what_it_says_again() {
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
+    rebuild usage_exclusion: 0 rows ([seconds])
     rebuild billing_cycle: 14 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
-    rebuild usage_exclusion: 0 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
     rebuild usage_part: 0 rows ([seconds])
     rebuild usage_tag: 0 rows ([seconds])
@@ -245,14 +245,14 @@ fn a_table_and_a_view_are_described() {
     assert_snapshot!(said(&sample, &["describe", "customer_total", "--format", "markdown"], ""), @r#"
     exit 0
     ----- stdout
-    | column         | type            | null | comment           |
-    |----------------|-----------------|------|-------------------|
-    | customer_id    | varchar         |      |                   |
-    | customer_name  | varchar         |      | as on the invoice |
-    | billing_period | varchar         |      |                   |
-    | currency       | varchar         |      | ISO 4217 code     |
-    | line_count     | bigint          |      |                   |
-    | amount         | decimal(38, 12) |      |                   |
+    | column         | type            | null | comment                                     |
+    |----------------|-----------------|------|---------------------------------------------|
+    | customer_id    | varchar         |      | key in the invoicing system                 |
+    | customer_name  | varchar         |      | as on the invoice                           |
+    | billing_period | varchar         |      | the month it is billed in                   |
+    | currency       | varchar         |      | ISO 4217 code                               |
+    | line_count     | bigint          |      |                                             |
+    | amount         | decimal(38, 12) |      | rounded as its currency declares [currency] |
     ----- stderr
     "#);
     assert_snapshot!(said(&sample, &["describe", "curency"], ""), @r#"

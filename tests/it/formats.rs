@@ -39,7 +39,7 @@ fn a_file_of_one_table_is_refused_for_several_before_anything_is_done() {
     assert_eq!(status, 2);
     assert_eq!(
         said,
-        "error: a Parquet file holds one table, and these are 6\nhint: --format json has all in one document; \
+        "error: a Parquet file holds one table, and these are 7\nhint: --format json has all in one document; \
          one of them: meterhouse sql \"select ...\" --format parquet\n"
     );
     assert_eq!(sample.rows("select count(*) from usage_record"), ["0"], "nothing landed");
