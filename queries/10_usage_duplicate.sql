@@ -45,19 +45,7 @@ candidate as (
             when 'latest' then -usage_record.landing_sequence
             else usage_record.landing_sequence
         end as precedence,
-        row_hash(
-            usage_record.usage_type,
-            usage_record.usage_start,
-            usage_record.usage_end,
-            usage_record.contract_id,
-            usage_record.account_id,
-            usage_record.vin,
-            usage_record.quantity,
-            usage_record.unit,
-            usage_record.unit_price,
-            usage_record.distance,
-            usage_record.attributes
-        ) as content_hash
+        row_hash(fields_json(usage_record.fields)) as content_hash
     from repeated -- the few come first: a join keeps its first side in memory
     inner join usage_record
         on repeated.id_hash

@@ -17,7 +17,8 @@ select
     usage_record.unit,
     usage_record.unit_price,
     usage_record.distance,
-    usage_record.attributes
+    usage_record.attributes,
+    usage_record.fields
 from usage_record
 where
     not exists (

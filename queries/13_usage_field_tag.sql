@@ -9,7 +9,7 @@ with candidate as (
     select
         usage.landing_sequence,
         usage.usage_type,
-        usage.attributes,
+        usage.fields,
         tag_rule.tag,
         tag_rule.tag_group,
         tag_rule.position
@@ -41,8 +41,9 @@ met as (
     inner join tag_rule_value
         on candidate.usage_type = tag_rule_value.usage_type
         and candidate.tag = tag_rule_value.tag
-        and json_text(candidate.attributes, tag_rule_value.field)
-        = tag_rule_value.field_value
+        and field_is(
+            candidate.fields, tag_rule_value.field, tag_rule_value.field_value
+        )
     group by
         candidate.landing_sequence,
         candidate.tag,

@@ -15,9 +15,10 @@ select
     price_tier.flat_amount
     + coalesce(
         sum(
-            cast(
-                (price_tier.quantity_to - price_tier.quantity_from)
-                * price_tier.unit_amount as decimal(38, 12)
+            prorate(
+                price_tier.quantity_to - price_tier.quantity_from,
+                price_tier.unit_amount,
+                1
             )
             + price_tier.flat_amount
         ) over (

@@ -8,7 +8,8 @@
 --         an item that asks for a tag meters only usage that bears it; a block
 --         begun counts as one, away from zero where usage is negative; what is
 --         split sums to the whole, and a record that is counted counts in its
---         first part
+--         first part; a number of more than 16 digits before the point waits, so
+--         that no sum or product of it overflows
 
 with timed as (
     select
@@ -37,9 +38,7 @@ with timed as (
         usage.vin,
         usage.quantity,
         usage.unit,
-        usage.unit_price,
-        usage.distance,
-        usage.attributes
+        usage.fields
     from usage
     left join span_rule
         on usage.usage_type = span_rule.usage_type
@@ -75,9 +74,7 @@ assigned as (
             as is_disputed,
         coalesce(timed.unit, '') as unit,
         timed.quantity,
-        timed.unit_price,
-        timed.distance,
-        timed.attributes,
+        timed.fields,
         usage_tag.tags
     from timed
     left join usage_tag
@@ -97,63 +94,67 @@ assigned as (
         and (by_vin.valid_to is null or timed.identified_at < by_vin.valid_to)
 ),
 
+-- Which field of a record an item counts by, or has its number from.
+item as (
+    select
+        contract_item.contract_item_id,
+        contract_item.contract_id,
+        contract_item.usage_type,
+        contract_item.usage_tag,
+        contract_item.product_id,
+        contract_item.quantity_field,
+        case
+            when starts_with(contract_item.quantity_field, 'records with ')
+                then substr(contract_item.quantity_field, 14)
+        end as counted_field,
+        case
+            when
+                contract_item.quantity_field
+                not in ('quantity', 'records', 'seconds')
+                and not starts_with(
+                    contract_item.quantity_field, 'records with '
+                )
+                then contract_item.quantity_field
+        end as number_field,
+        contract_item.quantity_field = 'records'
+        or starts_with(contract_item.quantity_field, 'records with ')
+            as is_counted,
+        contract_item.block_quantity,
+        contract_item.price_field,
+        contract_item.unit,
+        contract_item.valid_from,
+        contract_item.valid_to
+    from contract_item
+),
+
 metered as (
     select
         assigned.landing_sequence,
-        contract_item.contract_item_id,
+        item.contract_item_id,
         assigned.part_number,
         billing_cycle.cycle_start,
         assigned.placed_at,
         assigned.part_end,
         assigned.usage_start,
         assigned.usage_end,
-        contract_item.product_id,
+        item.product_id,
         assigned.usage_type,
         assigned.unit,
         coalesce(assigned.quantity, 0) as record_quantity,
-        case contract_item.quantity_field
-            when 'quantity' then assigned.quantity
-            when 'distance' then assigned.distance
-            when 'records' then 1
-            when 'seconds'
-                then (
-                    cast(assigned.usage_end as bigint)
-                    - cast(assigned.usage_start as bigint)
-                ) / cast(1000000 as decimal(7, 0))
-            else
-                case
-                    when
-                        starts_with(
-                            contract_item.quantity_field, 'records with '
-                        )
-                        then case
-                            when
-                                json_text(
-                                    assigned.attributes,
-                                    substr(contract_item.quantity_field, 14)
-                                ) is not null
-                                then 1
-                        end
-                    else
-                        json_decimal(
-                            assigned.attributes, contract_item.quantity_field
-                        )
-                end
-        end as quantity,
-        case contract_item.price_field
-            when 'unit_price' then assigned.unit_price
-            else json_decimal(assigned.attributes, contract_item.price_field)
-        end as record_price,
-        contract_item.quantity_field,
-        coalesce(
-            contract_item.quantity_field = 'records'
-            or starts_with(contract_item.quantity_field, 'records with '),
-            false
-        ) as is_counted,
-        contract_item.unit as item_unit,
-        contract_item.block_quantity,
-        contract_item.price_field,
+        assigned.quantity as own_quantity,
+        field_number(assigned.fields, item.number_field) as field_quantity,
+        field_text(assigned.fields, item.counted_field) as field_counted,
+        field_number(assigned.fields, item.price_field) as record_price,
+        item.quantity_field,
+        item.counted_field,
+        item.number_field,
+        coalesce(item.is_counted, false) as is_counted,
+        item.unit as item_unit,
+        item.block_quantity,
+        item.price_field,
         billing_cycle.billing_period,
+        assigned.fields,
+        assigned.tags,
         assigned.contract_id,
         contract.contract_id is not null as is_known,
         assigned.placed_at >= contract.valid_from
@@ -166,89 +167,160 @@ metered as (
     from assigned
     left join contract
         on assigned.contract_id = contract.contract_id
-    left join contract_item
-        on assigned.contract_id = contract_item.contract_id
-        and assigned.usage_type = contract_item.usage_type
+    left join item
+        on assigned.contract_id = item.contract_id
+        and assigned.usage_type = item.usage_type
         and (
-            contract_item.usage_tag is null
-            or strpos(
-                assigned.tags, concat(',', contract_item.usage_tag, ',')
-            ) > 0
+            item.usage_tag is null
+            or strpos(assigned.tags, concat(',', item.usage_tag, ',')) > 0
         )
-        and assigned.placed_at >= contract_item.valid_from
-        and (
-            contract_item.valid_to is null
-            or assigned.placed_at < contract_item.valid_to
-        )
+        and assigned.placed_at >= item.valid_from
+        and (item.valid_to is null or assigned.placed_at < item.valid_to)
     left join billing_cycle
         on assigned.contract_id = billing_cycle.contract_id
         and assigned.placed_at >= billing_cycle.cycle_start
         and assigned.placed_at < billing_cycle.cycle_end
 ),
 
-whole as (
+-- What is wrong with a number is asked only where something is.
+measured as (
     select
         metered.landing_sequence,
         metered.contract_item_id,
         metered.part_number,
         metered.cycle_start,
         metered.placed_at,
-        case when not metered.is_counted then metered.part_end end as part_end,
+        metered.part_end,
+        metered.usage_start,
+        metered.usage_end,
         metered.product_id,
         metered.usage_type,
         metered.unit,
         metered.record_quantity,
+        case metered.quantity_field
+            when 'quantity' then metered.own_quantity
+            when 'records' then 1
+            when 'seconds'
+                then (
+                    cast(metered.usage_end as bigint)
+                    - cast(metered.usage_start as bigint)
+                ) / cast(1000000 as decimal(7, 0))
+            else
+                coalesce(
+                    metered.field_quantity,
+                    case when metered.field_counted is not null then 1 end
+                )
+        end as quantity,
+        field_trouble(
+            metered.fields,
+            case
+                when metered.quantity_field = 'quantity'
+                    then case when metered.own_quantity is null then 'quantity' end
+                when metered.field_quantity is null then metered.number_field
+            end
+        ) as quantity_trouble,
+        metered.record_price,
+        field_trouble(
+            metered.fields,
+            case when metered.record_price is null then metered.price_field end
+        ) as price_trouble,
+        metered.quantity_field,
+        metered.counted_field,
+        metered.is_counted,
+        metered.item_unit,
+        metered.block_quantity,
+        metered.price_field,
+        metered.billing_period,
+        metered.tags,
+        metered.contract_id,
+        metered.is_known,
+        metered.is_in_force,
+        metered.is_anonymous,
+        metered.is_disputed
+    from metered
+),
+
+whole as (
+    select
+        measured.landing_sequence,
+        measured.contract_item_id,
+        measured.part_number,
+        measured.cycle_start,
+        measured.placed_at,
+        case when not measured.is_counted then measured.part_end end as part_end,
+        measured.product_id,
+        measured.usage_type,
+        measured.unit,
+        measured.record_quantity,
         case
-            when metered.block_quantity is null
-                then cast(metered.quantity as decimal(38, 12))
+            when abs(measured.quantity) >= 10000000000000000 then null
+            when measured.block_quantity is null
+                then cast(measured.quantity as decimal(38, 12))
             else
                 cast(
                     (
-                        metered.quantity
-                        - metered.quantity % metered.block_quantity
+                        measured.quantity
+                        - measured.quantity % measured.block_quantity
                     )
-                    / metered.block_quantity
+                    / measured.block_quantity
                     + case
-                        when metered.quantity % metered.block_quantity > 0
+                        when measured.quantity % measured.block_quantity > 0
                             then 1
-                        when metered.quantity % metered.block_quantity < 0
+                        when measured.quantity % measured.block_quantity < 0
                             then -1
                         else 0
                     end as decimal(38, 12)
                 )
         end as quantity,
-        metered.record_price,
+        measured.record_price,
         -- Time from the start of the record [microseconds].
-        cast(metered.placed_at as bigint)
-        - cast(metered.usage_start as bigint) as elapsed_before,
-        cast(metered.part_end as bigint)
-        - cast(metered.usage_start as bigint) as elapsed_until,
-        cast(metered.usage_end as bigint)
-        - cast(metered.usage_start as bigint) as elapsed_whole,
+        cast(measured.placed_at as bigint)
+        - cast(measured.usage_start as bigint) as elapsed_before,
+        cast(measured.part_end as bigint)
+        - cast(measured.usage_start as bigint) as elapsed_until,
+        cast(measured.usage_end as bigint)
+        - cast(measured.usage_start as bigint) as elapsed_whole,
         case
-            when metered.is_anonymous then 'no identifier'
-            when metered.is_disputed then 'identifiers disagree'
-            when metered.contract_id is null then 'identifier not assigned'
-            when not metered.is_known then 'unknown contract'
-            when not metered.is_in_force then 'contract not in force'
-            when metered.cycle_start is null then 'cycle not begun'
-            when metered.contract_item_id is null
+            when measured.is_anonymous then 'no identifier'
+            when measured.is_disputed then 'identifiers disagree'
+            when measured.contract_id is null then 'identifier not assigned'
+            when not measured.is_known then 'unknown contract'
+            when not measured.is_in_force then 'contract not in force'
+            when measured.cycle_start is null then 'cycle not begun'
+            when
+                measured.contract_item_id is null
+                and measured.tags is not null
+                then concat(
+                    'no contract item for usage type and its tags ',
+                    measured.tags
+                )
+            when measured.contract_item_id is null
                 then 'no contract item for usage type'
-            when metered.quantity is null
-                then concat('no number in ', metered.quantity_field)
+            when measured.quantity is null and measured.is_counted
+                then concat('no ', measured.counted_field)
+            when measured.quantity is null
+                then measured.quantity_trouble
+            when abs(measured.quantity) >= 10000000000000000
+                then concat(
+                    measured.quantity_field,
+                    ' has more than 16 digits before the point'
+                )
             when
-                metered.quantity_field = 'quantity'
-                and metered.block_quantity is null
-                and metered.unit not in ('', metered.item_unit)
-                then concat('unit is not ', metered.item_unit)
+                measured.quantity_field = 'quantity'
+                and measured.block_quantity is null
+                and measured.unit not in ('', measured.item_unit)
+                then concat('unit is not ', measured.item_unit)
+            when measured.price_trouble is not null
+                then measured.price_trouble
             when
-                metered.price_field is not null
-                and metered.record_price is null
-                then concat('no number in ', metered.price_field)
+                measured.price_field is not null
+                and try_prorate(measured.record_price, measured.quantity, 1) is null
+                then concat(measured.price_field, ' and quantity are too large')
         end as suspense_reason,
-        metered.billing_period
-    from metered
-    where metered.part_number = 1 or not metered.is_counted
+        measured.contract_id,
+        measured.billing_period
+    from measured
+    where measured.part_number = 1 or not measured.is_counted
 )
 
 select
@@ -281,5 +353,7 @@ select
             )
     end as price_share,
     whole.suspense_reason,
+    case when whole.suspense_reason is not null then whole.contract_id end
+        as contract_id,
     coalesce(whole.billing_period, 'none') as billing_period
 from whole

@@ -64,15 +64,13 @@ placed as (
         case price.charge_model
             when 'record_graduated'
                 then record_tier.amount_from
-                    + cast(
-                        (priced_part.quantity - record_tier.quantity_from)
-                        * record_tier.unit_amount as decimal(38, 12)
+                    + prorate(
+                        priced_part.quantity - record_tier.quantity_from,
+                        record_tier.unit_amount,
+                        1
                     )
             when 'record_price'
-                then cast(
-                    priced_part.quantity * priced_part.record_price
-                    as decimal(38, 12)
-                )
+                then prorate(priced_part.quantity, priced_part.record_price, 1)
             when 'record_amount' then priced_part.record_amount
         end as record_amount,
         price.record_maximum

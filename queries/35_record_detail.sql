@@ -48,15 +48,14 @@ select
     detailed_item.product_id,
     detailed_item.time_zone,
     coalesce(
-        json_fields(usage_record.attributes, detailed_item.group_fields), ''
+        group_key(usage_record.fields, detailed_item.group_fields), ''
     ) as group_key,
-    json_text(usage_record.attributes, detailed_item.item_field) as item_key,
+    field_text(usage_record.fields, detailed_item.item_field) as item_key,
     coalesce(
-        json_text(usage_record.attributes, detailed_item.operation_field)
+        field_text(usage_record.fields, detailed_item.operation_field)
         = 'remove',
         false
     ) as is_removal,
-    usage_record.attributes,
     priced_usage.quantity,
     priced_usage.record_amount
 from detailed_item

@@ -1,88 +1,38 @@
 -- session_charge: what does a session cost by the clock?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  record_detail, price, rate_schedule, rate_window, rate_step
+-- reads:  record_detail, price, session_schedule, rate_window, rate_step
 -- rule:   a session is walked in increments, each charged whole at the rate in
 --         force where it begins, each rounded; the connection fee is that of the
 --         first window, and of a split session's first part; no length costs
 --         nothing
 -- money:  decimal(38, 12), rounded as the rate schedule declares
 
-with stepped_window as (
-    select
-        rate_window.price_id,
-        concat(
-            rate_window.window_number,
-            '|', coalesce(rate_window.weekdays, ''),
-            '|', coalesce(rate_window.months, ''),
-            '|', coalesce(rate_window.month_days, ''),
-            '|', rate_window.start_time,
-            '|', rate_window.weight,
-            '|',
-            array_to_string(
-                array_sort(
-                    array_agg(
-                        concat(
-                            rate_step.step_number,
-                            ':', rate_step.elapsed_from,
-                            ':', rate_step.increment_quantity
-                        )
-                    )
-                ),
-                ','
-            )
-        ) as window_text
-    from rate_window
-    inner join rate_step
-        on rate_window.price_id = rate_step.price_id
-        and rate_window.window_number = rate_step.window_number
-    group by
-        rate_window.price_id,
-        rate_window.window_number,
-        rate_window.weekdays,
-        rate_window.months,
-        rate_window.month_days,
-        rate_window.start_time,
-        rate_window.weight
-),
-
-schedule as (
-    select
-        stepped_window.price_id,
-        array_to_string(
-            array_sort(array_agg(stepped_window.window_text)), ';'
-        ) as schedule_text
-    from stepped_window
-    group by stepped_window.price_id
-),
-
-session as (
+with session as (
     select
         record_detail.landing_sequence,
         record_detail.contract_item_id,
         record_detail.part_number,
         record_detail.price_id,
-        rate_schedule.step_decimals,
-        rate_schedule.session_decimals,
-        rate_schedule.session_rounding,
+        session_schedule.step_decimals,
+        session_schedule.session_decimals,
+        session_schedule.session_rounding,
         session_steps(
             record_detail.session_start,
             record_detail.quantity,
             record_detail.time_zone,
-            schedule.schedule_text,
+            session_schedule.schedule_text,
             case
-                when rate_schedule.splits_windows then null
+                when session_schedule.splits_windows then null
                 else record_detail.session_start
             end
         ) as steps
-    from rate_schedule
-    inner join schedule
-        on rate_schedule.price_id = schedule.price_id
+    from session_schedule
     inner join price
-        on rate_schedule.price_id = price.price_id
+        on session_schedule.price_id = price.price_id
         and price.charge_model = 'time_of_use'
     inner join record_detail
-        on rate_schedule.price_id = record_detail.price_id
+        on session_schedule.price_id = record_detail.price_id
 ),
 
 step_run as (

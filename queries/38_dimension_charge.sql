@@ -1,10 +1,11 @@
 -- dimension_charge: what does a record cost by the rules on its fields?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  record_detail, price, dimension_rule
+-- reads:  record_detail, price, dimension_rule, usage_record
 -- rule:   in each group of rules (largest flat + flat of the threshold a field
 --         reaches) x product of the rates x quantity, + flat of the threshold
---         the quantity reaches; groups are added, no rule is no price
+--         the quantity reaches; groups are added; a record that no flat rule
+--         prices has no price
 -- money:  unrounded, decimal(38, 12)
 
 with matching as (
@@ -33,23 +34,25 @@ with matching as (
         on price.price_id = dimension_rule.price_id
     inner join record_detail
         on price.price_id = record_detail.price_id
-        and (
-            case
-                when dimension_rule.threshold is null
-                    then dimension_rule.field is null
-                        or dimension_rule.field_value is null
-                        or json_text(
-                            record_detail.attributes, dimension_rule.field
-                        ) = dimension_rule.field_value
-                when dimension_rule.field is null
-                    then record_detail.quantity >= dimension_rule.threshold
-                else
-                    json_decimal(
-                        record_detail.attributes, dimension_rule.field
-                    ) >= dimension_rule.threshold
-            end
-        )
-    where price.charge_model = 'dimension'
+    inner join usage_record
+        on record_detail.landing_sequence = usage_record.landing_sequence
+    where
+        price.charge_model = 'dimension'
+        and case
+            when dimension_rule.threshold is null
+                then dimension_rule.field is null
+                    or dimension_rule.field_value is null
+                    or field_is(
+                        usage_record.fields,
+                        dimension_rule.field,
+                        dimension_rule.field_value
+                    )
+            when dimension_rule.field is null
+                then record_detail.quantity >= dimension_rule.threshold
+            else
+                field_number(usage_record.fields, dimension_rule.field)
+                >= dimension_rule.threshold
+        end
 ),
 
 grouped as (
@@ -59,6 +62,7 @@ grouped as (
         matching.part_number,
         matching.quantity,
         matching.rule_group,
+        bool_or(matching.cost_type = 'flat') as is_priced,
         coalesce(
             max(
                 case
@@ -115,6 +119,7 @@ select
     grouped.landing_sequence,
     grouped.contract_item_id,
     grouped.part_number,
+    bool_or(grouped.is_priced) as is_priced,
     sum(
         prorate(
             prorate(grouped.flat_amount, grouped.rate, 1), grouped.quantity, 1

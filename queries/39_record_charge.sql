@@ -4,7 +4,8 @@
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  record_detail, percentage_charge, session_charge, dimension_charge,
 --         price
--- rule:   a record that no rule prices costs nothing
+-- rule:   a record that no rule or rate prices costs nothing, which only an item
+--         allows whose usage may be free
 
 select
     record_detail.landing_sequence,
@@ -23,6 +24,13 @@ select
         when 'percentage' then percentage_charge.paid_quantity
         else record_detail.quantity
     end as paid_quantity,
+    case price.charge_model
+        when 'dimension' then coalesce(dimension_charge.is_priced, false)
+        when 'time_of_use'
+            then session_charge.amount is not null
+                or record_detail.quantity <= 0 -- no length costs nothing
+        else percentage_charge.amount is not null
+    end as is_priced,
     coalesce(
         percentage_charge.amount,
         session_charge.amount,

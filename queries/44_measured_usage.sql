@@ -46,7 +46,7 @@ level as (
         level_change.share_whole,
         sum(level_change.quantity) as full_quantity,
         sum(
-            level_change.quantity
+            cast(level_change.quantity as decimal(76, 12))
             * cast(level_change.share_part as decimal(19, 0))
         ) as share_quantity
     from level_change
@@ -137,7 +137,7 @@ total as (
         window_total.price_id,
         window_total.group_key,
         window_total.quantity as full_quantity,
-        window_total.quantity as share_quantity,
+        cast(window_total.quantity as decimal(76, 12)) as share_quantity,
         window_total.share_whole
     from window_total
 ),

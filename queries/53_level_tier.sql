@@ -20,7 +20,7 @@ with moved as (
         level_change.share_whole,
         sum(level_change.quantity) over in_order as level_after,
         sum(
-            level_change.quantity
+            cast(level_change.quantity as decimal(76, 12))
             * cast(level_change.share_part as decimal(19, 0))
         ) over (
             partition by
@@ -92,7 +92,10 @@ select
     in_tier.group_key,
     in_tier.tier_number,
     prorate(
-        sum(in_tier.quantity * cast(in_tier.share_part as decimal(19, 0))),
+        sum(
+            cast(in_tier.quantity as decimal(76, 12))
+            * cast(in_tier.share_part as decimal(19, 0))
+        ),
         1,
         in_tier.share_whole
     ) as quantity,
@@ -106,7 +109,7 @@ select
         when in_tier.share_total >= 0
             then prorate(
                 sum(
-                    in_tier.quantity
+                    cast(in_tier.quantity as decimal(76, 12))
                     * cast(in_tier.share_part as decimal(19, 0))
                 ),
                 in_tier.unit_amount,

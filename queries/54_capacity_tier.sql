@@ -1,7 +1,7 @@
 -- capacity_tier: which tier of a capacity price holds for the usage of a cycle?
 --
 -- grain:  contract_item_id, cycle_start, price_id
--- reads:  priced_quantity, price, price_tier, capacity_limit
+-- reads:  priced_quantity, price, price_tier, group_limit
 -- rule:   the lowest tier in which no group is above its limit, else the last;
 --         it is charged with the first group
 
@@ -19,17 +19,17 @@ with reached as (
                 priced_quantity.price_id
         ) as is_last,
         coalesce(
-            priced_quantity.quantity > capacity_limit.quantity_to, false
+            priced_quantity.quantity > group_limit.quantity_to, false
         ) as is_above
     from price
     inner join priced_quantity
         on price.price_id = priced_quantity.price_id
     inner join price_tier
         on price.price_id = price_tier.price_id
-    left join capacity_limit
-        on price_tier.price_id = capacity_limit.price_id
-        and price_tier.tier_number = capacity_limit.tier_number
-        and priced_quantity.group_key = capacity_limit.group_key
+    left join group_limit
+        on price_tier.price_id = group_limit.price_id
+        and price_tier.tier_number = group_limit.tier_number
+        and priced_quantity.group_key = group_limit.group_key
     where price.charge_model = 'capacity'
 ),
 

@@ -1,7 +1,7 @@
 -- tier_charge: price each quantity by the charge model of its price.
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
--- reads:  priced_quantity, price_tier, price_matrix, measured_usage, level_tier,
+-- reads:  priced_quantity, price_tier, matrix_price, measured_usage, level_tier,
 --         capacity_tier
 -- rule:   graduated: a tier prices the units in (quantity_from, quantity_to];
 --         volume: the tier that the quantity reaches prices all of it, when the
@@ -120,14 +120,14 @@ by_unit as (
         priced_quantity.quantity,
         priced_quantity.quantity_before,
         priced_quantity.block_quantity,
-        coalesce(price_matrix.unit_amount, priced_quantity.unit_amount, 0)
+        coalesce(matrix_price.unit_amount, priced_quantity.unit_amount, 0)
             as unit_amount,
         cast(0 as decimal(38, 12)) as flat_amount,
         priced_quantity.billing_period
     from priced_quantity
-    left join price_matrix
-        on priced_quantity.price_id = price_matrix.price_id
-        and priced_quantity.group_key = price_matrix.group_key
+    left join matrix_price
+        on priced_quantity.price_id = matrix_price.price_id
+        and priced_quantity.group_key = matrix_price.group_key
     where priced_quantity.charge_model = 'matrix'
 
     union all
@@ -230,25 +230,43 @@ in_block as (
         by_unit.flat_amount,
         by_unit.billing_period
     from by_unit
+),
+
+-- An amount of more than 20 digits is no charge; a check parks its customer.
+in_bounds as (
+    select
+        in_block.contract_item_id,
+        in_block.cycle_start,
+        in_block.price_id,
+        in_block.group_key,
+        in_block.tier_number,
+        in_block.quantity,
+        in_block.block_count,
+        in_block.unit_amount,
+        in_block.flat_amount,
+        try_prorate( -- a product of all digits, rounded to 12 places
+            coalesce(in_block.block_count, in_block.quantity),
+            in_block.unit_amount,
+            1
+        ) as unit_total,
+        in_block.billing_period
+    from in_block
 )
 
 select
-    in_block.contract_item_id,
-    in_block.cycle_start,
-    in_block.price_id,
-    in_block.group_key,
-    in_block.tier_number,
-    in_block.quantity,
-    in_block.block_count,
-    in_block.unit_amount,
-    in_block.flat_amount,
-    prorate( -- a product of all digits, rounded to 12 places
-        coalesce(in_block.block_count, in_block.quantity),
-        in_block.unit_amount,
-        1
-    ) + in_block.flat_amount as amount,
-    in_block.billing_period
-from in_block
+    in_bounds.contract_item_id,
+    in_bounds.cycle_start,
+    in_bounds.price_id,
+    in_bounds.group_key,
+    in_bounds.tier_number,
+    in_bounds.quantity,
+    in_bounds.block_count,
+    in_bounds.unit_amount,
+    in_bounds.flat_amount,
+    in_bounds.unit_total + in_bounds.flat_amount as amount,
+    in_bounds.billing_period
+from in_bounds
+where abs(in_bounds.unit_total) < 100000000000000000000
 
 union all
 

@@ -15,6 +15,7 @@ create table guiding (
     record_price decimal(38, 12) comment 'price the record carries [currency]',
     price_share decimal(38, 12) comment 'the part''s share of record_price, if the record is split, for a price of the whole record [currency]',
     suspense_reason varchar comment 'why it cannot be placed; null: it is',
+    contract_id varchar comment 'the contract of a record that cannot be placed, as far as it is known',
     billing_period varchar not null comment 'the month in which the cycle ends; none: no cycle',
     check (suspense_reason is not null or contract_item_id <> ''),
     check (suspense_reason is not null or cycle_start is not null),

@@ -10,6 +10,7 @@ create table record_charge (
     quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
     is_paid boolean not null comment 'false: within the free allowance',
     paid_quantity decimal(38, 12) not null comment 'beyond the free allowance [unit of the item]',
+    is_priced boolean not null comment 'false: no rule and no rate prices it',
     amount decimal(38, 12) not null comment 'what it costs [currency]',
     primary key (landing_sequence, contract_item_id, part_number)
 );

@@ -14,7 +14,6 @@ create table record_detail (
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
     item_key varchar comment 'the item that is counted',
     is_removal boolean not null comment 'the item goes; false: it comes, or is used',
-    attributes varchar comment 'all other fields of the record [JSON object]',
     quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
     record_amount decimal(38, 12) comment 'the price the record carries [currency]',
     primary key (landing_sequence, contract_item_id, part_number)

@@ -1,5 +1,7 @@
 -- One usage record as received. Columns that a source sends and this table
--- lacks are kept as JSON in `attributes`; add a column to give one a type.
+-- lacks are kept as JSON in `attributes`; add a column to give one a type. To
+-- the rules both are fields of the record. A query finds them all in `fields`,
+-- which no file holds: field_number(usage_record.fields, 'distance').
 create table usage_record (
     landing_sequence bigint not null comment 'landing id x 1,000,000,000 + row; ids are given when a landing begins, so a long one may end after later ones',
     source varchar not null default 'usage' comment 'the system that counted',

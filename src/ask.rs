@@ -5,9 +5,12 @@
 
 use std::io::Write;
 
-use datafusion::common::ScalarValue;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::Expr;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
@@ -18,6 +21,7 @@ use crate::error::{Error, Mistake, Place, Result, did_you_mean};
 use crate::output::{self, Format};
 use crate::plan::{Failure, failure, planning_mistake, syntax_mistake};
 use crate::schema::parser_error;
+use crate::table::FIELDS;
 
 /// What a place in the query is called.
 const QUERY: &str = "query";
@@ -77,12 +81,28 @@ async fn planned(context: &SessionContext, text: &str, as_of: i64) -> Result<Dat
     // Reading is all that a session from outside may do.
     let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     options.verify_plan(&plan).map_err(failed)?;
-    let frame = DataFrame::new(state, plan);
+    let frame = with_text(context, DataFrame::new(state, plan)).map_err(failed)?;
     if !text.contains(AS_OF) {
         return Ok(frame);
     }
     let instant = ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into()));
     frame.with_param_values(vec![("as_of", instant)]).map_err(failed)
+}
+
+/// The same rows with the fields of records as JSON: a file has no columns inside a column.
+fn with_text(context: &SessionContext, frame: DataFrame) -> datafusion::error::Result<DataFrame> {
+    let is_record =
+        |field: &FieldRef| field.name() == FIELDS && matches!(field.data_type(), DataType::Struct(_));
+    if !frame.schema().fields().iter().any(is_record) {
+        return Ok(frame);
+    }
+    let to_json = context.udf("fields_json")?;
+    let columns = frame.schema().iter().map(|(table, field)| {
+        let column = Expr::Column(Column::from((table, field)));
+        if is_record(field) { to_json.call(vec![column]).alias(FIELDS) } else { column }
+    });
+    let columns: Vec<Expr> = columns.collect();
+    frame.select(columns)
 }
 
 /// The one statement of the text, which reads.

@@ -35,7 +35,7 @@
 //! - `location`: a directory or bucket and its store
 //! - `functions`: what SQL cannot say
 //! - `schema`: a table's contract
-//! - `cycle`, `decimal`, `config`, `digest`, `error`, `stderr`, `stdout`
+//! - `cycle`, `decimal`, `field_name`, `config`, `digest`, `error`, `stderr`, `stdout`
 
 pub mod ask;
 pub mod books;
@@ -50,6 +50,7 @@ pub mod describe;
 pub mod digest;
 pub mod error;
 pub mod export;
+pub mod field_name;
 pub mod fingerprint;
 pub mod foreign_sql;
 pub mod functions;

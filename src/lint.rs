@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Mistake, Result};
 use crate::plan::{Values, export_misfits, misfits, try_plan};
-use crate::project::{Project, Query};
-use crate::table::FileTable;
+use crate::project::{Project, Query, USAGE_RECORD};
+use crate::table::{FileTable, with_fields};
 use crate::{generate, land};
 
 /// What a project that plans is worth knowing.
@@ -30,8 +31,13 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     let mut findings = Findings::default();
     land::project_zone(project)?;
     for schema in project.schemas.values() {
-        let table = FileTable::new(schema, Vec::new());
-        if let Err(error) = context.register_table(schema.name.as_str(), Arc::new(table)) {
+        let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, Vec::new()));
+        let table = match schema.name.as_str() {
+            USAGE_RECORD => with_fields(USAGE_RECORD, table),
+            _ => Ok(table),
+        };
+        let table = table.and_then(|table| context.register_table(schema.name.as_str(), table));
+        if let Err(error) = table {
             mistakes.push(crate::plan::planning_mistake(&error, &schema.file));
         }
         let columns = datafusion::common::ToDFSchema::to_dfschema(schema.arrow());

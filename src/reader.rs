@@ -13,10 +13,10 @@ use datafusion::prelude::SessionContext;
 use crate::error::{Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::plan::plan;
-use crate::project::{LANDED, Project, Query, USAGE_DECISION};
+use crate::project::{LANDED, Project, Query, USAGE_DECISION, USAGE_RECORD};
 use crate::publish::{self, Entry};
 use crate::schema::TableSchema;
-use crate::table::FileTable;
+use crate::table::{FileTable, with_fields};
 use crate::warehouse::{DataFile, Warehouse};
 
 /// A session with every table of a published run, and the landed ones as they are now.
@@ -134,6 +134,10 @@ pub fn register_written(
             Some(rows) => Arc::new(FileTable::of_rows(schema, files, &rows).during(opening)?),
             None => Arc::new(FileTable::new(schema, files)),
         }
+    };
+    let table = match schema.name.as_str() {
+        USAGE_RECORD => with_fields(USAGE_RECORD, table).during(opening)?,
+        _ => table,
     };
     context.register_table(schema.name.as_str(), table).during(opening)?;
     Ok(())

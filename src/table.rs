@@ -2,6 +2,9 @@
 //!
 //! One that fits a batch is read once and kept, because a run reads it several times: usage that lands day by day in
 //! small files would be opened again for each query. What the run itself has just written need not be read at all.
+//!
+//! `usage_record` has a column that no file has: `fields`, a struct of all its columns, so that rules can name them.
+//! It costs nothing but where a query reads it, and then no copy.
 
 use std::sync::Arc;
 
@@ -10,15 +13,16 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, ScalarValue, Statistics, stats::Precision};
-use datafusion::datasource::TableType;
+use datafusion::common::{Column, Result, ScalarValue, Statistics, stats::Precision};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
-use datafusion::logical_expr::Expr;
+use datafusion::datasource::{TableType, ViewTable, provider_as_source};
+use datafusion::functions::core::expr_fn::named_struct;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use tokio::sync::OnceCell;
@@ -27,6 +31,8 @@ use crate::schema::TableSchema;
 use crate::small_files::SMALL;
 use crate::warehouse::{BATCH_ROWS, DataFile, store_url};
 
+/// Columns that landing fills by itself: no field of a record.
+const NO_FIELDS: [&str; 2] = ["landing_sequence", "usage_date"];
 /// Files that are kept in memory take at most this together, in bytes.
 const KEPT_BYTES: u64 = 8 << 20;
 
@@ -126,6 +132,20 @@ impl FileTable {
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }
+}
+
+/// The column of usage records that has all others, as a struct.
+pub const FIELDS: &str = "fields";
+
+/// A table of usage records with [`FIELDS`] beside its columns, those that a project added among them.
+pub fn with_fields(name: &str, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let column = |column: &String| Expr::Column(Column::new(Some(name.to_string()), column));
+    let said = names.iter().filter(|name| !NO_FIELDS.contains(&name.as_str()));
+    let said = said.flat_map(|name| [lit(name.as_str()), column(name)]).collect();
+    let all = names.iter().map(column).chain([named_struct(said).alias(FIELDS)]);
+    let plan = LogicalPlanBuilder::scan(name, provider_as_source(table), None)?.project(all)?.build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 #[async_trait]

@@ -1,5 +1,6 @@
 -- tier_gap: the tiers of a price begin at 0, meet, and the last is open; those of
--- a capacity price have limits instead.
+-- a capacity price have limits instead; and a price whose charge model needs rows
+-- of its own has some.
 
 with tier as (
     select
@@ -52,4 +53,44 @@ where
     )
     and not exists (
         select 1 from price_tier where price_tier.price_id = price.price_id
+    )
+
+union all
+
+select
+    price.price_id,
+    cast(null as integer) as tier_number,
+    case price.charge_model
+        when 'matrix' then 'has neither a unit_amount nor rows in price_matrix'
+        when 'dimension' then 'has no dimension_rule with a flat cost'
+        else 'has no rate_schedule, or no rate_window with a rate_step'
+    end as mistake
+from price
+where
+    (
+        price.charge_model = 'matrix'
+        and price.unit_amount is null
+        and not exists (
+            select 1
+            from price_matrix
+            where price_matrix.price_id = price.price_id
+        )
+    )
+    or (
+        price.charge_model = 'dimension'
+        and not exists (
+            select 1
+            from dimension_rule
+            where
+                dimension_rule.price_id = price.price_id
+                and dimension_rule.cost_type = 'flat'
+        )
+    )
+    or (
+        price.charge_model = 'time_of_use'
+        and not exists (
+            select 1
+            from session_schedule
+            where session_schedule.price_id = price.price_id
+        )
     )

@@ -1,4 +1,7 @@
--- tier_quantity: the tiers of a charge sum to the priced quantity.
+-- tier_quantity: what is priced is charged, and the tiers of a charge sum to it.
+--
+-- A quantity beyond the last tier, or whose amount has more than 20 digits, has no
+-- charge.
 
 with charged as (
     select
@@ -17,24 +20,29 @@ with charged as (
 
 select
     item_cycle.customer_id,
-    charged.contract_item_id,
-    charged.cycle_start,
-    charged.price_id,
-    charged.group_key,
+    priced_quantity.contract_item_id,
+    priced_quantity.cycle_start,
+    priced_quantity.price_id,
+    priced_quantity.group_key,
     priced_quantity.quantity,
     charged.quantity as charged_quantity
-from charged
-inner join priced_quantity
-    on charged.contract_item_id = priced_quantity.contract_item_id
-    and charged.cycle_start = priced_quantity.cycle_start
-    and charged.price_id = priced_quantity.price_id
-    and charged.group_key = priced_quantity.group_key
-inner join price
-    on charged.price_id = price.price_id
+from priced_quantity
+left join charged
+    on priced_quantity.contract_item_id = charged.contract_item_id
+    and priced_quantity.cycle_start = charged.cycle_start
+    and priced_quantity.price_id = charged.price_id
+    and priced_quantity.group_key = charged.group_key
 inner join item_cycle
-    on charged.contract_item_id = item_cycle.contract_item_id
-    and charged.cycle_start = item_cycle.cycle_start
-    and charged.price_id = item_cycle.price_id
+    on priced_quantity.contract_item_id = item_cycle.contract_item_id
+    and priced_quantity.cycle_start = item_cycle.cycle_start
+    and priced_quantity.price_id = item_cycle.price_id
 where
-    charged.quantity <> priced_quantity.quantity
-    and price.charge_model <> 'level_graduated' -- rounds each tier to 12 places
+    (
+        charged.quantity <> priced_quantity.quantity
+        and priced_quantity.charge_model <> 'level_graduated' -- rounds each tier
+    )
+    or (
+        charged.quantity is null
+        and priced_quantity.quantity <> 0
+        and priced_quantity.is_due
+    )

@@ -5,7 +5,7 @@ with waiting as (
         suspense.usage_type,
         suspense.unit,
         count(*) as records,
-        sum(suspense.record_quantity) as quantity,
+        sum(coalesce(suspense.quantity, suspense.record_quantity)) as quantity,
         min(suspense.landing_sequence / 1000000000) as first_landing,
         (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
         / 86400000000 as oldest_days

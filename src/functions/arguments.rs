@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringViewArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, i256};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
@@ -11,6 +11,8 @@ use crate::schema::instant;
 
 /// Decimals of money and quantities.
 pub(super) const MONEY_PRECISION: u8 = 38;
+/// Digits of what is stored in 256 bits.
+const WIDE_PRECISION: u8 = 76;
 /// Decimal places of money and quantities.
 pub(super) const MONEY_SCALE: i8 = 12;
 
@@ -32,6 +34,10 @@ pub(super) enum Kind {
     Decimal,
     /// Any decimal or integer; read as `decimal(38, 12)`.
     Money,
+    /// The same, but what is stored in 256 bits is read as `decimal(76, 12)`.
+    WideMoney,
+    /// The fields of a record as a struct, or any text type, a JSON object; read as such or as `Utf8View`.
+    Fields,
 }
 
 impl Kind {
@@ -42,6 +48,8 @@ impl Kind {
         };
         match (self, found) {
             (kind, DataType::Dictionary(_, value)) => kind.coerced(value),
+            (Self::Fields, DataType::Struct(_)) => Some(found.clone()),
+            (Self::Fields, found) => Self::Text.coerced(found),
             (Self::Text, DataType::Utf8 | DataType::LargeUtf8 | Utf8View | Null) => Some(Utf8View),
             (Self::Instant, Timestamp(..) | Null) => Some(instant()),
             (Self::Date, Date32 | Date64 | Null) => Some(Date32),
@@ -52,6 +60,8 @@ impl Kind {
             (Self::Decimal, Decimal128(..) | Decimal256(..)) => Some(found.clone()),
             (Self::Decimal, found) if found.is_integer() => Some(Decimal128(20, 0)),
             (Self::Decimal, Null) => Some(MONEY),
+            (Self::WideMoney, Decimal256(..)) => Some(Decimal256(WIDE_PRECISION, MONEY_SCALE)),
+            (Self::WideMoney, found) => Self::Money.coerced(found),
             (Self::Money, found) if Self::Decimal.coerced(found).is_some() => Some(MONEY),
             _ => None,
         }
@@ -63,7 +73,8 @@ impl Kind {
             Self::Instant => "a timestamp",
             Self::Date => "a date",
             Self::WholeNumber => "a whole number",
-            Self::Decimal | Self::Money => "a decimal",
+            Self::Decimal | Self::Money | Self::WideMoney => "a decimal",
+            Self::Fields => "the fields of a record, or a JSON object",
         }
     }
 }
@@ -89,6 +100,22 @@ pub(super) fn coerce(function: &str, wanted: &[(&str, Kind)], found: &[DataType]
     coerced.collect()
 }
 
+/// An argument of [`Kind::WideMoney`], in units of its twelfth decimal place.
+pub(super) enum WideColumn {
+    Narrow(Column<PrimitiveArray<Decimal128Type>>),
+    Wide(Column<PrimitiveArray<Decimal256Type>>),
+}
+
+impl WideColumn {
+    /// The number in a row.
+    pub(super) fn get(&self, row: usize) -> Option<i256> {
+        match self {
+            Self::Narrow(numbers) => numbers.get(row).map(i256::from_i128),
+            Self::Wide(numbers) => numbers.get(row),
+        }
+    }
+}
+
 /// The arguments of one call, over a batch of rows. Where all of them are literals there is one row.
 pub(super) struct Arguments {
     function: &'static str,
@@ -105,10 +132,27 @@ pub(super) struct Column<A> {
 }
 
 impl<A: Array> Column<A> {
+    /// Whether it is null in all rows.
+    pub(super) fn is_all_null(&self) -> bool {
+        self.values.null_count() == self.values.len()
+    }
+
     /// Where the value of a row is stored; `None` for null.
     fn index(&self, row: usize) -> Option<usize> {
         let index = if self.constant { 0 } else { row };
         self.values.is_valid(index).then_some(index)
+    }
+}
+
+impl Column<ArrayRef> {
+    /// All values as they are stored.
+    pub(super) fn whole(&self) -> &ArrayRef {
+        &self.values
+    }
+
+    /// Where the value of a row, or its null, is stored.
+    pub(super) fn position(&self, row: usize) -> usize {
+        if self.constant { 0 } else { row }
     }
 }
 
@@ -151,9 +195,22 @@ impl Arguments {
         self.columns.get(position).map(|column| column.values.data_type())
     }
 
+    /// An argument of any type.
+    pub(super) fn values(&self, position: usize) -> Result<Column<ArrayRef>> {
+        self.column(position, |values| Some(values.clone()))
+    }
+
     /// An argument of [`Kind::Text`].
     pub(super) fn texts(&self, position: usize) -> Result<Column<StringViewArray>> {
         self.column(position, |values| values.as_string_view_opt().cloned())
+    }
+
+    /// An argument of [`Kind::WideMoney`].
+    pub(super) fn wide_numbers(&self, position: usize) -> Result<WideColumn> {
+        match self.data_type(position) {
+            Some(DataType::Decimal256(..)) => self.numbers(position).map(WideColumn::Wide),
+            _ => self.numbers(position).map(WideColumn::Narrow),
+        }
     }
 
     /// An argument stored as this primitive type.

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce};
 use crate::decimal::parse_decimal;
+use crate::field_name::{is_named, normal_name};
 
 const NAME: &str = "json_decimal";
 
@@ -20,7 +21,8 @@ const NAME: &str = "json_decimal";
 ///
 /// The field is a JSON number or a string that holds one, `1.5`, `"1.5"`, `15e-1`; it never goes through a double. Null
 /// where the text is null or no JSON object, the field is absent, null or no number, or where the number does not
-/// fit `decimal(38, 12)` exactly. Names match exactly; of several fields of one name the last counts.
+/// fit `decimal(38, 12)` exactly. A name that is the same but for case, `_`, `-` and blanks matches, too, where none
+/// matches exactly; of several fields of one name the last counts.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct JsonDecimal {
     signature: Signature,
@@ -33,8 +35,9 @@ impl JsonDecimal {
 }
 
 /// The value of a top-level field as it is written in a JSON object; `None` where there is no such field or object.
-pub(super) fn json_field<'a>(json: &'a str, field: &str) -> Option<&'a str> {
-    struct Field<'f>(&'f str);
+/// `normal` is the name as it is compared where none is exactly `field`.
+pub(super) fn json_field<'a>(json: &'a str, field: &str, normal: &str) -> Option<&'a str> {
+    struct Field<'f>(&'f str, &'f str);
 
     impl<'de> Visitor<'de> for Field<'_> {
         type Value = Option<&'de RawValue>;
@@ -44,15 +47,17 @@ pub(super) fn json_field<'a>(json: &'a str, field: &str) -> Option<&'a str> {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
+            let (mut found, mut alike) = (None, None);
             while let Some(Name(name)) = map.next_key()? {
                 if name == self.0 {
                     found = Some(map.next_value()?);
+                } else if found.is_none() && is_named(&name, self.1) {
+                    alike = Some(map.next_value()?);
                 } else {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
-            Ok(found)
+            Ok(found.or(alike))
         }
     }
 
@@ -61,7 +66,7 @@ pub(super) fn json_field<'a>(json: &'a str, field: &str) -> Option<&'a str> {
     struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
     let mut reader = serde_json::Deserializer::from_str(json);
-    let found = reader.deserialize_map(Field(field)).ok()?;
+    let found = reader.deserialize_map(Field(field, normal)).ok()?;
     reader.end().ok()?;
     found.map(RawValue::get)
 }
@@ -103,7 +108,10 @@ impl ScalarUDFImpl for JsonDecimal {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arguments = Arguments::new(NAME, &args)?;
         let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
-        let decimal = |row| decimal_of(json_field(jsons.get(row)?, fields.get(row)?)?);
+        let decimal = |row| {
+            let field = fields.get(row)?;
+            decimal_of(json_field(jsons.get(row)?, field, &normal_name(field))?)
+        };
         let decimals: Decimal128Array = (0..arguments.rows()).map(decimal).collect();
         arguments.finish(Arc::new(decimals.with_data_type(MONEY)))
     }
@@ -129,6 +137,8 @@ mod tests {
             (r#"{"a": 9007199254740993}"#, "9007199254740993.000000000000"),
             (r#"{"a": 0.1000000000000000}"#, "0.100000000000"),
             (r#"{"a": 1, "a": 2}"#, "2.000000000000"),
+            (r#"{"_A": 1}"#, "1.000000000000"),
+            (r#"{"a": 2, "A": 1}"#, "2.000000000000"),
         ] {
             assert_eq!(decimal(json, "a"), number, "{json}");
         }
@@ -142,7 +152,6 @@ mod tests {
             "[1]",
             "5",
             "{}",
-            r#"{"A": 1}"#,
             r#"{"a": null}"#,
             r#"{"a": true}"#,
             r#"{"a": ""}"#,

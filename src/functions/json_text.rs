@@ -10,13 +10,14 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 
 use super::arguments::{Arguments, Kind, coerce};
 use super::json_decimal::{json_field, json_string};
+use crate::field_name::normal_name;
 
 const NAME: &str = "json_text";
 
 /// `json_text(json varchar, field varchar)`: a top-level field of a JSON object, as text.
 ///
 /// A string without its quotes and escapes; any other value as it is written. Null where the text is null or no JSON
-/// object, or the field is absent or null. Names match exactly; of several fields of one name the last counts.
+/// object, or the field is absent or null. Names match as for `json_decimal`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct JsonText {
     signature: Signature,
@@ -29,7 +30,7 @@ impl JsonText {
 }
 
 /// What a JSON value says, as text; `None` for null and for a broken string.
-pub(super) fn text_of(value: &str) -> Option<Cow<'_, str>> {
+fn text_of(value: &str) -> Option<Cow<'_, str>> {
     match value.as_bytes() {
         b"null" => None,
         [b'"', ..] => json_string(value),
@@ -59,7 +60,8 @@ impl ScalarUDFImpl for JsonText {
         let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
         let mut texts = StringViewBuilder::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
-            let value = jsons.get(row).zip(fields.get(row)).and_then(|(json, field)| json_field(json, field));
+            let value = jsons.get(row).zip(fields.get(row));
+            let value = value.and_then(|(json, field)| json_field(json, field, &normal_name(field)));
             texts.append_option(value.and_then(text_of));
         }
         arguments.finish(Arc::new(texts.finish()))

@@ -57,7 +57,7 @@ impl ScalarUDFImpl for ListProduct {
             [DataType::List(item)] if matches!(item.data_type(), DataType::Decimal128(..)) => {
                 Ok(found.to_vec())
             }
-            _ => plan_err!("{NAME} takes a list of decimals, such as array_agg(...), not {found:?}"),
+            _ => plan_err!("{NAME} takes a list of decimals, such as array_agg(...)"),
         }
     }
 

@@ -7,8 +7,8 @@ mod arguments;
 mod billing_cycles;
 mod burn_down;
 mod checked_sum;
+mod fields;
 mod json_decimal;
-mod json_fields;
 mod json_text;
 mod list_product;
 mod local_time;
@@ -29,8 +29,14 @@ pub fn register(context: &SessionContext) {
     for function in [
         ScalarUDF::from(billing_cycles::BillingCycles::new()),
         ScalarUDF::from(burn_down::BurnDown::new()),
+        ScalarUDF::from(fields::FieldFunction::is()),
+        ScalarUDF::from(fields::FieldFunction::json()),
+        ScalarUDF::from(fields::FieldFunction::key()),
+        ScalarUDF::from(fields::FieldFunction::names()),
+        ScalarUDF::from(fields::FieldFunction::number()),
+        ScalarUDF::from(fields::FieldFunction::text()),
+        ScalarUDF::from(fields::FieldFunction::trouble()),
         ScalarUDF::from(json_decimal::JsonDecimal::new()),
-        ScalarUDF::from(json_fields::JsonFields::new()),
         ScalarUDF::from(json_text::JsonText::new()),
         ScalarUDF::from(list_product::ListProduct::new()),
         ScalarUDF::from(local_time::LocalTime::time()),
@@ -38,6 +44,7 @@ pub fn register(context: &SessionContext) {
         ScalarUDF::from(local_time::LocalTime::period()),
         ScalarUDF::from(number_text::NumberText::new()),
         ScalarUDF::from(prorate::Prorate::new()),
+        ScalarUDF::from(prorate::Prorate::tried()),
         ScalarUDF::from(prorate::RoundRatio::new()),
         ScalarUDF::from(round_money::RoundMoney::new()),
         ScalarUDF::from(row_hash::RowHash::new()),

@@ -16,22 +16,32 @@ const NAME: &str = "prorate";
 /// `prorate(amount, part, whole)`: amount x part / whole, as `decimal(38, 12)`, a half going away from zero.
 ///
 /// SQL divides a decimal to four more places than it has and cuts off the rest; here the product has all its digits
-/// and is divided once. A null gives null; a whole of zero and a result of more than 26 digits before the point are
+/// and is divided once. The amount may be a `decimal(76, 12)`.
+///
+/// A null gives null; a whole of zero and a result of more than 26 digits before the point are
 /// errors. `prorate(amount, whole, whole)` is the amount, so shares taken as differences of running parts sum to it.
+///
+/// `try_prorate` has the same arguments and gives null where that is an error.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Prorate {
+    is_strict: bool,
     signature: Signature,
 }
 
 impl Prorate {
     pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+        Self { is_strict: true, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+
+    pub(super) fn tried() -> Self {
+        Self { is_strict: false, ..Self::new() }
     }
 }
 
-/// amount x part / whole, to `decimals` places. All three are unscaled `decimal(38, 12)`, and so is the result.
+/// amount x part / whole, to `decimals` places. All three have twelve decimal places, and so has the result, which is a
+/// `decimal(38, 12)`.
 fn ratio(
-    amount: i128,
+    amount: i256,
     part: i128,
     whole: i128,
     decimals: u32,
@@ -41,8 +51,7 @@ fn ratio(
         return Err("the whole is zero");
     }
     // Two factors of at most 38 digits have at most 76, which is what i256 holds.
-    let product =
-        i256::from_i128(amount).checked_mul(i256::from_i128(part)).ok_or("the product overflows")?;
+    let product = amount.checked_mul(i256::from_i128(part)).ok_or("the product overflows")?;
     let unit = i256::from_i128(POWERS_OF_TEN[12 - decimals as usize]);
     // At most 38 + 12 digits.
     let whole = i256::from_i128(whole).wrapping_mul(unit);
@@ -64,7 +73,7 @@ fn ratio(
         .ok_or("the result has more than 38 digits")
 }
 
-fn prorate(amount: i128, part: i128, whole: i128) -> std::result::Result<i128, &'static str> {
+fn prorate(amount: i256, part: i128, whole: i128) -> std::result::Result<i128, &'static str> {
     ratio(amount, part, whole, 12, Mode::HalfUp)
 }
 
@@ -99,7 +108,7 @@ impl ScalarUDFImpl for RoundRatio {
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
         let parameters = [
-            ("amount", Kind::Money),
+            ("amount", Kind::WideMoney),
             ("part", Kind::Money),
             ("whole", Kind::Money),
             ("decimals", Kind::WholeNumber),
@@ -115,9 +124,8 @@ impl ScalarUDFImpl for RoundRatio {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let fail = |what: &str| failed(Self::NAME, what);
         let arguments = Arguments::new(Self::NAME, &args)?;
-        let [amounts, parts, wholes] =
-            [0, 1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
-        let (amounts, parts, wholes) = (amounts?, parts?, wholes?);
+        let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
+        let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
         let (decimals, modes) = (arguments.numbers::<Int32Type>(3)?, arguments.texts(4)?);
         let mut values = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
@@ -138,7 +146,7 @@ impl ScalarUDFImpl for RoundRatio {
 
 impl ScalarUDFImpl for Prorate {
     fn name(&self) -> &str {
-        NAME
+        if self.is_strict { NAME } else { "try_prorate" }
     }
 
     fn signature(&self) -> &Signature {
@@ -146,7 +154,11 @@ impl ScalarUDFImpl for Prorate {
     }
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &[("amount", Kind::Money), ("part", Kind::Money), ("whole", Kind::Money)], found)
+        coerce(
+            self.name(),
+            &[("amount", Kind::WideMoney), ("part", Kind::Money), ("whole", Kind::Money)],
+            found,
+        )
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -155,15 +167,16 @@ impl ScalarUDFImpl for Prorate {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arguments = Arguments::new(NAME, &args)?;
-        let [amounts, parts, wholes] =
-            [0, 1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
-        let (amounts, parts, wholes) = (amounts?, parts?, wholes?);
+        let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
+        let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
         let mut values = Decimal128Array::builder(arguments.rows());
         for row in 0..arguments.rows() {
             match (amounts.get(row), parts.get(row), wholes.get(row)) {
-                (Some(amount), Some(part), Some(whole)) => {
-                    values.append_value(prorate(amount, part, whole).map_err(|what| failed(NAME, what))?);
-                }
+                (Some(amount), Some(part), Some(whole)) => match prorate(amount, part, whole) {
+                    Ok(value) => values.append_value(value),
+                    Err(what) if self.is_strict => return Err(failed(NAME, what)),
+                    Err(_) => values.append_null(),
+                },
                 _ => values.append_null(),
             }
         }
@@ -175,7 +188,9 @@ impl ScalarUDFImpl for Prorate {
 #[cfg(test)]
 mod tests {
     use super::super::tests::rows;
-    use super::prorate;
+    fn prorate(amount: i128, part: i128, whole: i128) -> Result<i128, &'static str> {
+        super::prorate(arrow::datatypes::i256::from_i128(amount), part, whole)
+    }
 
     #[test]
     fn a_share_has_all_its_digits_and_shares_sum_to_the_whole() {
@@ -215,5 +230,12 @@ mod tests {
         let large = 10_i128.pow(38) - 1;
         assert_eq!(prorate(large, large, large), Ok(large));
         assert!(prorate(large, large, 1).is_err());
+        let wide = "cast(10000000000000000 as decimal(76, 12)) * cast(2678400000000 as decimal(19, 0))";
+        assert_eq!(
+            rows(&format!("select prorate({wide}, 1, 2678400000000)")).unwrap(),
+            ["10000000000000000.000000000000"]
+        );
+        assert_eq!(rows("select try_prorate(1, 1, 0) is null").unwrap(), ["true"]);
+        assert_eq!(rows("select try_prorate(100, 1, 3)").unwrap(), ["33.333333333333"]);
     }
 }

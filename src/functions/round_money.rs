@@ -184,8 +184,7 @@ fn round_rows<T: Unscaled>(
         match round(amount, scale, decimals, mode) {
             Some(money) => rounded.push(Some(money)),
             None => {
-                let what =
-                    format_args!("{amount:?}e{} to {decimals} decimals does not fit decimal(38, 12)", -scale);
+                let what = format!("an amount rounded to {decimals} decimals does not fit decimal(38, 12)");
                 return Err(failed(NAME, what));
             }
         }

@@ -5,7 +5,7 @@ mod schedule;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, ListArray, StructArray};
-use arrow::buffer::OffsetBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Fields, TimestampMicrosecondType};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -16,6 +16,8 @@ use schedule::Schedule;
 
 const NAME: &str = "session_steps";
 
+/// Steps of one session, at most.
+const MOST_STEPS: usize = 1_000_000;
 /// Units of the twelfth decimal in a microsecond.
 const PICOS: i128 = 1_000_000;
 
@@ -39,9 +41,8 @@ const PICOS: i128 = 1_000_000;
 /// rates, `RoundingMethod` aside.)
 ///
 /// A list, in order of time, of structs `run_number int` (from 1), `window_number int`, `rate_number int`, `step_count
-/// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none. A null length or schedule
-/// gives
-/// an empty list; no window or rate in force is an error, and so are more than a million steps.
+/// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none, and a null length or
+/// schedule gives an empty list. Null where a step has no window or rate in force, and for more than a million steps.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionSteps {
     signature: Signature,
@@ -96,8 +97,10 @@ impl ScalarUDFImpl for SessionSteps {
         let mut known: Option<(&str, Schedule)> = None;
         let mut runs: Vec<(i32, i32, i32, i64)> = Vec::new();
         let mut counts = Vec::with_capacity(arguments.rows());
+        let mut priced = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
             let first = runs.len();
+            let mut is_priced = true;
             if let (Some(start), Some(length), Some(zone), Some(text)) =
                 (starts.get(row), lengths.get(row), zone_names.get(row), schedules.get(row))
             {
@@ -119,9 +122,10 @@ impl ScalarUDFImpl for SessionSteps {
                     };
                     let local = at.and_then(|at| zone.local_time(at).ok());
                     let step = local.and_then(|local| schedule.step_at(local, elapsed));
-                    let (window, rate, increment) = step.ok_or_else(|| {
-                        failed(NAME, format_args!("no window or rate is in force for {at:?} in `{text}`"))
-                    })?;
+                    let Some((window, rate, increment)) = step.filter(|_| steps < MOST_STEPS) else {
+                        is_priced = false;
+                        break;
+                    };
                     match runs.last_mut().filter(|_| steps > 0) {
                         Some(run) if (run.1, run.2) == (window, rate) => run.3 += 1,
                         _ => {
@@ -131,11 +135,12 @@ impl ScalarUDFImpl for SessionSteps {
                     }
                     elapsed += increment;
                     steps += 1;
-                    if steps > 1_000_000 {
-                        return Err(failed(NAME, "a session has more than a million steps"));
-                    }
                 }
             }
+            if !is_priced {
+                runs.truncate(first);
+            }
+            priced.push(is_priced);
             counts.push(runs.len() - first);
         }
         let column = |value: fn(&(i32, i32, i32, i64)) -> i32| -> ArrayRef {
@@ -145,7 +150,8 @@ impl ScalarUDFImpl for SessionSteps {
         let columns = vec![column(|run| run.0), column(|run| run.1), column(|run| run.2), Arc::new(steps)];
         let rows = StructArray::try_new(fields(), columns, None)?;
         let item = Arc::new(Field::new_list_field(DataType::Struct(fields()), true));
-        let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(counts), Arc::new(rows), None)?;
+        let nulls = Some(NullBuffer::from(priced));
+        let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(counts), Arc::new(rows), nulls)?;
         arguments.finish(Arc::new(lists))
     }
 }
@@ -182,9 +188,12 @@ mod tests {
         let schedule = "1||||00:00:00|10|1:0:60,2:60:1;2||1|1|00:00:00|20|1:0:1;3||1||00:00:00|10|1:0:7";
         assert_eq!(steps("2024-02-10T12:00:00Z", "62.5", schedule, "null"), ["1 1 1 1", "2 1 2 3"]);
         assert_eq!(steps("2024-12-31T22:59:30Z", "62", schedule, "null"), ["1 1 1 1", "2 2 1 2"]);
-        let error =
-            value("session_steps('2024-01-10'::timestamptz, 1, 'UTC', '1|7|||00:00:00|1|1:0:1', null)");
-        assert!(error.unwrap_err().contains("no window or rate is in force"));
+        for (length, schedule) in [("1", "1|7|||00:00:00|1|1:0:1"), ("1000001", "1||||00:00:00|1|1:0:1")] {
+            let steps = format!(
+                "session_steps('2024-01-10'::timestamptz, {length}, 'UTC', '{schedule}', null) is null"
+            );
+            assert_eq!(value(&steps).unwrap(), "true");
+        }
         let error = value("session_steps('2024-01-10'::timestamptz, 1, 'UTC', '1|7|||00:00', null)");
         assert!(error.unwrap_err().contains("is no schedule"));
     }

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    141 queries plan, 78 tables have contracts
+    148 queries plan, 79 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -61,11 +61,11 @@ fn a_run_and_what_it_says_again() {
      guided         216
 
     what waits to be guided or rated, by reason
-     suspense_reason                  usage_type    unit  records  quantity
-    ────────────────────────────────────────────────────────────────────────
-     identifier not assigned          CarRentUsage              1         0
-     no contract item for usage type  video_call    call        1         3
-     no number in distance            CarRentUsage              1         0
+     suspense_reason                  usage_type    product_id  unit  contracts  records  quantity
+    ───────────────────────────────────────────────────────────────────────────────────────────────
+     identifier not assigned          CarRentUsage                            0        1         0
+     no contract item for usage type  video_call                call          1        1         3
+     no number in distance            CarRentUsage  driven_km                 1        1         0
 
     records that came again and said something else; the first counts
      source  usage_type    records  one_of_them
@@ -79,6 +79,7 @@ fn a_run_and_what_it_says_again() {
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
+    rebuild session_schedule: 0 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild billing_cycle: 14 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
@@ -112,14 +113,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 67 tables made, 0 up to date, 16 checks held ([seconds])
+    published as run 1: 68 tables made, 0 up to date, 18 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 67 tables are up to date ([seconds])
+    nothing to do: all 68 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"

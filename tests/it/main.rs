@@ -21,6 +21,7 @@ mod export;
 mod export_names;
 mod export_page;
 mod fault_store;
+mod fields;
 mod formats;
 mod generate;
 mod histories;

@@ -203,7 +203,7 @@ fn each_piece_meets_one_price_and_guiding_none() {
     sample.replace("data/price.csv", "0.40,2026-10-10T01:00:00Z", "0.40,2026-10-10T02:00:00Z");
     sample.ok(&["run"]);
     let waiting = "select transaction_id, suspense_reason from suspense order by 1";
-    assert_eq!(sample.rows(waiting), ["1,no price in force", "2,no price in force"]);
+    assert_eq!(sample.rows(waiting), ["1,no price in force for kwh", "2,no price in force for kwh"]);
     assert_eq!(sample.rows("select count(*) from invoice_line where record_count > 0"), ["0"]);
 }
 
@@ -381,7 +381,7 @@ fn what_is_closed_stays_while_the_rest_of_its_record_waits() {
     // Energy has no price any more in October, until the 10th.
     sample.replace("data/price.csv", "00:00:00Z,2026-10-10T00:00:00Z", "00:00:00Z,2026-10-01T00:00:00Z");
     sample.ok(&["run"]);
-    assert_eq!(sample.rows("select suspense_reason from suspense"), ["no price in force"]);
+    assert_eq!(sample.rows("select suspense_reason from suspense"), ["no price in force for kwh"]);
     let open = "select count(*) from invoice_line where billing_period > '2026-09' and record_count > 0";
     assert_eq!(sample.rows(open), ["0"]);
     // September is rated again for another reason, and what is closed of the record is in it.

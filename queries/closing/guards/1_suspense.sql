@@ -22,7 +22,7 @@ with waiting as (
     select
         'suspense_quantity' as limit_name,
         suspense.unit,
-        sum(suspense.record_quantity) as found
+        sum(coalesce(suspense.quantity, suspense.record_quantity)) as found
     from suspense
     group by suspense.unit
 )

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Error, Result};
+use crate::field_name::normal_name;
 
 /// One input column as landing needs it.
 #[derive(Debug, Clone)]
@@ -186,9 +187,4 @@ impl RecordShape {
             .map(|(_, column)| column.name.as_str())
             .collect()
     }
-}
-
-/// A name as it is compared: `transactionID`, `transaction_id` and `Transaction-Id` are one.
-fn normal_name(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
