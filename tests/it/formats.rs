@@ -37,11 +37,10 @@ fn a_file_of_one_table_is_refused_for_several_before_anything_is_done() {
     let sample = Sample::new();
     let (status, said) = sample.fails(&["run", "--format", "parquet"]);
     assert_eq!(status, 2);
-    assert_eq!(
-        said,
-        "error: a Parquet file holds one table, and these are 7\nhint: --format json has all in one document; \
-         one of them: meterhouse sql \"select ...\" --format parquet\n"
-    );
+    assert!(said.starts_with("error: a Parquet file holds one table, and these are "), "{said}");
+    let hint = "hint: --format json has all in one document; \
+                one of them: meterhouse sql \"select ...\" --format parquet\n";
+    assert!(said.ends_with(hint), "{said}");
     assert_eq!(sample.rows("select count(*) from usage_record"), ["0"], "nothing landed");
     sample.ok(&["run"]);
     let (status, _) = sample.fails(&["status", "--format", "parquet"]);
