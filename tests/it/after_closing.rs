@@ -104,8 +104,9 @@ fn of_one_id() -> Sample {
     sample
 }
 
-const EXCLUDED: &str = "select usage_record.usage_start, usage_exclusion.place from usage_exclusion inner join usage_record \
-                        on usage_exclusion.landing_sequence = usage_record.landing_sequence order by 1";
+/// A record that came again is void with the one that it came again of.
+const EXCLUDED: &str = "select distinct usage_record.usage_start, usage_exclusion.place from usage_exclusion
+    inner join usage_record on usage_exclusion.landing_sequence = usage_record.landing_sequence order by 1";
 
 #[test]
 fn of_several_records_with_one_id_the_one_that_is_told_is_void() {
