@@ -23,6 +23,7 @@ use self::shown::{in_reading_order, rows_of, title};
 use crate::cycle::parse_instant;
 use crate::decision::Decision;
 use crate::error::{Error, Mistake, Result, While};
+use crate::location::keep_private;
 use crate::output::{Format, Tables};
 use crate::project::{Project, Query};
 use crate::warehouse::{Warehouse, session};
@@ -71,6 +72,9 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
     };
     if let Some(outcome) = without_warehouse(&cli, &project, out).await {
         return outcome;
+    }
+    if project.settings.warehouse.private {
+        keep_private();
     }
     let warehouse = Warehouse::open(&cli.project, &project.settings).await?;
     let context = session(&project.settings, Some(&warehouse))?;

@@ -55,6 +55,10 @@ pub struct WarehouseSettings {
     /// A directory, or an `s3://`, `gs://` or `az://` URL.
     #[serde(default = "warehouse_directory")]
     pub url: String,
+    /// Whether files on this machine, of the warehouse and of exports, are for their owner alone; else the mask of the
+    /// shell decides.
+    #[serde(default = "yes")]
+    pub private: bool,
 }
 
 /// One source of usage files.
@@ -93,7 +97,7 @@ pub struct EngineSettings {
 
 impl Default for WarehouseSettings {
     fn default() -> Self {
-        Self { url: warehouse_directory() }
+        Self { url: warehouse_directory(), private: true }
     }
 }
 
@@ -101,6 +105,10 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self { memory_mb: four_gib(), threads: 0 }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn utc() -> String {
@@ -281,6 +289,32 @@ pub fn expand(text: &str) -> Result<String> {
     Ok(expanded + rest)
 }
 
+/// The same error without what the variables of a setting stand for: a variable may hold a secret, and a log is read by
+/// many.
+pub fn hide(setting: &str, error: Error) -> Error {
+    let named = setting.split("${").skip(1).filter_map(|after| after.split_once('}'));
+    let named = named.map(|(inside, _)| inside.split_once(":-").map_or(inside, |(name, _)| name));
+    let values: Vec<(String, String)> = named
+        .filter_map(|name| Some((std::env::var(name).ok().filter(|value| !value.is_empty())?, name)))
+        .map(|(value, name)| (value, format!("${{{name}}}")))
+        .collect();
+    let shown = |text: String| values.iter().fold(text, |text, (value, name)| text.replace(value, name));
+    match error {
+        Error::Project(mistakes) => Error::Project(
+            mistakes
+                .into_iter()
+                .map(|Mistake { place, what, hint }| Mistake { place, what: shown(what), hint: shown(hint) })
+                .collect(),
+        ),
+        Error::Data { what, place, hint } => Error::Data { what: shown(what), place, hint: shown(hint) },
+        Error::Usage { what, hint } => Error::Usage { what: shown(what), hint: shown(hint) },
+        Error::Machine { what, source } if !values.is_empty() => {
+            Error::Machine { what: shown(what), source: shown(source.to_string()).into() }
+        }
+        other => other,
+    }
+}
+
 /// A path of the settings: variables filled in, relative to the project.
 pub fn path(root: &Path, text: &str) -> Result<PathBuf> {
     Ok(root.join(expand(text)?))
@@ -325,6 +359,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), "extend = \"..\"\n").unwrap();
         assert!(matches!(Settings::read(folder.path(), &[]), Err(Error::Project(_))));
+    }
+
+    #[test]
+    fn an_error_shows_the_variable_and_not_its_value() {
+        // Set in every test, and nothing else is like it.
+        let value = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+        let setting = "s3://${CARGO_MANIFEST_DIR}/${METERHOUSE_NOT_SET:-a}";
+        let error = Error::usage(format!("{value}/x is not there"), format!("look at {value}"));
+        let error = hide(setting, error);
+        assert_eq!(error.to_string(), "${CARGO_MANIFEST_DIR}/x is not there");
+        assert_eq!(error.hint(), "look at ${CARGO_MANIFEST_DIR}");
+        let source = format!("no file {value}").into();
+        let error = hide(setting, Error::Machine { what: "reading".into(), source });
+        assert_eq!(error.to_string(), "reading: no file ${CARGO_MANIFEST_DIR}");
     }
 
     #[test]

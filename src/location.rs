@@ -124,6 +124,12 @@ impl std::fmt::Display for Location {
     }
 }
 
+/// Lets what this process writes on this machine from now on be for its owner alone.
+pub fn keep_private() {
+    #[cfg(unix)]
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+}
+
 /// Whether a text is a URL and not a path.
 pub fn is_url(text: &str) -> bool {
     text.contains("://")

@@ -112,16 +112,16 @@ impl Project {
         let mut folders = vec![(root.to_path_buf(), String::new())];
         if let Some(base) = &settings.extends {
             let shown = config::expand(base)?;
-            let base = root.join(&shown);
-            if !base.join(config::FILE).exists() {
+            let folder = root.join(&shown);
+            if !folder.join(config::FILE).exists() {
                 // Whatever else is wrong follows from this.
                 return Err(settings.wrong(
                     "extends",
-                    format!("`extends` names {shown}, which has no {}", config::FILE),
+                    format!("`extends` names {base}, which has no {}", config::FILE),
                     "give the folder of another project, relative to this one",
                 ));
             }
-            folders.insert(0, (base, format!("{}/", shown.trim_end_matches('/'))));
+            folders.insert(0, (folder, format!("{}/", shown.trim_end_matches('/'))));
         }
         if TimeZone::get(&settings.time_zone).is_err() {
             let what = format!("unknown time zone `{}`", settings.time_zone);

@@ -6,6 +6,7 @@
 mod check;
 mod close;
 mod reach_back;
+mod foreign;
 mod replay;
 mod rerate;
 mod tables;

@@ -110,12 +110,13 @@ pub struct Warehouse {
 impl Warehouse {
     /// Opens the warehouse that the settings name; a local directory is made, a store is asked whether it is there.
     pub async fn open(root: &FilePath, settings: &Settings) -> Result<Self> {
-        let text = config::expand(&settings.warehouse.url)?;
-        let location = Location::open(root, &text).map_err(|error| match error {
+        let setting = &settings.warehouse.url;
+        let text = config::expand(setting)?;
+        let location = Location::open(root, &text).map_err(|error| match config::hide(setting, error) {
             Error::Usage { what, hint } => settings.wrong("warehouse.url", what, &hint),
             other => other,
         })?;
-        location.reach().await?;
+        location.reach().await.map_err(|error| config::hide(setting, error))?;
         Self::over(location.store.clone(), location.url()?)
     }
 

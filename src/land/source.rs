@@ -88,23 +88,29 @@ impl Source {
     pub(super) async fn of_inbox(root: &FilePath, patterns: &[String]) -> Result<Vec<Self>> {
         let mut files = Vec::new();
         for pattern in patterns {
-            let text = config::expand(pattern)?;
-            if is_url(&text) {
-                files.extend(objects(&text).await?);
-                continue;
-            }
-            let path = root.join(text);
-            let pattern = if path.is_dir() { path.join("**/*") } else { path };
-            let text = pattern.to_string_lossy();
-            for file in glob::glob(&text).during(|| format!("reading the inbox {text}"))? {
-                let file = file.during(|| format!("reading the inbox {text}"))?;
-                if file.is_file() {
-                    files.push(Self::on_disk(file)?);
-                }
-            }
+            let found = Self::of_pattern(root, pattern).await;
+            files.extend(found.map_err(|error| config::hide(pattern, error))?);
         }
         files.sort_by(|one, other| FilePath::new(&one.name).cmp(FilePath::new(&other.name)));
         files.dedup_by(|one, other| one.name == other.name);
+        Ok(files)
+    }
+
+    async fn of_pattern(root: &FilePath, pattern: &str) -> Result<Vec<Self>> {
+        let text = config::expand(pattern)?;
+        if is_url(&text) {
+            return objects(&text).await;
+        }
+        let path = root.join(text);
+        let path = if path.is_dir() { path.join("**/*") } else { path };
+        let reading = || format!("reading the inbox {pattern}");
+        let mut files = Vec::new();
+        for file in glob::glob(&path.to_string_lossy()).during(reading)? {
+            let file = file.during(reading)?;
+            if file.is_file() {
+                files.push(Self::on_disk(file)?);
+            }
+        }
         Ok(files)
     }
 

@@ -8,7 +8,7 @@ use datafusion::common::runtime::SpawnedTask;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
-use super::{Notice, Run, Step};
+use super::{Notice, Run, Step, foreign};
 use crate::config;
 use crate::data_file::{TableWriter, Written};
 use crate::error::{Error, Place, Result, While};
@@ -44,7 +44,8 @@ impl<'a> Run<'a> {
     pub(super) async fn snapshot_references(&mut self) -> Result<()> {
         let mut taking: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
         for schema in self.project.reference() {
-            taking.push(self.snapshot(schema).boxed());
+            let hide = |error| foreign::hide(self.project, schema, error);
+            taking.push(self.snapshot(schema).map(move |taken| taken.map_err(hide)).boxed());
         }
         let taken: Vec<Result<Made<'a>>> = futures::stream::iter(taking).buffered(AT_ONCE).collect().await;
         let mut mistakes = Vec::new();

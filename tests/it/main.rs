@@ -29,6 +29,7 @@ mod init;
 mod landing;
 mod laws;
 mod ledger;
+mod machine;
 mod mistakes;
 mod mistakes_in_data;
 mod prompt;
