@@ -25,6 +25,8 @@ pub struct Closing {
     pub number: u64,
     /// The run that closed it; its entry in the ledger has the versions of all it read.
     pub run: u64,
+    /// The as-of of that run, RFC 3339.
+    pub as_of: String,
     /// SHA-256 of the texts of its queries, and their name in the warehouse.
     pub project: String,
     /// The files that it added to each table of the books.

@@ -97,12 +97,12 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         Command::Close { period, confirm, accept, by } => {
             opened.close(period, confirm.as_deref(), accept, by).await
         }
-        Command::Rerate { period, confirm, why } => {
-            opened.rerate(period, confirm.as_deref(), &why, out).await
+        Command::Rerate { period, confirm, accept, why } => {
+            opened.rerate(period, confirm.as_deref(), accept, &why, out).await
         }
         Command::Verify { head } => opened.verify(head.as_deref(), out).await,
         Command::Run { replay: Some(number), .. } => opened.replay(number).await,
-        Command::Run { period, replay: None, by } => opened.run(period, by, out).await,
+        Command::Run { period, replay: None, accept, by } => opened.run(period, accept, by, out).await,
         Command::Status { reach_back: true, .. } => opened.reach_back(out).await,
         Command::Status { accrual, reach_back: false } => opened.status(accrual, out).await,
         Command::Explain { line_id, usage, source } => {
@@ -135,6 +135,11 @@ impl Opened {
         say(self.quiet, text);
     }
 
+    /// Says what a run does; a warning also to who asked for quiet.
+    fn notice(&self, text: &str) {
+        say(self.quiet && !text.starts_with("warning: "), text);
+    }
+
     fn format(&self) -> Format {
         Format::or_default(self.asked)
     }
@@ -147,7 +152,16 @@ impl Opened {
     /// What a run is asked for, of all open periods.
     fn request(&self, by: String) -> Result<run::Request> {
         let (as_of, as_of_text) = (self.as_of, instant_text(self.as_of)?);
-        Ok(run::Request { as_of, as_of_text, by, period: None, close: None, rerate: Vec::new() })
+        Ok(run::Request {
+            as_of,
+            as_of_text,
+            now: self.now,
+            accepted: None,
+            by,
+            period: None,
+            close: None,
+            rerate: Vec::new(),
+        })
     }
 
     /// Shows what the queries of a folder say.

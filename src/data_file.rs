@@ -13,20 +13,26 @@ use arrow::compute::{cast, take_record_batch};
 use arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
+use bytes::Bytes;
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
-use futures::{StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
+use tokio::io::AsyncWriteExt;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::error::{Error, Place, Result, While};
 use crate::primary_key::KeyHashes;
+use crate::proof::Checksum;
 use crate::schema::TableSchema;
 use crate::warehouse::{BATCH_ROWS, DataFile, Warehouse};
 
@@ -42,8 +48,25 @@ const CLOSED_AT_ONCE: usize = 8;
 struct OpenFile {
     path: String,
     hash: u128,
-    writer: AsyncArrowWriter<BufWriter>,
+    writer: AsyncArrowWriter<Summed>,
     partition: BTreeMap<String, String>,
+}
+
+/// An object that is written, with the checksum of its bytes.
+struct Summed {
+    object: BufWriter,
+    checksum: Checksum,
+}
+
+impl AsyncFileWriter for Summed {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), ParquetError>> {
+        self.checksum.update(&bytes);
+        self.object.put(bytes).map_err(|error| ParquetError::External(error.into())).boxed()
+    }
+
+    fn complete(&mut self) -> BoxFuture<'_, Result<(), ParquetError>> {
+        self.object.shutdown().map_err(|error| ParquetError::External(error.into())).boxed()
+    }
 }
 
 impl OpenFile {
@@ -55,6 +78,7 @@ impl OpenFile {
             size: writer.bytes_written() as u64,
             rows: footer.file_metadata().num_rows().unsigned_abs(),
             hash: format!("{hash:032x}"),
+            checksum: writer.into_inner().checksum.finish(),
             partition,
         })
     }
@@ -380,6 +404,7 @@ fn open_file(
         schema.partition_by.iter().zip(values).map(|(name, value)| format!("{name}={value}/")).collect();
     let path = format!("{folders}{stem}.parquet");
     let object = BufWriter::new(warehouse.store().clone(), Path::from(format!("{}/{path}", schema.name)));
+    let object = Summed { object, checksum: Checksum::default() };
     // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
     let sequence = ColumnPath::from("landing_sequence");
     let properties = WriterProperties::builder()

@@ -36,6 +36,7 @@ use crate::error::{Error, Result, While};
 use crate::output::Format;
 use crate::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::project::{INVOICE_LINE, Project, Query};
+use crate::proof;
 use crate::publish::Entry;
 use crate::reader;
 use crate::run::{self, Notice};
@@ -101,6 +102,7 @@ pub async fn export(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report> {
     let (extension, mut way) = way(project, request)?;
+    proof::demand(context);
     let Some(head) = reader::open(project, warehouse, context, request.as_of).await? else {
         return Err(Error::usage("nothing was published yet", "meterhouse run"));
     };

@@ -25,7 +25,8 @@
 //! - `plan`: a query and what is wrong with it
 //! - `data_file`: a table's files, written
 //! - `primary_key`: no two rows with one key
-//! - `stored_file`, `table`: a table's files, read
+//! - `table`: a table's files, read
+//! - `proof`: whether a file is what was written
 //! - `project`: what a project says
 //! - `foreign_sql`: what other engines write otherwise
 //! - `warehouse`: Delta logs, session
@@ -65,6 +66,7 @@ pub mod plan;
 pub mod primary_key;
 pub mod project;
 pub mod prompt;
+pub mod proof;
 pub mod publish;
 pub mod reader;
 pub mod refresh;
@@ -75,7 +77,6 @@ pub mod scratch;
 pub mod small_files;
 pub mod stderr;
 pub mod stdout;
-pub mod stored_file;
 pub mod table;
 pub mod verify;
 pub mod views;

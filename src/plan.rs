@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::Visit;
 use crate::error::{Error, Mistake, Place, Result};
 use crate::foreign_sql::{self, Foreign};
 use crate::project::Query;
+use crate::proof::Unlike;
 use crate::schema::{TableSchema, accepts, header, sql_type};
 
 /// What the parameters of a query stand for, by their names; all queries may read `$as_of`, a number of microseconds
@@ -252,6 +253,9 @@ pub enum Failure {
 
 /// Why a running query failed; `whose` it is is said where memory was too little.
 pub fn failure(error: &DataFusionError, whose: &str) -> Failure {
+    if let Some(unlike) = Unlike::behind(error) {
+        return Failure::OfMachine(unlike.told());
+    }
     let text = error.strip_backtrace();
     if text.contains("Resources exhausted") {
         return Failure::OfMachine(Error::usage(

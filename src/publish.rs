@@ -51,6 +51,9 @@ pub struct Entry {
     pub landed: BTreeMap<String, String>,
     /// Every table as it is since this run.
     pub tables: BTreeMap<String, TableEntry>,
+    /// Why it was run though a guard refused; none: no guard did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
     /// The customers a check holds back, with the check's name.
     pub parked: Vec<(String, String)>,
     /// The periods that are closed, in the order of their closing.
@@ -120,11 +123,11 @@ pub fn content(files: &[DataFile]) -> String {
     format!("{rows} {sum:032x}")
 }
 
-/// SHA-256 of the paths, sizes and row hashes of files.
+/// SHA-256 of the paths, sizes, row hashes and checksums of files.
 pub fn files_hash(files: &[DataFile]) -> String {
     let mut hash = Digest::default();
     for file in files {
-        hash.update(format!("{} {} {}\n", file.path, file.size, file.hash));
+        hash.update(format!("{} {} {} {}\n", file.path, file.size, file.hash, file.checksum));
     }
     hash.finish()
 }
@@ -175,7 +178,15 @@ pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &mut Entry
         let what = format!("nothing was published: {by} was first, and published run {}", entry.run);
         return Err(Error::Busy { what });
     }
-    replay(warehouse, project, entry).await
+    replay(warehouse, project, entry).await.map_err(|error| match error {
+        Error::Machine { what, source } => {
+            let run = entry.run;
+            let what =
+                format!("run {run} is published, and the next command goes on with its Delta logs: {what}");
+            Error::Machine { what, source }
+        }
+        other => other,
+    })
 }
 
 /// Finishes what a killed run left: replays the newest run into the Delta logs if that was cut short.

@@ -9,8 +9,9 @@ use datafusion::common::ToDFSchema;
 use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::prelude::SessionContext;
+use futures::future::try_join_all;
 
-use crate::error::{Result, While};
+use crate::error::{Error, Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::plan::plan;
 use crate::project::{LANDED, Project, Query, USAGE_DECISION, USAGE_RECORD};
@@ -44,7 +45,10 @@ pub async fn readable(
     warehouse: &Warehouse,
 ) -> Result<(Option<Entry>, BTreeMap<String, Vec<DataFile>>)> {
     let head = publish::head(warehouse).await?;
-    let landed = pin(warehouse).await?;
+    let landed = match &head {
+        Some(head) => pin_all(warehouse, head).await?,
+        None => pin(warehouse).await?,
+    };
     let of_table = |schema: &TableSchema| match landed.get(&schema.name) {
         Some((_, files)) => files.clone(),
         None => {
@@ -70,16 +74,61 @@ pub async fn pin_at(
     let (version, landing) = files_at(warehouse, versions, "landing").await?;
     let landings = acknowledged(&landing);
     let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
-    for table in LANDED {
-        if table != "landing" {
-            let (version, files) = files_at(warehouse, versions, table).await?;
-            // A decision is acknowledged by its own commit.
-            let is_of_landing = table != USAGE_DECISION;
-            let files = if is_of_landing { acknowledged_files(files, &landings) } else { files };
-            pinned.insert(table.to_string(), (version, files));
-        }
+    let others = LANDED.into_iter().filter(|table| *table != "landing");
+    let others = others.map(|table| async move {
+        let found = files_at(warehouse, versions, table).await?;
+        Result::Ok((table, found))
+    });
+    for (table, (version, files)) in try_join_all(others).await? {
+        // A decision is acknowledged by its own commit.
+        let is_of_landing = table != USAGE_DECISION;
+        let files = if is_of_landing { acknowledged_files(files, &landings) } else { files };
+        pinned.insert(table.to_string(), (version, files));
     }
     Ok(pinned)
+}
+
+/// The same as [`pin`], where all is there still that a published run read.
+///
+/// # Errors
+/// A Delta log that is shorter than it was, or names other files for what the run read: a bill without them would
+/// balance all the same.
+pub async fn pin_all(warehouse: &Warehouse, head: &Entry) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    let pinned = pin(warehouse).await?;
+    let mut gone = gone(head, &pinned);
+    if gone.is_empty() {
+        gone = changed(warehouse, head, &pinned).await?;
+    }
+    if gone.is_empty() {
+        return Ok(pinned);
+    }
+    let what = format!("a part of what had landed is gone:\n  {}", gone.join("\n  "));
+    Err(Error::data(what, "bring it back from a copy of the warehouse"))
+}
+
+/// The landed tables whose Delta logs name other files for what a published run read.
+async fn changed(
+    warehouse: &Warehouse,
+    head: &Entry,
+    pinned: &BTreeMap<String, (u64, Vec<DataFile>)>,
+) -> Result<Vec<String>> {
+    let is_then =
+        pinned.iter().all(|(table, (version, _))| head.inputs.get(table).copied() == Some(*version));
+    let then = match is_then {
+        true => None,
+        false => Some(pin_at(warehouse, Some(&head.inputs)).await?),
+    };
+    Ok(renamed(head, then.as_ref().unwrap_or(pinned)))
+}
+
+/// The same, given what the Delta logs name for the versions that the run read.
+pub fn renamed(head: &Entry, then: &BTreeMap<String, (u64, Vec<DataFile>)>) -> Vec<String> {
+    let is_other = |(table, (_, files)): &(&String, &(u64, Vec<DataFile>))| {
+        head.landed.get(*table).is_some_and(|known| *known != publish::files_hash(files))
+    };
+    let run = head.run;
+    let text = |(table, _)| format!("{table}: its Delta log does not name the files that run {run} read");
+    then.iter().filter(is_other).map(text).collect()
 }
 
 /// The landed tables that are not what a published run read, but older.

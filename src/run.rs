@@ -4,9 +4,10 @@
 //! nothing that it depends on has changed, it does nothing.
 
 mod check;
+pub mod clock;
 mod close;
-mod reach_back;
 mod foreign;
+mod reach_back;
 mod replay;
 mod rerate;
 mod tables;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use datafusion::prelude::SessionContext;
 
 pub use close::period_ends;
-pub use reach_back::reached_back;
+pub use reach_back::{is_rerated, reached_back};
 pub use replay::replay;
 
 use crate::books::{Closing, Rules, keep_project};
@@ -28,8 +29,9 @@ use crate::lint;
 use crate::project::{
     BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
 };
+use crate::proof;
 use crate::publish::{self, Entry, TableEntry, files_hash};
-use crate::reader::{gone, pin, register};
+use crate::reader::{pin, pin_all, register};
 use crate::warehouse::{DataFile, Warehouse, session};
 
 /// Who hears of each step as it ends.
@@ -42,6 +44,10 @@ pub struct Request {
     pub as_of: i64,
     /// The same as text, RFC 3339.
     pub as_of_text: String,
+    /// The clock, in microseconds since the epoch; a guard compares the as-of with it, and nothing else reads it.
+    pub now: i64,
+    /// Why it is done though a guard refuses; none: not then.
+    pub accepted: Option<String>,
     /// Who runs it.
     pub by: String,
     /// The one billing period whose cycle-grain tables are made; none: all.
@@ -59,8 +65,6 @@ pub struct Close {
     pub period: String,
     /// Who closes it.
     pub by: String,
-    /// Why it is closed though a guard refuses; none: not then.
-    pub accepted: Option<String>,
 }
 
 /// A closed period that is to be rated by the rules of today.
@@ -135,7 +139,10 @@ pub async fn run(
     let checking =
         tokio::spawn(async move { lint::check(&checked, &session(&checked.settings, None)?).await });
     let begun = async {
-        take_in(project, warehouse, context, notice).await?;
+        let head = publish::head(warehouse).await?;
+        clock::before_closing(request, head.as_ref())?;
+        clock::tell(request, head.as_ref(), notice)?;
+        take_in(project, warehouse, context, head.as_ref(), notice).await?;
         begin(project, warehouse, context, request).await
     };
     let begun = begun.await;
@@ -153,9 +160,14 @@ async fn take_in(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
+    head: Option<&Entry>,
     notice: Notice<'_>,
 ) -> Result<()> {
     warehouse.probe().await?;
+    if let Some(head) = head {
+        // What is landed on a log that lost its end would hide that.
+        pin_all(warehouse, head).await?;
+    }
     land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await
 }
 
@@ -198,7 +210,10 @@ async fn begin<'a>(
 ) -> Result<Begun<'a>> {
     let started = Instant::now();
     let head = publish::recover(warehouse, project).await?;
+    let is_accepted = clock::before_closing(request, head.as_ref())?;
+    proof::demand(context);
     let mut run = Run::start(project, warehouse, context, request, head).await?;
+    run.is_accepted = is_accepted;
     if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
         let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
         return Err(Error::usage(format!("{period} is closed"), hint));
@@ -279,6 +294,7 @@ impl Prepared<'_> {
                 .map(|(table, files)| (table.clone(), files_hash(files)))
                 .collect(),
             tables: run.tables,
+            accepted: run.request.accepted.clone().filter(|_| run.is_accepted),
             parked: parked.clone(),
             closings: run.closings,
             rules: run.rules,
@@ -328,6 +344,8 @@ struct Run<'a> {
     landed_files: BTreeMap<String, Vec<DataFile>>,
     tables: BTreeMap<String, TableEntry>,
     steps: Vec<Step>,
+    /// Whether it is done because somebody accepted what a guard refuses.
+    is_accepted: bool,
     closings: Vec<Closing>,
     rerated: BTreeMap<String, String>,
     rules: BTreeMap<String, Rules>,
@@ -348,16 +366,10 @@ impl<'a> Run<'a> {
         let mut inputs = BTreeMap::new();
         let mut landed = BTreeMap::new();
         let mut landed_files = BTreeMap::new();
-        let pinned = pin(warehouse).await?;
-        let gone = head.as_ref().map(|head| gone(head, &pinned)).unwrap_or_default();
-        if !gone.is_empty() {
-            // A bill without it would balance all the same.
-            let what = format!("a part of what had landed is gone:\n  {}", gone.join("\n  "));
-            return Err(Error::data(
-                what,
-                "bring it back from a copy of the warehouse; nothing was published",
-            ));
-        }
+        let pinned = match &head {
+            Some(head) => pin_all(warehouse, head).await?,
+            None => pin(warehouse).await?,
+        };
         for (table, (version, files)) in pinned {
             inputs.insert(table.clone(), version);
             landed.insert(table.clone(), fingerprint(files.iter().map(|file| file.path.as_str())));
@@ -387,6 +399,7 @@ impl<'a> Run<'a> {
             landed_files,
             tables,
             steps: Vec::new(),
+            is_accepted: false,
             closings,
             rerated,
             rules,

@@ -16,7 +16,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, Result, ScalarValue, Statistics, stats::Precision};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetFileReaderFactory,
+};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
@@ -25,8 +27,10 @@ use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, collect};
+use object_store::path::Path;
 use tokio::sync::OnceCell;
 
+use crate::proof::{Proof, ProvenFiles};
 use crate::schema::TableSchema;
 use crate::small_files::SMALL;
 use crate::warehouse::{BATCH_ROWS, DataFile, store_url};
@@ -96,13 +100,18 @@ impl FileTable {
         // One read brings the whole of a small file, instead of its last bytes, then its footer, then its columns.
         let runtime = state.runtime_env();
         // A file never changes, so its footer is read once for all queries of a session.
-        let reader = CachedParquetFileReaderFactory::new(
-            runtime.object_store(store_url())?,
-            runtime.cache_manager.get_file_metadata_cache(),
-        );
+        let store = runtime.object_store(store_url())?;
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let mut reader: Arc<dyn ParquetFileReaderFactory> =
+            Arc::new(CachedParquetFileReaderFactory::new(store.clone(), footers));
+        if let Some(proof) = state.config().get_extension::<Proof>() {
+            let path = |file: &DataFile| Path::from(format!("{}/{}", self.name, file.path));
+            let files = self.files.iter().map(|file| (path(file), file.clone())).collect();
+            reader = Arc::new(ProvenFiles { proof, store, files, inner: reader });
+        }
         let source = ParquetSource::new(columns)
             .with_metadata_size_hint(SMALL as usize)
-            .with_parquet_file_reader_factory(Arc::new(reader));
+            .with_parquet_file_reader_factory(reader);
         let groups = groups.min(self.files.len());
         let mut file_groups = vec![Vec::new(); groups];
         for (number, file) in self.files.iter().enumerate() {

@@ -1,23 +1,28 @@
 //! `meterhouse verify`: whether anything that was published or closed is another than it was.
 //!
 //! The ledger is a chain: each entry has the hash of the one before. So is closing. Each file that the newest entry
-//! names or has read is read again, and its size and the hash of its rows compared with what was written.
+//! names or has read is read again, and its bytes compared with what was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use futures::StreamExt;
+use object_store::path::Path;
 
 use crate::books::kept_texts;
 use crate::digest::sha256;
 use crate::error::{Error, Result, While};
 use crate::output::{self, Format};
 use crate::project::Project;
-use crate::publish::{self, Entry, files_hash};
-use crate::reader::{gone, pin, pin_at};
-use crate::stored_file::row_hash;
+use crate::proof::compare;
+use crate::publish::{self, Entry};
+use crate::reader::{gone, pin, pin_at, renamed};
 use crate::warehouse::{DataFile, Warehouse};
+
+/// Files that are compared at a time.
+const COMPARED: usize = 8;
 
 /// What was found right.
 #[derive(Debug, Default)]
@@ -79,22 +84,24 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
             files.extend(files_of(&entry));
         }
     }
-    for (table, file) in &files {
-        // A table that left the project has no contract to read it by.
-        let Some(schema) = project.schemas.get(table) else { continue };
-        match row_hash(warehouse, schema, file).await {
-            Ok(hash) if hash == file.hash => {}
-            Ok(_) => wrong.push(format!("{table}/{}: its rows are not those that were written", file.path)),
-            Err(error) => wrong.push(format!("{table}/{}: {error}", file.path)),
+    let count = files.len();
+    let compared = futures::stream::iter(files).map(|(table, file)| async move {
+        let path = Path::from(format!("{table}/{}", file.path));
+        match compare(warehouse.store(), &path, &file).await {
+            Ok(Ok(())) => None,
+            Ok(Err(unlike)) => Some(unlike.to_string()),
+            Err(error) => Some(format!("{path}: {error}")),
         }
-    }
+    });
+    let compared: Vec<Option<String>> = compared.buffered(COMPARED).collect().await;
+    wrong.extend(compared.into_iter().flatten());
     if wrong.is_empty() {
         return Ok(Verified {
             runs: head.run,
             unchained: chain.unchained,
             head: chain.hashes.pop().unwrap_or_default(),
             closings: head.closings.len(),
-            files: files.len(),
+            files: count,
         });
     }
     Err(changed(&wrong))
@@ -140,18 +147,18 @@ async fn verify_delta(
     Ok(())
 }
 
-/// Whether a Delta log names these files; the hash of a file from before it was kept there is not known.
+/// Whether a Delta log names these files.
 fn are_those(named: &[DataFile], files: &[DataFile]) -> bool {
     let is_that = |(named, file): (&DataFile, &DataFile)| {
         named.path == file.path
             && named.size == file.size
-            && (named.hash.is_empty() || named.hash == file.hash)
+            && named.hash == file.hash
+            && named.checksum == file.checksum
     };
     named.len() == files.len() && named.iter().zip(files).all(is_that)
 }
 
-/// The files of landed tables, those that the newest run read and those that came after it; the ones from before their
-/// hashes were kept are left out.
+/// The files of landed tables, those that the newest run read and those that came after it.
 async fn landed_files(
     warehouse: &Warehouse,
     head: &Entry,
@@ -161,15 +168,11 @@ async fn landed_files(
     let gone = gone(head, &now);
     let then = if gone.is_empty() { pin_at(warehouse, Some(&head.inputs)).await? } else { BTreeMap::new() };
     wrong.extend(gone);
-    for (table, (_, files)) in &then {
-        if head.landed.get(table).is_some_and(|known| *known != files_hash(files)) {
-            wrong.push(format!("{table}: its Delta log does not name the files that run {} read", head.run));
-        }
-    }
-    let all = then.into_iter().chain(now).flat_map(|(table, (_, files))| {
-        let hashed = files.into_iter().filter(|file| !file.hash.is_empty());
-        hashed.map(move |file| (table.clone(), file))
-    });
+    wrong.extend(renamed(head, &then));
+    let all = then
+        .into_iter()
+        .chain(now)
+        .flat_map(|(table, (_, files))| files.into_iter().map(move |file| (table.clone(), file)));
     Ok(all.collect())
 }
 

@@ -225,8 +225,8 @@ mod tests {
             path: "day=2026-10-01/a.parquet".into(),
             size: 1,
             rows: 1,
-            hash: String::new(),
             partition: BTreeMap::from([("day".into(), "2026-10-01".into())]),
+            ..DataFile::default()
         };
         assert_eq!(
             empty(&schema),

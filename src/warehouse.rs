@@ -41,7 +41,7 @@ use crate::scratch::Scratch;
 use crate::small_files::SmallFiles;
 
 /// One data file of a table.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DataFile {
     /// Its path below the table.
     pub path: String,
@@ -51,6 +51,9 @@ pub struct DataFile {
     pub rows: u64,
     /// The order-independent hash of its rows: the sum of their 128-bit hashes, wrapping, in hexadecimal.
     pub hash: String,
+    /// The hash of its bytes, as [`crate::proof::Checksum`] has it; empty where nobody noted it.
+    #[serde(default)]
+    pub checksum: String,
     /// What its rows have in the partition columns.
     pub partition: BTreeMap<String, String>,
 }
@@ -84,6 +87,8 @@ pub const BATCH_ROWS: usize = 1 << 15;
 
 /// The tag under which a file's Delta log has the hash of its rows.
 const ROW_HASH: &str = "meterhouse.row_hash";
+/// The same for its bytes.
+const CHECKSUM: &str = "meterhouse.checksum";
 
 /// What to wait before each try of a create or a commit, half a minute in all. A store also refuses a create because of
 /// another that is under way: somebody's, or one's own that was given up; and one that has just been started takes its
@@ -393,6 +398,7 @@ fn files(state: &DeltaTableState) -> Vec<DataFile> {
                 size: file.size().unsigned_abs(),
                 rows: file.num_records().unwrap_or(0) as u64,
                 hash: tags.get(ROW_HASH).cloned().flatten().unwrap_or_default(),
+                checksum: tags.get(CHECKSUM).cloned().flatten().unwrap_or_default(),
                 partition: partition.map(|(name, value)| (name, value.unwrap_or_default())).collect(),
             }
         })
@@ -430,7 +436,10 @@ fn add(file: &DataFile) -> Add {
         modification_time: 0,
         data_change: true,
         stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
-        tags: Some(HashMap::from([(ROW_HASH.into(), Some(file.hash.clone()))])),
+        tags: Some(HashMap::from([
+            (ROW_HASH.into(), Some(file.hash.clone())),
+            (CHECKSUM.into(), Some(file.checksum.clone())),
+        ])),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,

@@ -144,6 +144,9 @@ pub(super) enum Command {
         /// a table has other rows.
         #[arg(long, value_name = "RUN", conflicts_with = "period")]
         replay: Option<u64>,
+        /// Why it is run as of a time before the last closing.
+        #[arg(long, value_name = "WHY", conflicts_with = "replay")]
+        accept: Option<String>,
         /// Who runs it.
         #[arg(long, env = "USER", default_value = "unknown")]
         by: String,
@@ -159,7 +162,7 @@ pub(super) enum Command {
         /// The period again, instead of being asked for it.
         #[arg(long, value_name = "PERIOD")]
         confirm: Option<String>,
-        /// Why it is closed though a check, a guard or a parked customer speaks against it.
+        /// Why it is closed though a check, a guard, a parked customer or the clock speaks against it.
         #[arg(long, value_name = "WHY")]
         accept: Option<String>,
         /// Who closes it.
@@ -177,6 +180,9 @@ pub(super) enum Command {
         /// The period again, instead of being asked for it when the difference is shown.
         #[arg(long, value_name = "PERIOD")]
         confirm: Option<String>,
+        /// Why it is done as of a time before the last closing.
+        #[arg(long, value_name = "WHY")]
+        accept: Option<String>,
         #[command(flatten)]
         why: Why,
     },
@@ -341,8 +347,16 @@ impl Why {
     }
 }
 
+/// Refuses a reason without a word in it.
+pub(super) fn has_reason(accepted: Option<&str>) -> Result<()> {
+    match accepted {
+        Some(why) if why.trim().is_empty() => Err(no_reason("--accept")),
+        _ => Ok(()),
+    }
+}
+
 /// Whoever looks at the books later wants to know why.
-pub(super) fn no_reason(flag: &str) -> Error {
+fn no_reason(flag: &str) -> Error {
     Error::usage("no reason was given", format!("{flag} \"why\"; it is kept with the decision"))
 }
 

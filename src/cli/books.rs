@@ -2,7 +2,7 @@
 
 use datafusion::prelude::SessionContext;
 
-use super::arguments::{Why, no_reason};
+use super::arguments::{Why, has_reason};
 use super::shown::rows_of;
 use super::{Opened, Out, check_period, is_terminal};
 use crate::error::{Error, Result, While};
@@ -24,25 +24,25 @@ impl Opened {
         by: String,
     ) -> Result<()> {
         check_period(&period)?;
-        if accepted.as_ref().is_some_and(|why| why.trim().is_empty()) {
-            return Err(no_reason("--accept"));
-        }
+        has_reason(accepted.as_deref())?;
         if self.is_closed(&period).await? {
             self.say(&format!("{period} is closed already"));
             self.say(&format!("next: meterhouse export --period {period}"));
             return Ok(());
         }
         confirmed("closed", &period, confirm)?;
-        let close = run::Close { period: period.clone(), by, accepted };
-        self.close_on(&self.context, close).await?;
+        let close = run::Close { period: period.clone(), by };
+        self.close_on(&self.context, close, accepted).await?;
         self.say(&format!("next: meterhouse export --period {period}"));
         Ok(())
     }
 
     /// Closes what is due, oldest first, where the settings say so.
-    pub(super) async fn close_due(&self) -> Result<()> {
+    ///
+    /// Not after a run that somebody had to accept, for that reason is none for closing, or that is ahead of the clock.
+    pub(super) async fn close_due(&self, request: &run::Request) -> Result<()> {
         let settings = &self.project.settings;
-        if !settings.close.automatic {
+        if !settings.close.automatic || request.accepted.is_some() || self.as_of > self.now {
             return Ok(());
         }
         const DAY: i64 = 86_400_000_000;
@@ -52,8 +52,8 @@ impl Opened {
                 continue;
             }
             let context = session(settings, Some(&self.warehouse))?;
-            let close = run::Close { period, by: "settings: close.automatic".into(), accepted: None };
-            self.close_on(&context, close).await?;
+            let close = run::Close { period, by: "settings: close.automatic".into() };
+            self.close_on(&context, close, None).await?;
         }
         Ok(())
     }
@@ -63,11 +63,18 @@ impl Opened {
     }
 
     /// Runs a last time, and closes what that has published.
-    async fn close_on(&self, context: &SessionContext, close: run::Close) -> Result<()> {
-        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.say(text));
+    async fn close_on(
+        &self,
+        context: &SessionContext,
+        close: run::Close,
+        accepted: Option<String>,
+    ) -> Result<()> {
+        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.notice(text));
         let period = close.period.clone();
-        let mut request = self.request(close.by.clone())?;
-        run::run(project, warehouse, context, &request, &notice).await?;
+        let mut request = run::Request { accepted, ..self.request(close.by.clone())? };
+        run::clock::closing(&request, &period)?;
+        let report = run::run(project, warehouse, context, &request, &notice).await?;
+        self.say_published(&report);
         request.close = Some(close);
         let prepared = run::prepare(project, warehouse, context, &request, &notice).await?;
         if let Err(error) = self.tell_what_waits(context, &period).await {
@@ -108,15 +115,22 @@ impl Opened {
         &self,
         period: String,
         confirm: Option<&str>,
+        accepted: Option<String>,
         why: &Why,
         out: Out<'_>,
     ) -> Result<()> {
         check_period(&period)?;
+        has_reason(accepted.as_deref())?;
         self.format().of_tables(self.project.rerate.len())?;
         let author = why.author(self.now)?;
-        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.say(text));
-        let mut request = self.request(author.by.clone())?;
-        run::run(project, warehouse, &self.context, &request, &notice).await?;
+        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.notice(text));
+        let mut request = run::Request { accepted, ..self.request(author.by.clone())? };
+        let report = run::run(project, warehouse, &self.context, &request, &notice).await?;
+        self.say_published(&report);
+        if run::is_rerated(project, warehouse, &period).await? {
+            self.say(&format!("{period} is rated again already, by the rules of today"));
+            return Ok(());
+        }
         let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
         request.rerate.push(rerate);
         let prepared = run::prepare(project, warehouse, &self.context, &request, &notice).await?;

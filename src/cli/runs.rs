@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::arguments::has_reason;
 use super::shown::warn_parked;
 use super::{Opened, Out, check_period};
 use crate::error::Result;
@@ -11,14 +12,21 @@ use crate::publish::Entry;
 use crate::run;
 
 impl Opened {
-    pub(super) async fn run(&self, period: Option<String>, by: String, out: Out<'_>) -> Result<()> {
+    pub(super) async fn run(
+        &self,
+        period: Option<String>,
+        accepted: Option<String>,
+        by: String,
+        out: Out<'_>,
+    ) -> Result<()> {
         if let Some(period) = &period {
             check_period(period)?;
         }
+        has_reason(accepted.as_deref())?;
         self.format().of_tables(self.project.reports.len())?;
-        let request = run::Request { period, ..self.request(by)? };
+        let request = run::Request { period, accepted, ..self.request(by)? };
         let started = Instant::now();
-        let notice = |text: &str| self.say(text);
+        let notice = |text: &str| self.notice(text);
         let report = run::run(&self.project, &self.warehouse, &self.context, &request, &notice).await?;
         let seconds = started.elapsed().as_secs_f64();
         for (customer, check) in &report.parked {
@@ -43,9 +51,19 @@ impl Opened {
             }
         };
         // What is published is told, whatever comes of closing.
-        self.close_due().await?;
+        self.close_due(&request).await?;
         self.say(next);
         Ok(())
+    }
+
+    /// Says what a run published on the way to something else.
+    pub(super) fn say_published(&self, report: &run::Report) {
+        for (customer, check) in &report.parked {
+            warn_parked(customer, check);
+        }
+        if let Some(number) = report.published {
+            self.say(&format!("published as run {number}: {} tables made", report.steps.len()));
+        }
     }
 
     pub(super) async fn replay(&self, number: u64) -> Result<()> {
@@ -98,7 +116,8 @@ impl Opened {
         }
         let why = |period| run::Rerate { period, by: by.clone(), reason: "to be shown".into() };
         let rerate = reached.into_iter().map(why).collect();
-        let request = run::Request { rerate, ..self.request(by.clone())? };
+        // Nothing is published, whatever the time.
+        let request = run::Request { rerate, accepted: Some(by.clone()), ..self.request(by.clone())? };
         let notice = |text: &str| self.say(text);
         let prepared = run::prepare(&self.project, &self.warehouse, &self.context, &request, &notice).await?;
         self.show(&self.project.reach_back, out).await?;

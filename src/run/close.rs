@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, Time
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 
 use super::check::first_rows;
-use super::{Close, Run};
+use super::{Close, Run, clock};
 use crate::books::{Closing, keep_project};
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
@@ -26,12 +26,13 @@ impl Run<'_> {
         self.may_close(&close.period).await?;
         let parked = head.map(|head| head.parked).unwrap_or_default();
         let reasons = self.reasons_against(close, &parked).await?;
-        if !reasons.is_empty() && close.accepted.is_none() {
+        if !reasons.is_empty() && self.request.accepted.is_none() {
             let what = format!("{} was not closed:\n{}", close.period, reasons.join("\n"));
             return Err(Error::data(what, "mend what the rows show, or close it with --accept \"WHY\""));
         }
         let mut added = BTreeMap::new();
-        let closed = self.closed_row(close, !reasons.is_empty()).await?;
+        self.is_accepted |= clock::closing(self.request, &close.period)? || !reasons.is_empty();
+        let closed = self.closed_row(close).await?;
         self.add(CLOSED_PERIOD, closed, &mut added)?;
         for query in self.project.closing.values() {
             let schema = self.book(&query.name)?;
@@ -45,6 +46,7 @@ impl Run<'_> {
             billing_period: close.period.clone(),
             number: self.closings.len() as u64 + 1,
             run: self.number,
+            as_of: self.request.as_of_text.clone(),
             project: keep_project(self.warehouse, self.project).await?,
             files: added,
             previous: self.closings.last().map(|last| last.hash.clone()).unwrap_or_default(),
@@ -120,12 +122,12 @@ impl Run<'_> {
         self.put(name, before.into_iter().chain(new).collect())
     }
 
-    async fn closed_row(&self, close: &Close, is_accepted: bool) -> Result<Vec<DataFile>> {
+    async fn closed_row(&self, close: &Close) -> Result<Vec<DataFile>> {
         let schema = self.book(CLOSED_PERIOD)?;
         let text = |value: Option<&str>| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
         let number = self.closings.len() as i64 + 1;
         let as_of = TimestampMicrosecondArray::from(vec![self.request.as_of]).with_timezone("UTC");
-        let accepted = close.accepted.as_deref().filter(|_| is_accepted);
+        let accepted = self.request.accepted.as_deref().filter(|_| self.is_accepted);
         let row = RecordBatch::try_from_iter_with_nullable([
             (BILLING_PERIOD, text(Some(&close.period)), false),
             ("close_number", Arc::new(Int64Array::from(vec![number])) as ArrayRef, false),

@@ -34,6 +34,17 @@ pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry
     Ok(reached)
 }
 
+/// Whether a closed period was rated again already, by the same contracts, prices, quotas and queries as today's, and
+/// nothing has closed since: rating it once more would change nothing.
+pub async fn is_rerated(project: &Project, warehouse: &Warehouse, period: &str) -> Result<bool> {
+    let Some(head) = publish::head(warehouse).await? else { return Ok(false) };
+    let Some(rules) = head.rules.get(period) else { return Ok(false) };
+    let pinned = kept_project(warehouse, &rules.project).await?;
+    Ok(publish::entry(warehouse, rules.run).await?.closings.len() == head.closings.len()
+        && rating(&pinned) == rating(project)
+        && has_same_references(project, warehouse, &head, rules.run).await?)
+}
+
 /// The queries by which closed usage is guided and rated again.
 fn rating(project: &Project) -> BTreeMap<&str, &str> {
     let queries = project.queries.values().filter(|query| project.is_made_from(INVOICE_LINE, &query.name));

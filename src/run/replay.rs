@@ -15,6 +15,7 @@ use crate::books::kept_project;
 use crate::cycle::{TimeZone, parse_instant};
 use crate::error::{Error, Result, While};
 use crate::project::{BOOKS, Project};
+use crate::proof;
 use crate::publish::{self, Entry, TableEntry, content};
 use crate::reader::{pin_at, register, register_view};
 use crate::refresh::{Making, Scope, is_limited};
@@ -41,6 +42,7 @@ pub async fn replay(
     let stem = format!("replay-{}", uuid::Uuid::new_v4().simple());
     let scratch = warehouse.with_scratch(folder.path(), &stem)?;
     let context = session(&project.settings, Some(&scratch))?;
+    proof::demand(&context);
     let again = Again { pinned: &pinned, warehouse: &scratch, context: &context, entry: &entry, stem: &stem };
     again.take_inputs().await?;
     again.make(notice).await.map_err(|error| not_as_it_was(number, error))

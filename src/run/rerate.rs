@@ -20,6 +20,7 @@ use crate::project::{
     BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, Query, RERATED_LINE,
     RERATING,
 };
+use crate::proof;
 use crate::publish::{self, Entry, TableEntry, content};
 use crate::reader::{register, register_view};
 use crate::refresh::{Making, Scope, is_made_by_period};
@@ -182,6 +183,7 @@ impl Run<'_> {
             _ => publish::entry(self.warehouse, rules.run).await?,
         };
         let context = session(&self.project.settings, Some(self.warehouse))?;
+        proof::demand(&context);
         let stem = format!("{}-{period}", self.stem);
         let mut written = Written::new();
         let made = self.rerate_into(&context, &pinned, &entry, period, &stem, &mut written).await;

@@ -253,6 +253,8 @@ async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -
     let request = Request {
         as_of,
         as_of_text: AS_OF.into(),
+        now: i64::MAX,
+        accepted: None,
         by: "tests".into(),
         period: None,
         close: None,

@@ -48,6 +48,8 @@ fn in_200_races_one_publishes_and_the_other_says_who_was_first() {
     let request = |by: &str| Request {
         as_of: 1_793_534_400_000_000,
         as_of_text: AS_OF.into(),
+        now: i64::MAX,
+        accepted: None,
         by: by.into(),
         period: None,
         close: None,
