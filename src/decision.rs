@@ -22,6 +22,8 @@ const NUMBERS: i64 = 1_000_000;
 const NUMBERED: &str = "registry/decision";
 
 const USAGE_START: &str = "usage_start";
+const WRITE_OFF: &str = "write_off";
+const RESTORE: &str = "restore";
 
 /// Who decides, when, and why.
 #[derive(Debug, Clone)]
@@ -71,20 +73,28 @@ pub struct Identity {
 }
 
 impl Decision {
-    fn word(&self) -> &'static str {
+    /// As it is written.
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Hold { .. } => "hold",
             Self::Release(_) => "release",
             Self::Discard(_) => "discard",
             Self::Void(..) => "void",
-            Self::WriteOff(_) => "write_off",
-            Self::Restore(_) => "restore",
+            Self::WriteOff(_) => WRITE_OFF,
+            Self::Restore(_) => RESTORE,
         }
     }
 
     fn hold_name(&self) -> Option<&str> {
         match self {
             Self::Hold { name, .. } | Self::Release(name) | Self::Discard(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn replaced_by(&self) -> Option<&str> {
+        match self {
+            Self::Void(_, replaced_by) => replaced_by.as_deref(),
             _ => None,
         }
     }
@@ -118,10 +128,7 @@ pub async fn record(
         Decision::Hold { landing_id, .. } => Some(*landing_id),
         _ => None,
     });
-    let replaced = decisions.iter().map(|decision| match decision {
-        Decision::Void(_, replaced_by) => replaced_by.as_deref(),
-        _ => None,
-    });
+    let replaced = decisions.iter().map(Decision::replaced_by);
     let identities: Vec<_> = decisions.iter().map(Decision::identity).collect();
     let starts = identities.iter().map(|id| id.and_then(|id| id.usage_start));
     let starts = TimestampMicrosecondArray::from_iter(starts).with_timezone("UTC");
@@ -180,7 +187,17 @@ struct Found {
     last_landing_sequence: i64,
 }
 
-/// The landed identities of transaction ids; all that is wrong with the ids is told at once.
+/// What a command that names records asks for.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The records.
+    pub identities: Vec<Identity>,
+    /// The ids whose last decision was this one, so that there is nothing to decide.
+    pub again: BTreeSet<String>,
+}
+
+/// The landed identities of transaction ids; all that is wrong with the ids is told at once. An id that is not in
+/// `table` because the same was decided of it before is no mistake.
 ///
 /// # Errors
 /// An id that no record has, that several sources have while none is named, or several records while none is told.
@@ -189,19 +206,30 @@ pub async fn identities(
     table: &str,
     transaction_ids: &[String],
     which: &Which,
-) -> Result<Vec<Identity>> {
+) -> Result<Asked> {
+    let decided = decided(context, transaction_ids).await?;
     let landed = records(context, USAGE_RECORD, transaction_ids).await?;
     let found =
         if table == USAGE_RECORD { landed.clone() } else { records(context, table, transaction_ids).await? };
     let is_restored = table == EXCLUDED_USAGE;
     let listed = if is_restored { listed(context, transaction_ids).await? } else { BTreeSet::new() };
     let mut wrong = Vec::new();
-    let mut identities = Vec::new();
+    let mut asked = Asked::default();
     let mut hint = hint(table);
-    for id in transaction_ids {
+    for id in transaction_ids.iter().collect::<BTreeSet<_>>() {
         let mut sources = found.get(id).cloned().unwrap_or_default();
         if let Some(source) = &which.source {
             sources.retain(|found, _| found == source);
+        }
+        let made = if is_restored { RESTORE } else { WRITE_OFF };
+        let was_made = || {
+            let of_id =
+                decided.iter().filter(|row| row.is_of(id, which.source.as_deref(), which.usage_start));
+            of_id.last().is_some_and(|last| last.word == made)
+        };
+        if sources.is_empty() && table != USAGE_RECORD && was_made() {
+            asked.again.insert(id.clone());
+            continue;
         }
         if sources.is_empty() && is_restored && landed.contains_key(id) {
             wrong.push(format!("{id} is neither void nor written off"));
@@ -236,7 +264,7 @@ pub async fn identities(
         } else {
             // Where a time tells nothing, a decision does not depend on it.
             let is_alone = of_source.is_none_or(|all| all.len() <= 1);
-            identities.extend(starts.into_iter().map(|(start, found)| {
+            asked.identities.extend(starts.into_iter().map(|(start, found)| {
                 let landed = of_source.and_then(|all| all.get(&start)).unwrap_or(&found);
                 Identity {
                     source: source.clone(),
@@ -247,7 +275,90 @@ pub async fn identities(
             }));
         }
     }
-    if wrong.is_empty() { Ok(identities) } else { Err(Error::usage(wrong.join("\n"), hint)) }
+    if wrong.is_empty() { Ok(asked) } else { Err(Error::usage(wrong.join("\n"), hint)) }
+}
+
+/// Takes out of decisions on records those that were made before, and count still; returns their ids.
+///
+/// A record that landed since under the same id is another one, of which nothing was decided.
+pub async fn take_out_made(
+    context: &SessionContext,
+    decisions: &mut Vec<Decision>,
+) -> Result<BTreeSet<String>> {
+    let ids: Vec<String> =
+        decisions.iter().filter_map(Decision::identity).map(|id| id.transaction_id.clone()).collect();
+    let decided = decided(context, &ids).await?;
+    let mut made = BTreeSet::new();
+    decisions.retain(|decision| {
+        let Some(identity) = decision.identity() else { return true };
+        let Identity { source, transaction_id, usage_start, last_landing_sequence } = identity;
+        let of_record = decided.iter().filter(|row| row.is_of(transaction_id, Some(source), *usage_start));
+        let is_made = of_record.last().is_some_and(|last| {
+            last.word == decision.word()
+                && last.replaced_by.as_deref() == decision.replaced_by()
+                && last.last_landing_sequence.is_none_or(|last| last >= *last_landing_sequence)
+        });
+        if is_made {
+            made.insert(transaction_id.clone());
+        }
+        !is_made
+    });
+    Ok(made)
+}
+
+/// A decision on a record, as it was written.
+#[derive(Debug)]
+struct Decided {
+    word: String,
+    source: String,
+    transaction_id: String,
+    usage_start: Option<i64>,
+    last_landing_sequence: Option<i64>,
+    replaced_by: Option<String>,
+}
+
+impl Decided {
+    /// Whether it is on a record; what is not known of either tells nothing apart.
+    fn is_of(&self, transaction_id: &str, source: Option<&str>, usage_start: Option<i64>) -> bool {
+        self.transaction_id == transaction_id
+            && source.is_none_or(|source| source == self.source)
+            && self.usage_start.zip(usage_start).is_none_or(|(one, other)| one == other)
+    }
+}
+
+/// What was decided of records that have one of some ids, oldest first.
+async fn decided(context: &SessionContext, transaction_ids: &[String]) -> Result<Vec<Decided>> {
+    let working = || format!("looking up records in {USAGE_DECISION}");
+    let frame = of_ids(context, USAGE_DECISION, transaction_ids).await?;
+    let columns =
+        ["decision", "source", "transaction_id", "replaced_by", USAGE_START, "last_landing_sequence"];
+    let frame = frame
+        .sort(vec![col("decision_number").sort(true, false)])
+        .and_then(|frame| frame.select_columns(&columns))
+        .during(working)?;
+    let mut decided = Vec::new();
+    for batch in frame.collect().await.during(working)? {
+        let text =
+            |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8).during(working);
+        let texts = [text(0)?, text(1)?, text(2)?, text(3)?];
+        let starts = instants(batch.column(4)).during(working)?;
+        let last = batch.column(5).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let value = |column: usize| {
+                let column = texts[column].as_string::<i32>();
+                column.is_valid(row).then(|| column.value(row).to_string())
+            };
+            decided.push(Decided {
+                word: value(0).unwrap_or_default(),
+                source: value(1).unwrap_or_default(),
+                transaction_id: value(2).unwrap_or_default(),
+                replaced_by: value(3),
+                usage_start: starts.is_valid(row).then(|| starts.value(row)),
+                last_landing_sequence: last.is_valid(row).then(|| last.value(row)),
+            });
+        }
+    }
+    Ok(decided)
 }
 
 /// Refuses a record that is said to amend others and is not there, or is the one it amends.

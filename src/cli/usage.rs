@@ -70,14 +70,21 @@ impl Opened {
     }
 
     pub(super) async fn end_hold(&self, end: Decision, why: &Why) -> Result<()> {
-        let (Decision::Release(name) | Decision::Discard(name)) = &end else {
-            return Ok(());
+        let (name, done) = match &end {
+            Decision::Release(name) => (name, "released"),
+            Decision::Discard(name) => (name, "discarded"),
+            _ => return Ok(()),
         };
         let author = why.author(self.now)?;
         self.read().await?;
         match decision::hold_state(&self.context, name).await?.as_deref() {
             Some("hold") => {
                 decision::record(&self.project, &self.warehouse, &self.context, &[end], &author).await?;
+                self.say(NEXT);
+                Ok(())
+            }
+            Some(state) if state == end.word() => {
+                self.say(&format!("the batch {name} is {done} already"));
                 self.say(NEXT);
                 Ok(())
             }
@@ -100,27 +107,20 @@ impl Opened {
         why: &Why,
     ) -> Result<()> {
         let make = |id| Decision::Void(id, replaced_by.map(String::from));
-        let count = self.decide(USAGE_RECORD, ids, which, replaced_by, why, make).await?;
-        self.say(&format!("{count} void"));
-        self.say(NEXT);
-        Ok(())
+        self.decide(USAGE_RECORD, ids, which, replaced_by, why, "void", make).await
     }
 
     pub(super) async fn write_off(&self, ids: &[String], which: &Which, why: &Why) -> Result<()> {
-        let count = self.decide(SUSPENSE, ids, which, None, why, Decision::WriteOff).await?;
-        self.say(&format!("{count} written off"));
-        self.say(NEXT);
-        Ok(())
+        self.decide(SUSPENSE, ids, which, None, why, "written off", Decision::WriteOff).await
     }
 
     pub(super) async fn restore(&self, ids: &[String], which: &Which, why: &Why) -> Result<()> {
-        let count = self.decide(EXCLUDED_USAGE, ids, which, None, why, Decision::Restore).await?;
-        self.say(&format!("{count} restored"));
-        self.say(NEXT);
-        Ok(())
+        self.decide(EXCLUDED_USAGE, ids, which, None, why, "restored", Decision::Restore).await
     }
 
-    /// One decision for each record; all ids are looked up first.
+    /// One decision for each record of which the same was not decided before; all ids are looked up first. Then they
+    /// are `done`.
+    #[expect(clippy::too_many_arguments, reason = "each is what was typed")]
     async fn decide(
         &self,
         table: &str,
@@ -128,18 +128,28 @@ impl Opened {
         which: &Which,
         replaced_by: Option<&str>,
         why: &Why,
+        done: &str,
         make: impl Fn(Identity) -> Decision,
-    ) -> Result<usize> {
+    ) -> Result<()> {
         let which = which.read(&self.project)?;
         let author = why.author(self.now)?;
         self.read().await?;
-        let identities = decision::identities(&self.context, table, ids, &which).await?;
+        let decision::Asked { identities, mut again } =
+            decision::identities(&self.context, table, ids, &which).await?;
         if let Some(id) = replaced_by {
             decision::check_replacement(&self.context, id, &identities).await?;
         }
-        let decisions: Vec<_> = identities.into_iter().map(make).collect();
-        decision::record(&self.project, &self.warehouse, &self.context, &decisions, &author).await?;
-        Ok(decisions.len())
+        let mut decisions: Vec<_> = identities.into_iter().map(make).collect();
+        again.extend(decision::take_out_made(&self.context, &mut decisions).await?);
+        for id in &again {
+            self.say(&format!("{id} is {done} already"));
+        }
+        if !decisions.is_empty() {
+            decision::record(&self.project, &self.warehouse, &self.context, &decisions, &author).await?;
+            self.say(&format!("{} {done}", decisions.len()));
+        }
+        self.say(NEXT);
+        Ok(())
     }
 }
 
