@@ -1,5 +1,5 @@
 -- record_price_item: who pays the price that records carry says which field it
--- is, and has no quota.
+-- is, and has no quota; who says which field it is pays that price.
 --
 -- A quota frees units, and a record's price does not say what a unit costs.
 
@@ -17,4 +17,23 @@ where
     and (
         contract_item.price_field is null
         or contract_item.quota_id is not null
+    )
+
+union all
+
+select
+    contract_item.contract_item_id,
+    cast(null as varchar) as price_id,
+    'no record_price or record_amount' as charge_model,
+    contract_item.price_field,
+    contract_item.quota_id
+from contract_item
+where
+    contract_item.price_field is not null
+    and not exists (
+        select 1
+        from price
+        where
+            price.product_id = contract_item.product_id
+            and price.charge_model in ('record_price', 'record_amount')
     )

@@ -151,10 +151,11 @@ impl Price {
             "blocks" => "graduated",
             model => model,
         };
+        let unit_amount = if self.tiers.is_empty() { self.unit_amount.as_str() } else { "" };
         files.add(
             "price",
             "price_id,product_id,charge_model,unit_amount,valid_from,valid_to",
-            &format!("{id},{item},{model},{},{from},{to}", self.unit_amount),
+            &format!("{id},{item},{model},{unit_amount},{from},{to}"),
         );
         for tier in &self.tiers {
             files.add(
@@ -167,7 +168,7 @@ impl Price {
         files.add(
             "price_modifier",
             "price_id,block_quantity,free_quantity,tiers_go_on",
-            &format!("{id},{},{free},{}", self.block_quantity, version > 0),
+            &format!("{id},{},{free},{}", self.block_quantity, version > 0 && self.model == "graduated"),
         );
     }
 }

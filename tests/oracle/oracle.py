@@ -204,8 +204,6 @@ def project(folder, prices, contracts, usage):
     (folder / "meterhouse.toml").write_text(
         'time_zone = "UTC"\n[warehouse]\nurl = "warehouse"\n[inbox.usage]\nfiles = ["usage/*"]\n'
     )
-    for file in (ROOT / "data").glob("*.csv"):
-        (folder / "data" / file.name).write_text(file.read_text().splitlines()[0] + "\n")
     write(folder, "customer", ["customer_id", "customer_name"], [["c", "c"]])
     write(folder, "currency", ["currency", "decimals", "rounding"], [["XXX", 12, "half_up"]])
     columns = ["contract_id", "customer_id", "currency", "time_zone", "cycle_interval", "valid_from", "valid_to"]
@@ -224,12 +222,14 @@ def project(folder, prices, contracts, usage):
         is_percentage = price["model"] == "percentage"
         for price_id, since, until in versions:
             price_rows.append([
-                price_id, f"p{p}", price["model"], text(price["unit"]), text(price["flat"]),
+                price_id, f"p{p}", price["model"], None if "tiers" in price else text(price["unit"]),
+                text(price["flat"]) if is_percentage else None,
                 text(price["most"]) if is_percentage else None, since, until,
             ])
             modifiers.append([
                 price_id, text(price["factor"]), text(price["divisor"]), price["convert"], text(price["free"]),
-                text(price["block"]), price["decimals"], price["rounding"], text(price["discount"]), text(price["maximum"]), "true",
+                text(price["block"]), price["decimals"], price["rounding"], text(price["discount"]), text(price["maximum"]),
+                "true" if price["model"] == "graduated" and price["split"] else "false",
             ])
         for price_id, _, _ in versions:
             below = Fraction(0)
