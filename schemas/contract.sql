@@ -2,9 +2,9 @@
 -- offset are in the contract's own time_zone.
 create table contract (
     contract_id varchar not null comment 'the contract',
-    customer_id varchar not null comment 'who pays',
-    currency varchar not null comment 'ISO 4217 code',
-    time_zone varchar not null comment 'IANA zone in which its days and cycles begin',
+    customer_id varchar not null references customer (customer_id) comment 'who pays',
+    currency varchar not null references currency (currency) comment 'ISO 4217 code',
+    time_zone varchar not null references time_zone (name) comment 'IANA zone in which its days and cycles begin',
     cycle_interval varchar not null comment 'day, week, month, quarter or year, or several of one: 3 months',
     cycle_anchor date comment 'cycles begin on this local day; null: by the calendar',
     anchor_time timestamp comment 'cycles begin at this exact time of day; null: at local midnight',

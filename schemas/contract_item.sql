@@ -1,8 +1,8 @@
 -- One thing a contract charges for: a metric of a usage type, or a fee.
 create table contract_item (
     contract_item_id varchar not null comment 'the item',
-    contract_id varchar not null comment 'its contract',
-    product_id varchar not null comment 'what is priced, see price',
+    contract_id varchar not null references contract (contract_id) comment 'its contract',
+    product_id varchar not null references price (product_id) references free_product (product_id) comment 'what is priced, see price',
     description varchar not null comment 'as on the invoice line',
     usage_type varchar comment 'the usage it meters; null: a fee',
     usage_tag varchar comment 'meters only usage that bears this tag; null: all of the type',
@@ -10,7 +10,7 @@ create table contract_item (
     block_quantity decimal(38, 12) comment 'each record counts in whole blocks of this size, one begun is one [unit of the field]; null: as recorded',
     price_field varchar comment 'field of the record that is its price; null: by the price list',
     unit varchar comment 'unit of the quantity; a record that gives another for its quantity is suspended',
-    quota_id varchar comment 'the quota it draws from; null: none',
+    quota_id varchar references quota (quota_id) references grant_account (quota_id) comment 'the quota it draws from; null: none',
     quota_scope varchar not null default 'contract' comment 'contract: a quota of its own; customer: pooled over the customer''s contracts',
     draw_order integer not null default 1 comment 'who draws first from a shared quota',
     unpriced_usage varchar not null default 'suspend' comment 'without a price in force: free (but listed) or suspend',
@@ -29,5 +29,6 @@ create table contract_item (
     check (usage_shown in ('full', 'overage')),
     check (statement_grain in ('record', 'day', 'line')),
     check (valid_to > valid_from),
+    foreign key (usage_tag, usage_type) references known_tag (tag, usage_type),
     primary key (contract_item_id)
 );

@@ -2,7 +2,7 @@
 -- flat amount + flat amount of the threshold its field reaches) x product of the
 -- rates x quantity, + the flat amount of the threshold its quantity reaches.
 create table dimension_rule (
-    price_id varchar not null comment 'the price',
+    price_id varchar not null references price (price_id) comment 'the price',
     rule_group varchar not null comment 'rules of a group are combined, groups are added',
     rule_number integer not null comment 'from 1',
     field varchar comment 'field of the record that is looked at; null: the record as such, or for a threshold its quantity',

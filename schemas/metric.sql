@@ -1,7 +1,7 @@
 -- How usage of a product becomes a quantity, where that is not the sum of its
 -- records: one row for each such product.
 create table metric (
-    product_id varchar not null comment 'what is priced',
+    product_id varchar not null references price (product_id) references contract_item (product_id) comment 'what is priced',
     aggregation varchar not null default 'sum' comment 'sum, max, latest, percentile, unique_count (of item_field) or weighted_sum (mean level over time)',
     group_fields varchar comment 'fields of the record, a comma between them: each combination is metered and priced by itself; null: all together',
     item_field varchar comment 'unique_count: the field that names the item',

@@ -1,7 +1,7 @@
 -- What is done to quantity and amount around the charge model of a price: at most
 -- one row for each price, applied from the top to the bottom.
 create table price_modifier (
-    price_id varchar not null comment 'the price',
+    price_id varchar not null references price (price_id) comment 'the price',
     convert_factor decimal(38, 12) not null default 1 comment 'billed quantity = quantity x factor / divisor',
     convert_divisor decimal(38, 12) not null default 1 comment 'see convert_factor; 1024 turns MB into GB',
     convert_rounding varchar not null default 'none' comment 'the billed quantity is rounded to whole units: none, ceil, floor, half_up or half_even',

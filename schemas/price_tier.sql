@@ -1,7 +1,7 @@
 -- The quantity bands of a price whose charge model has tiers: graduated, volume,
 -- record_graduated, level_graduated, level_volume, capacity.
 create table price_tier (
-    price_id varchar not null comment 'the price',
+    price_id varchar not null references price (price_id) comment 'the price',
     tier_number integer not null comment 'from 1',
     quantity_from decimal(38, 12) not null default 0 comment 'exclusive [unit]',
     quantity_to decimal(38, 12) comment 'inclusive [unit]; null: open',

@@ -15,5 +15,6 @@ create table quota_grant (
     opening_balance decimal(38, 12) comment 'what was left when the account was opened [unit]; null: nothing, or all where it begins then',
     check (amount >= 0),
     check (expires_at > effective_at),
+    foreign key (contract_id, quota_id) references grant_account (contract_id, quota_id),
     primary key (grant_id)
 );

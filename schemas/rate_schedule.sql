@@ -1,6 +1,6 @@
 -- How sessions of a time_of_use price are rounded and cut: one row for each price.
 create table rate_schedule (
-    price_id varchar not null comment 'the price',
+    price_id varchar not null references price (price_id) comment 'the price',
     step_decimals integer not null default 6 comment 'decimals that the price of an increment keeps, half up',
     session_decimals integer comment 'decimals that the price of a session keeps; null: all',
     session_rounding varchar not null default 'half_up' comment 'half_up, half_even, ceil or floor',

@@ -10,5 +10,6 @@ create table rate_step (
     check (elapsed_from >= 0),
     check (unit_quantity > 0),
     check (increment_quantity > 0),
+    foreign key (price_id, window_number) references rate_window (price_id, window_number),
     primary key (price_id, window_number, step_number)
 );

@@ -1,6 +1,6 @@
 -- The windows of the contract's clock in which sessions are priced differently.
 create table rate_window (
-    price_id varchar not null comment 'the price',
+    price_id varchar not null references price (price_id) comment 'the price',
     window_number integer not null comment 'from 1',
     weekdays varchar comment '1 is Monday, a comma between them; null: all',
     months varchar comment '1 is January, a comma between them; null: all',

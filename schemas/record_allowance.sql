@@ -1,7 +1,7 @@
 -- Which records of a percentage price are free, and between which amounts the
 -- others cost: at most one row for each price.
 create table record_allowance (
-    price_id varchar not null comment 'the price',
+    price_id varchar not null references price (price_id) comment 'the price',
     free_records bigint comment 'so many records of a cycle are free [records]; null: no such allowance',
     free_quantity decimal(38, 12) comment 'so much of a cycle is free [unit]; with free_records the earlier end counts; null: no such allowance',
     record_minimum decimal(38, 12) comment 'least that a paid record costs [currency]; null: no limit',

@@ -2,6 +2,7 @@
 
 mod answers;
 mod arguments;
+mod begin;
 mod books;
 mod explain;
 mod runs;
@@ -27,7 +28,7 @@ use crate::location::keep_private;
 use crate::output::{Format, Tables};
 use crate::project::{Project, Query};
 use crate::warehouse::{Warehouse, session};
-use crate::{describe, generate, init, land, lint, publish, reader, run, stderr, views};
+use crate::{describe, generate, init, land, lint, publish, reader, reference, run, stderr, views};
 
 /// Whether somebody sits at both ends.
 fn is_terminal() -> bool {
@@ -198,7 +199,16 @@ async fn without_warehouse(cli: &Cli, project: &Project, out: Out<'_>) -> Option
 }
 
 async fn check(project: &Project, quiet: bool) -> Result<()> {
-    let findings = lint::check(project, &session(&project.settings, None)?).await?;
+    let findings = lint::check(project, &session(&project.settings, None)?).await;
+    let findings = match (findings, reference::check(project).await) {
+        (Err(Error::Project(mut mistakes)), Err(Error::Project(found))) => {
+            mistakes.extend(found);
+            mistakes.sort();
+            return Err(Error::Project(mistakes));
+        }
+        (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
+        (Ok(findings), Ok(())) => findings,
+    };
     for warning in &findings.warnings {
         stderr::line(&format!("warning: {warning}"));
     }
@@ -232,12 +242,13 @@ async fn generate_sample(
 /// Does what needs no project around it.
 fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Option<Result<()>> {
     match &cli.command {
-        Command::Init { folder } => {
+        Command::Init { folder, empty, time_zone, currency } => {
             let folder = folder.as_deref().unwrap_or(&cli.project);
-            Some(init::init(folder, sample()).map(|files| {
-                say(cli.quiet, &format!("{files} files written to {}", folder.display()));
-                say(cli.quiet, &format!("next: {}", init::next_command(folder)));
-            }))
+            Some(if *empty {
+                begin::empty(folder, sample(), time_zone.as_deref(), currency, cli.quiet)
+            } else {
+                begin::sample(folder, sample(), cli.quiet)
+            })
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

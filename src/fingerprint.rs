@@ -86,7 +86,7 @@ pub fn changed_since(
 }
 
 /// The CSV files of a reference table: `data/<table>.csv` and those of that name in the folders of `data/`.
-fn reference_files(project: &Project, table: &str) -> Result<Vec<PathBuf>> {
+pub fn reference_files(project: &Project, table: &str) -> Result<Vec<PathBuf>> {
     let patterns = match project.settings.reference.get(table) {
         Some(path) => vec![config::path(&project.root, path)?],
         None => ["data/", "data/*/"].map(|folder| project.root.join(format!("{folder}{table}.csv"))).into(),

@@ -1,15 +1,20 @@
-//! `init`: the sample project, written from the program alone.
+//! `init`: the sample project, or one without data, written from the program alone.
 //!
 //! The files come from `main.rs`, which embeds the repository's own. A folder that holds anything but some of these
 //! very files is refused, and meterhouse.toml is written last, so that an `init` cut short can be typed again.
 
+mod empty;
+
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+pub use empty::{Beginning, Currency, init_empty};
 
 use crate::config;
 use crate::error::{Error, Result, While};
 
 /// A project's files by their path in it.
-pub type Sample = Vec<(PathBuf, &'static [u8])>;
+pub type Sample = Vec<(PathBuf, Cow<'static, [u8]>)>;
 
 const IGNORE: &str = ".gitignore";
 /// What a project makes and does not keep in git.
@@ -63,7 +68,7 @@ fn foreign(root: &Path, folder: &Path, sample: &Sample) -> Result<Option<PathBuf
             }
             continue;
         }
-        let content = sample.iter().find(|(known, _)| known == name).map(|(_, content)| *content);
+        let content = sample.iter().find(|(known, _)| known == name).map(|(_, content)| content.as_ref());
         if is_folder || content.is_none() || std::fs::read(&path).ok().as_deref() != content {
             return Ok(Some(name.to_path_buf()));
         }
@@ -71,15 +76,15 @@ fn foreign(root: &Path, folder: &Path, sample: &Sample) -> Result<Option<PathBuf
     Ok(None)
 }
 
-/// What to type next to bill the sample.
-pub fn next_command(folder: &Path) -> String {
+/// What to type next in a folder.
+pub fn next_command(folder: &Path, command: &str) -> String {
     if folder == Path::new(".") {
-        return "meterhouse run".into();
+        return format!("meterhouse {command}");
     }
     let name = folder.display().to_string();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+@%".contains(letter);
     let name = if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) };
-    format!("cd {name} && meterhouse run")
+    format!("cd {name} && meterhouse {command}")
 }
 
 /// Keeps what runs make out of git, besides whatever the folder keeps out of it already.
@@ -113,7 +118,12 @@ mod tests {
     #[test]
     fn what_is_there_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let sample = || -> Sample { vec![("meterhouse.toml".into(), b""), ("data/price.csv".into(), b"a")] };
+        let sample = || -> Sample {
+            vec![
+                ("meterhouse.toml".into(), Cow::Borrowed(b"")),
+                ("data/price.csv".into(), Cow::Borrowed(b"a")),
+            ]
+        };
         std::fs::write(folder.path().join(IGNORE), "notes/\nwarehouse/").unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("data/price.csv"), "mine").unwrap();
@@ -137,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_next_command_can_be_typed() {
-        assert_eq!(next_command(Path::new(".")), "meterhouse run");
-        assert_eq!(next_command(Path::new("my bill's")), r"cd 'my bill'\''s' && meterhouse run");
+        assert_eq!(next_command(Path::new("."), "run"), "meterhouse run");
+        assert_eq!(next_command(Path::new("my bill's"), "run"), r"cd 'my bill'\''s' && meterhouse run");
     }
 }

@@ -13,9 +13,10 @@
 //! - `export`: files for the invoicing system
 //! - `output`: rows as text
 //! - `run`: one run: pin, refresh, check, publish
-//! - `fingerprint`: whether a table is up to date
 //! - `lint`: every mistake of a project at once
 //! - `generate`: sample usage of any size
+//! - `reference`: whether rows name only what there is
+//! - `fingerprint`: whether a table is up to date
 //! - `refresh`: how one table is brought up to date
 //! - `reader`: the tables as they are now
 //! - `publish`: the ledger
@@ -69,6 +70,7 @@ pub mod prompt;
 pub mod proof;
 pub mod publish;
 pub mod reader;
+pub mod reference;
 pub mod refresh;
 pub mod report;
 pub mod run;

@@ -14,7 +14,7 @@ use crate::error::{Error, Mistake, Result};
 use crate::plan::{Values, export_misfits, misfits, try_plan};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::table::{FileTable, with_fields};
-use crate::{generate, land};
+use crate::{generate, land, reference};
 
 /// What a project that plans is worth knowing.
 #[derive(Debug, Default)]
@@ -143,6 +143,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     findings.queries += project.generate.len();
     mistakes.extend(project.generate.values().flat_map(|query| volatile(query, context)));
     mistakes.extend(generate::check(project).await);
+    mistakes.extend(reference::unread_files(project)?);
     mistakes.sort();
     mistakes.dedup();
     if mistakes.is_empty() { Ok(findings) } else { Err(Error::Project(mistakes)) }

@@ -77,13 +77,13 @@ const MORE_THREADS: &str =
     "allow the program more threads and more memory: `ulimit -u` and `ulimit -v` show the limits";
 
 fn sample() -> Sample {
-    let mut sample: Sample = vec![("meterhouse.toml".into(), SETTINGS)];
+    let mut sample: Sample = vec![("meterhouse.toml".into(), SETTINGS.into())];
     for (name, folder) in &FOLDERS {
         let mut folders = vec![folder];
         while let Some(folder) = folders.pop() {
             folders.extend(folder.dirs());
             let name = std::path::Path::new(name);
-            sample.extend(folder.files().map(|file| (name.join(file.path()), file.contents())));
+            sample.extend(folder.files().map(|file| (name.join(file.path()), file.contents().into())));
         }
     }
     sample

@@ -4,6 +4,7 @@
 //! collected, with file, line and column, before one of them is reported.
 
 mod query;
+mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -183,6 +184,7 @@ impl Project {
                 }
             }
         }
+        mistakes.extend(reference::unknown_references(&schemas, &queries, &known));
         for name in LANDED.into_iter().chain(BOOKS) {
             if queries.contains_key(name) {
                 mistakes.push(Mistake {

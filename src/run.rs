@@ -32,6 +32,7 @@ use crate::project::{
 use crate::proof;
 use crate::publish::{self, Entry, TableEntry, files_hash};
 use crate::reader::{pin, pin_all, register};
+use crate::reference;
 use crate::warehouse::{DataFile, Warehouse, session};
 
 /// Who hears of each step as it ends.
@@ -231,7 +232,11 @@ async fn begin<'a>(
         .checks
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
-    let parked = if run.steps.is_empty() { Vec::new() } else { run.check(&first).await? };
+    let mut parked = Vec::new();
+    if !run.steps.is_empty() {
+        run.check_names(&reference::declared(project).0).await?;
+        parked = run.check(&first).await?;
+    }
     Ok(Begun { run, parked, first, last, started })
 }
 
@@ -254,6 +259,7 @@ impl<'a> Begun<'a> {
             if !has_references {
                 parked.extend(run.check(&first).await?);
             }
+            run.check_names(&reference::declared(project).1).await?;
             parked.extend(run.check(&last).await?);
             parked.sort();
             parked.dedup();

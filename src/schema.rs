@@ -3,6 +3,8 @@
 //! Owns the column types a table may have and what a query may yield for them. A float is never one of them: money
 //! and quantities are decimals, timestamps are microseconds in UTC.
 
+mod reference;
+
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -15,6 +17,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use crate::error::{Mistake, Place};
+pub use reference::{Named, Reference, TIME_ZONE, ZONE_NAME};
 
 /// What a column holds where landing finds nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct TableSchema {
     pub primary_key: Vec<String>,
     /// Its CHECKs.
     pub checks: Vec<Check>,
+    /// Its columns that name rows elsewhere.
+    pub references: Vec<Reference>,
     /// The columns it is partitioned by.
     pub partition_by: Vec<String>,
     /// The file, relative to the project.
@@ -101,6 +106,7 @@ impl TableSchema {
         let mut columns = Vec::new();
         let mut primary_key = Vec::new();
         let mut checks = Vec::new();
+        let mut references = Vec::new();
         for column in &create.columns {
             let place = at(column.name.span.start);
             let data_type = arrow_type(&column.data_type).unwrap_or_else(|hint| {
@@ -125,6 +131,10 @@ impl TableSchema {
                     ColumnOption::Check(check) => {
                         checks.push(Check { expression: check.expr.to_string(), place: place.clone() });
                     }
+                    ColumnOption::ForeignKey(clause) => {
+                        let columns = vec![declared.name.clone()];
+                        mistakes.extend(reference::add(&mut references, columns, clause, file).err());
+                    }
                     ColumnOption::Default(Expr::Identifier(other)) => {
                         declared.default = Some(ColumnDefault::Column(other.value.clone()));
                     }
@@ -137,7 +147,9 @@ impl TableSchema {
                     other => mistakes.push(Mistake {
                         place: place.clone(),
                         what: format!("column `{}` has `{other}`", declared.name),
-                        hint: "a column may say NOT NULL, DEFAULT, CHECK, PRIMARY KEY and COMMENT".into(),
+                        hint:
+                            "a column may say NOT NULL, DEFAULT, CHECK, PRIMARY KEY, REFERENCES and COMMENT"
+                                .into(),
                     }),
                 }
             }
@@ -148,17 +160,22 @@ impl TableSchema {
                 TableConstraint::PrimaryKey(key) => {
                     primary_key.extend(key.columns.iter().map(|column| column.column.expr.to_string()));
                 }
+                TableConstraint::ForeignKey(clause) => {
+                    let columns = clause.columns.iter().map(|column| column.value.clone()).collect();
+                    mistakes.extend(reference::add(&mut references, columns, clause, file).err());
+                }
                 TableConstraint::Check(check) => checks
                     .push(Check { expression: check.expr.to_string(), place: at(check.expr.span().start) }),
                 other => mistakes.push(Mistake {
                     place: at(other.span().start),
                     what: format!("constraint `{other}`"),
-                    hint: "a table may say PRIMARY KEY and CHECK".into(),
+                    hint: "a table may say PRIMARY KEY, FOREIGN KEY and CHECK".into(),
                 }),
             }
         }
         let partition_by = partition_columns(create);
-        for name in primary_key.iter().chain(&partition_by) {
+        let naming = references.iter().flat_map(|reference| &reference.columns);
+        for name in primary_key.iter().chain(&partition_by).chain(naming) {
             if !columns.iter().any(|column| column.name == *name) {
                 let what = format!("`{name}` is not a column of `{declared}`");
                 mistakes.push(Mistake { place: top.clone(), what, hint: String::new() });
@@ -178,6 +195,7 @@ impl TableSchema {
             columns,
             primary_key,
             checks,
+            references,
             partition_by,
             file: file.into(),
             text: text.into(),

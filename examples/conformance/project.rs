@@ -42,7 +42,7 @@ impl Project {
         self.usage.extend(other.usage);
     }
 
-    /// Writes the project: the schemas and queries of `base`, a file for every reference table.
+    /// Writes the project: the schemas and queries of `base`, a file for every reference table that has rows.
     pub fn write(&self, base: &Path, folder: &Path) -> std::io::Result<()> {
         let base = base.canonicalize()?;
         for name in ["schemas", "queries"] {
@@ -52,20 +52,6 @@ impl Project {
         std::fs::create_dir_all(folder.join("data"))?;
         std::fs::create_dir_all(folder.join("usage"))?;
         std::fs::write(folder.join("usage/usage.ndjson"), self.usage.join("\n") + "\n")?;
-        for file in std::fs::read_dir(base.join("data"))? {
-            let path = file?.path();
-            let Some(name) =
-                path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".csv"))
-            else {
-                continue;
-            };
-            // A table that no case fills is its header.
-            let text = std::fs::read_to_string(&path)?;
-            std::fs::write(
-                folder.join("data").join(name),
-                format!("{}\n", text.lines().next().unwrap_or("")),
-            )?;
-        }
         for (table, rows) in &self.tables {
             let mut columns: Vec<&str> = Vec::new();
             for (column, _) in rows.iter().flatten() {

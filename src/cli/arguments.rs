@@ -45,14 +45,23 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Writes a project that bills its own sample.
+    /// Writes a project that bills its own sample, or one without data.
     #[command(
-        before_help = "Examples:\n  meterhouse init bill     into the folder bill\n  meterhouse init          into this one, which has to be empty"
+        before_help = "Examples:\n  meterhouse init bill     the sample, into the folder bill\n  meterhouse init          into this one, which has to be empty\n  meterhouse init --empty bill --time-zone Europe/Berlin --currency EUR:2"
     )]
     Init {
         /// The folder to write to; the default is the project's.
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
+        /// A project without data, for usage of one's own.
+        #[arg(long)]
+        empty: bool,
+        /// The zone of times without an offset, an IANA name.
+        #[arg(long, value_name = "ZONE", requires = "empty")]
+        time_zone: Option<String>,
+        /// A currency with its decimals, such as EUR:2, JPY:0 or USD:2:half_even; once for each.
+        #[arg(long, value_name = "CODE:DECIMALS", requires = "empty")]
+        currency: Vec<String>,
     },
     /// Plans all SQL without reading usage, and tells all mistakes at once.
     #[command(before_help = "Examples:\n  meterhouse check\n  meterhouse --project examples/taxi check")]

@@ -29,7 +29,7 @@ use object_store::path::Path;
 
 pub use format::Format;
 pub use mapping::{FILE_TABLE, file_columns, file_schema, landing_plan};
-pub use reference::read_reference;
+pub use reference::{places_of, read_reference};
 pub use registry::{acknowledged, acknowledged_files};
 pub use source::Source;
 

@@ -1,158 +1,192 @@
 //! Reference files: `data/*.csv` as rows of their tables, and every mistake in them at its line and column.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+mod file;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::delimited::Delimited;
-use super::format::{Format, Input, Opened, open};
-use super::record::{RecordShape, Rejected};
-use super::{CHUNK_ROWS, project_zone, reader, record_shape};
-use crate::cycle::TimeZone;
-use crate::error::{Error, Mistake, Place, Result, While, did_you_mean, nearest};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::row::{RowConverter, SortField};
+use arrow::util::display::array_value_to_string;
+use datafusion::common::ToDFSchema;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::prelude::SessionContext;
+
+use crate::data_file::physical_check;
+use crate::error::{Error, Mistake, Place, Result, While};
+use crate::primary_key::KeyHashes;
 use crate::project::Project;
-use crate::schema::TableSchema;
+use crate::schema::{Check, TableSchema};
+use file::ReferenceFile;
 
-/// The column whose zone the other times of its row are in.
-const TIME_ZONE: &str = "time_zone";
-
-/// The rows of a reference file, checked against the contract; every bad line is reported at once.
+/// The rows of all files of a reference table, held against its contract: types, NOT NULL, CHECKs and the primary key.
+/// Every line that breaks one is reported, all of them at once.
 ///
 /// A time without an offset is in the zone of its row, where the table has a column `time_zone`, else in the project's.
-pub fn read_reference(project: &Project, schema: &TableSchema, path: &Path) -> Result<Vec<RecordBatch>> {
-    let zone = project_zone(project)?;
-    let shape = record_shape(schema)?;
-    // Without its header a file may be one that was cut short, and a bill without prices is wrong.
-    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
-        return Err(Error::Project(vec![Mistake {
-            place: Place { file: project.shown(path), line: 1, column: 0 },
-            what: "the file is empty".into(),
-            hint: format!("a table without rows is its header: {}", schema.column_list().replace(", ", ",")),
-        }]));
-    }
-    let (batches, rejected) = read_in(&zone, &shape, path)?;
-    if rejected.is_empty() {
-        return match schema.column(TIME_ZONE) {
-            Some(_) => in_their_zones(batches, &zone, &shape, path, &project.shown(path)),
-            None => Ok(batches),
-        };
-    }
-    let table = match open(Input::File(path.to_path_buf()), None)? {
-        Opened::Text(Format::Csv, source, damage) => Some(Delimited::new(source, damage)?),
-        _ => None,
-    };
-    let file = project.shown(path);
-    let mut mistakes = match &table {
-        Some(table) => header_mistakes(table, schema, &shape, &file),
-        None => Vec::new(),
-    };
-    // A wrong name in the header is wrong in each line, so it is said once and not there.
-    if mistakes.is_empty() {
-        mistakes.extend(rejected.into_iter().map(|row| {
-            let column = table.as_ref().and_then(|table| column_of(table, &shape, &row)).unwrap_or(0);
-            Mistake {
-                place: Place { file: file.clone(), line: row.line, column },
-                what: row.reason,
-                hint: format!("{} has {}", schema.file, schema.column_list()),
+pub fn read_reference(
+    context: &SessionContext,
+    project: &Project,
+    schema: &TableSchema,
+    paths: &[PathBuf],
+) -> Result<Vec<RecordBatch>> {
+    let checks = physical_checks(context, schema)?;
+    let mut files = Vec::new();
+    let mut mistakes = Vec::new();
+    for path in paths {
+        match ReferenceFile::read(project, schema, path) {
+            Ok(mut file) => {
+                mistakes.append(&mut file.mistakes);
+                mistakes.extend(broken(&file, schema, &checks)?);
+                files.push(file);
             }
-        }));
+            Err(Error::Project(found)) => mistakes.extend(found),
+            Err(error) => return Err(error),
+        }
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(repeated_keys(&files, schema)?);
+    }
+    if mistakes.is_empty() {
+        return Ok(files.into_iter().flat_map(|file| file.batches).collect());
     }
     Err(Error::Project(mistakes))
 }
 
-/// The rows of a file whose times without an offset are in one zone.
-fn read_in(zone: &TimeZone, shape: &RecordShape, path: &Path) -> Result<(Vec<RecordBatch>, Vec<Rejected>)> {
-    let chunks = reader::read(Input::File(path.to_path_buf()), None, shape, zone, 0, CHUNK_ROWS)?;
-    let mut batches = Vec::new();
-    let mut rejected = Vec::new();
-    for chunk in chunks {
-        let chunk = chunk?;
-        rejected.extend(chunk.rejected);
-        batches.push(chunk.records);
-    }
-    Ok((batches, rejected))
-}
-
-/// The same rows, each read in its own zone: the file is read once for each zone in it, and each time the rows of that
-/// zone are kept.
-fn in_their_zones(
-    batches: Vec<RecordBatch>,
-    project_zone: &TimeZone,
-    shape: &RecordShape,
+/// The places of the rows that have one of these values in some columns, with the value, in the order of the file.
+/// Values are written as SQL casts them to text.
+pub fn places_of(
+    project: &Project,
+    schema: &TableSchema,
     path: &Path,
-    shown: &str,
-) -> Result<Vec<RecordBatch>> {
-    let zones: BTreeSet<String> = batches.iter().flat_map(zones_of).flatten().map(String::from).collect();
-    let mut kept = Vec::new();
-    let mut mistakes = Vec::new();
-    for name in zones {
-        let zone = match TimeZone::get(&name) {
-            Ok(zone) => zone,
-            Err(error) => {
-                mistakes.push(Mistake {
-                    place: Place { file: shown.into(), line: 0, column: 0 },
-                    what: error.to_string(),
-                    hint: "write an IANA name, such as Europe/Berlin".into(),
-                });
-                continue;
+    columns: &[String],
+    values: &[Vec<String>],
+) -> Result<Vec<(Vec<String>, Place)>> {
+    let file = ReferenceFile::read(project, schema, path)?;
+    let lines = file.lines()?;
+    let mut places = Vec::new();
+    let mut number = 0;
+    for batch in &file.batches {
+        let texts = columns.iter().filter_map(|column| batch.column_by_name(column));
+        let texts = texts.map(|column| cast(column, &DataType::Utf8View)).collect::<Result<Vec<_>, _>>();
+        let texts = texts.during(|| format!("reading {}", file.shown))?;
+        for row in 0..batch.num_rows() {
+            let value: Vec<String> =
+                texts.iter().map(|texts| texts.as_string_view().value(row).to_string()).collect();
+            if values.contains(&value) {
+                places.push((value, file.place(&lines, number, columns.first().map(String::as_str))));
             }
-        };
-        let read = if name == project_zone.name() { None } else { Some(read_in(&zone, shape, path)?.0) };
-        for batch in read.as_ref().unwrap_or(&batches) {
-            let of_zone: BooleanArray =
-                zones_of(batch).map(|zone| Some(zone == Some(name.as_str()))).collect();
-            let rows = filter_record_batch(batch, &of_zone).during(|| format!("reading {shown}"))?;
-            kept.push(rows);
+            number += 1;
         }
     }
-    if mistakes.is_empty() { Ok(kept) } else { Err(Error::Project(mistakes)) }
+    Ok(places)
 }
 
-/// The zone of each row.
-fn zones_of(batch: &RecordBatch) -> impl Iterator<Item = Option<&str>> {
-    let column = batch.column_by_name(TIME_ZONE).and_then(|column| column.as_string_view_opt());
-    column.into_iter().flat_map(|zones| zones.iter())
-}
+type PhysicalChecks<'a> = Vec<(Arc<dyn PhysicalExpr>, &'a Check)>;
 
-/// The names in the header that no column has, and the required columns that no name feeds.
-fn header_mistakes(table: &Delimited, schema: &TableSchema, shape: &RecordShape, file: &str) -> Vec<Mistake> {
-    let line = table.header_text.as_str();
-    let mut missing = shape.missing(&table.header);
-    let mut mistakes = Vec::new();
-    for (index, name) in table.header.iter().enumerate() {
-        if shape.column_of(name).is_some() {
-            continue;
-        }
-        let columns = || schema.columns.iter().map(|column| column.name.as_str());
-        if let Some(meant) = nearest(name, columns()) {
-            missing.retain(|column| *column != meant);
-        }
-        let hint = match did_you_mean(name, columns()) {
-            hint if hint.is_empty() => format!("{} has {}", schema.file, schema.column_list()),
-            hint => hint,
-        };
-        let column = table.start_of(line, index).unwrap_or(0);
-        let place = Place { file: file.into(), line: 1, column };
-        let what = format!("`{name}` is no column of `{}`", schema.name);
-        mistakes.push(Mistake { place, what, hint });
-    }
-    let end = table.start_of(line, table.header.len()).unwrap_or(0);
-    mistakes.extend(missing.into_iter().map(|column| Mistake {
-        place: Place { file: file.into(), line: 1, column: end },
-        what: format!("the header has no `{column}`"),
-        hint: format!("{} has {}", schema.file, schema.column_list()),
-    }));
-    mistakes
-}
-
-/// Where in its line a record is wrong, in characters from 1.
-fn column_of(table: &Delimited, shape: &RecordShape, row: &Rejected) -> Option<u64> {
-    let field = match row.column {
-        Some(column) => table.header.iter().position(|name| shape.column_of(name) == Some(column))?,
-        // Where the number of fields is wrong, the first that is too many or missing.
-        None => table.header.len(),
+fn physical_checks<'a>(context: &SessionContext, schema: &'a TableSchema) -> Result<PhysicalChecks<'a>> {
+    let columns = schema.arrow().to_dfschema().during(|| format!("reading {}", schema.file))?;
+    let check = |check: &'a Check| -> Result<(Arc<dyn PhysicalExpr>, &'a Check)> {
+        Ok((physical_check(context, &columns, &check.expression, &check.place)?, check))
     };
-    table.start_of(&row.raw, field)
+    schema.checks.iter().map(check).collect()
+}
+
+/// The rows that break a CHECK; as in SQL, one that is null holds.
+fn broken(file: &ReferenceFile, schema: &TableSchema, checks: &PhysicalChecks<'_>) -> Result<Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let mut first = 0;
+    for batch in &file.batches {
+        // By the contract's order, in which the CHECKs were planned.
+        let places = schema.arrow();
+        let places = places.fields().iter().map(|field| batch.schema().index_of(field.name()));
+        let places = places.collect::<Result<Vec<_>, _>>().during(|| format!("reading {}", file.shown))?;
+        let batch = batch.project(&places).during(|| format!("reading {}", file.shown))?;
+        for (expression, check) in checks {
+            let held = expression
+                .evaluate(&batch)
+                .and_then(|value| value.into_array(batch.num_rows()))
+                .during(|| format!("checking {}", check.expression))?;
+            let held: &BooleanArray = held.as_boolean();
+            for row in (0..batch.num_rows()).filter(|row| held.is_valid(*row) && !held.value(*row)) {
+                mistakes.push(broken_row(file, &batch, row, first + row, expression, check)?);
+            }
+        }
+        first += batch.num_rows();
+    }
+    mistakes.sort();
+    Ok(mistakes)
+}
+
+fn broken_row(
+    file: &ReferenceFile,
+    batch: &RecordBatch,
+    row: usize,
+    number: usize,
+    expression: &Arc<dyn PhysicalExpr>,
+    check: &Check,
+) -> Result<Mistake> {
+    let mut columns: Vec<_> = collect_columns(expression).into_iter().collect();
+    // In the order in which the CHECK mentions them.
+    columns.sort_by_key(|column| (check.expression.find(column.name()), column.index()));
+    let values = columns.iter().map(|column| {
+        let values = batch.column(column.index());
+        let value = array_value_to_string(values, row).unwrap_or_default();
+        format!("`{}` {}", column.name(), if values.is_null(row) { "(empty)" } else { &value })
+    });
+    let what = format!("{} breaks CHECK ({})", values.collect::<Vec<_>>().join(", "), check.expression);
+    let lines = file.lines()?;
+    let place = file.place(&lines, number, columns.first().map(|column| column.name()));
+    Ok(Mistake { place, what, hint: format!("declared at {}", check.place) })
+}
+
+/// The rows whose primary key an earlier one has.
+fn repeated_keys(files: &[ReferenceFile], schema: &TableSchema) -> Result<Vec<Mistake>> {
+    if schema.primary_key.is_empty() {
+        return Ok(Vec::new());
+    }
+    let working = || format!("checking the key of {}", schema.name);
+    let fields = schema.primary_key.iter().filter_map(|name| schema.column(name));
+    let fields = fields.map(|column| SortField::new(column.data_type.clone())).collect();
+    let converter = RowConverter::new(fields).during(working)?;
+    let mut keys = Vec::new();
+    let mut hashes = KeyHashes::default();
+    for batch in files.iter().flat_map(|file| &file.batches) {
+        let columns = schema.primary_key.iter().filter_map(|name| batch.column_by_name(name)).cloned();
+        let rows = converter.convert_columns(&columns.collect::<Vec<_>>()).during(working)?;
+        rows.iter().for_each(|key| hashes.push(xxhash_rust::xxh3::xxh3_64(key.as_ref())));
+        keys.push(rows);
+    }
+    if !KeyHashes::may_repeat(vec![hashes]) {
+        return Ok(Vec::new());
+    }
+    let mut keys = keys.iter();
+    let mut first: HashMap<Vec<u8>, Place> = HashMap::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        let lines = file.lines()?;
+        let rows = file.batches.iter().zip(&mut keys);
+        let rows = rows.flat_map(|(batch, keys)| keys.iter().enumerate().map(move |row| (batch, row)));
+        for (number, (batch, (row, key))) in rows.enumerate() {
+            let place = file.place(&lines, number, schema.primary_key.first().map(String::as_str));
+            let Some(earlier) = first.get(key.as_ref()) else {
+                first.insert(key.as_ref().to_vec(), place);
+                continue;
+            };
+            let values = schema.primary_key.iter().filter_map(|name| {
+                let value = array_value_to_string(batch.column_by_name(name)?, row).ok()?;
+                Some(format!("`{name}` {value}"))
+            });
+            let values = values.collect::<Vec<_>>().join(", ");
+            mistakes.push(Mistake {
+                what: format!("{values} is the key of another row of `{}`", schema.name),
+                hint: format!("the other one is at {}:{}; keep one of them", earlier.file, earlier.line),
+                place,
+            });
+        }
+    }
+    Ok(mistakes)
 }

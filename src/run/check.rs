@@ -11,6 +11,7 @@ use super::Run;
 use crate::error::{Error, Place, Result, While};
 use crate::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::project::Query;
+use crate::reference::{self, Declared};
 use crate::refresh::Scope;
 
 /// Rows of a failed check that a message shows.
@@ -57,6 +58,14 @@ async fn rows(context: SessionContext, check: Query, as_of: i64, scope: Scope) -
 }
 
 impl Run<'_> {
+    /// Refuses rows that name nothing.
+    pub(super) async fn check_names(&self, declared: &[Declared<'_>]) -> Result<()> {
+        let as_of = self.request.as_of;
+        let mistakes =
+            reference::mistakes(self.project, self.context, declared, as_of, self.at_once()).await?;
+        if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
+    }
+
     /// Runs checks; their rows stop the run, or park the customers they name.
     pub(super) async fn check(&self, checks: &[&Query]) -> Result<Vec<(String, String)>> {
         let mut parked = Vec::new();

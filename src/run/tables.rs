@@ -9,12 +9,11 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::{Notice, Run, Step, foreign};
-use crate::config;
 use crate::data_file::{TableWriter, Written};
-use crate::error::{Error, Place, Result, While};
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::fingerprint;
 use crate::land;
-use crate::primary_key::{KeyHashes, check_key};
+use crate::primary_key::check_key;
 use crate::project::{Query, Wave};
 use crate::publish::TableEntry;
 use crate::reader::{register, register_view, register_written};
@@ -63,50 +62,43 @@ impl<'a> Run<'a> {
     async fn snapshot(&self, schema: &'a TableSchema) -> Result<Made<'a>> {
         let started = Instant::now();
         let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
-        // What a project takes over from another without saying anything is empty.
-        let is_own = schema.file.starts_with("schemas/");
-        if paths.is_empty() && is_own {
-            let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
-            return Err(Error::Data {
-                what: format!("the reference table `{0}` has no file data/{0}.csv", schema.name),
-                place: Some(Place { file: schema.file.clone(), line: 0, column: 0 }),
-                hint: format!(
-                    "write a CSV with the header {}, or name one under [reference] in {}",
-                    columns.join(","),
-                    config::FILE
-                ),
-            });
-        }
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
             return Ok(Made { schema, before, files: None, rows: None, fingerprint, started });
         }
-        let (mut batches, mut mistakes) = (Vec::new(), Vec::new());
-        for path in &paths {
-            match land::read_reference(self.project, schema, path) {
-                Ok(read) => batches.extend(read),
-                Err(Error::Project(found)) => mistakes.extend(found),
-                Err(error) => return Err(error),
-            }
+        if paths.is_empty() {
+            self.missing(schema, &before)?;
         }
-        if !mistakes.is_empty() {
-            return Err(Error::Project(mistakes));
-        }
+        let batches = land::read_reference(self.context, self.project, schema, &paths)?;
         let writer = TableWriter::new(self.context, self.warehouse, schema, self.stem.clone())?;
-        let mut writer = writer.watching_key()?.keeping_rows();
+        let mut writer = writer.keeping_rows();
         for batch in &batches {
             writer.write(batch).await?;
         }
-        let Written { files, rows, keys } = writer.finish().await?;
-        if KeyHashes::may_repeat(keys.into_iter().collect()) {
-            let paths: Vec<String> = paths.iter().map(|path| self.project.shown(path)).collect();
-            let hint = format!(
-                "what was published before is unchanged; keep one of the lines in {}",
-                paths.join(" and ")
-            );
-            check_key(self.context, schema, &files, &hint).await?;
-        }
+        let Written { files, rows, .. } = writer.finish().await?;
         Ok(Made { schema, before, files: Some(files), rows, fingerprint, started })
+    }
+
+    /// A table without a file has no rows, unless it had some, or its file is named in the settings.
+    fn missing(&self, schema: &TableSchema, before: &TableEntry) -> Result<()> {
+        let name = &schema.name;
+        if let Some(path) = self.project.settings.reference.get(name) {
+            let what = format!("the reference table `{name}` has no file: there is no {path}");
+            let hint = format!("mend the path, or leave it out for data/{name}.csv");
+            return Err(self.project.settings.wrong(&format!("reference.{name}"), what, &hint));
+        }
+        if before.rows() == 0 {
+            return Ok(());
+        }
+        let columns: Vec<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+        Err(Error::Project(vec![Mistake {
+            place: Place { file: format!("data/{name}.csv"), line: 0, column: 0 },
+            what: "the file is gone; the last run read rows from it".into(),
+            hint: format!(
+                "bring it back; if the rows are to go, write it with nothing but the header {}",
+                columns.join(",")
+            ),
+        }]))
     }
 
     /// How many tables are made at one time: where there is little usage, planning takes longer than the work, and

@@ -159,13 +159,13 @@ fn a_listed_record_is_void_as_long_as_it_is_listed() {
     run_at(&sample, &["run"]);
     close(&sample, "2026-09");
     let before = billed(&sample);
-    let list = sample.read("data/usage_void.csv");
+    let list = "source,transaction_id,usage_start,replaced_by,reason\n";
     sample.write("data/usage_void.csv", &format!("{list}usage,TR000001,,,never driven\n"));
     run_at(&sample, &["run"]);
     let void = "select place, reason from usage_exclusion";
     assert_eq!(rows(&sample, void), ["void,never driven"]);
     assert_ne!(billed(&sample), before, "a correction settles it");
-    sample.write("data/usage_void.csv", &list);
+    sample.write("data/usage_void.csv", list);
     run_at(&sample, &["run"]);
     assert_eq!(billed(&sample), before);
 }

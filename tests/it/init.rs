@@ -64,6 +64,42 @@ fn init_writes_the_repository_s_project_and_it_bills_the_same() {
 }
 
 #[test]
+fn init_empty_writes_the_rules_and_what_was_said() {
+    let folder = TempDir::new().unwrap();
+    let project = folder.path().join("bill");
+    let name = project.to_str().unwrap();
+    // Nobody can be asked here.
+    for (flags, hint) in [
+        (vec!["--currency", "EUR:2"], "such as --time-zone UTC"),
+        (vec!["--time-zone", "UTC"], "such as --currency EUR:2"),
+        (vec!["--time-zone", "Europe/Berln", "--currency", "EUR:2"], "did you mean Europe/Berlin?"),
+        (vec!["--time-zone", "UTC", "--currency", "EUR"], "write its code and decimals"),
+    ] {
+        let output = meterhouse(folder.path(), &[vec!["init", "--empty", name], flags].concat());
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(hint), "{said}");
+        assert!(!project.exists());
+    }
+    let flags = ["--time-zone", "America/New_York", "--currency", "USD:2:half_even", "--currency", "JPY:0"];
+    ok(&meterhouse(folder.path(), &[vec!["init", "--empty", name], flags.to_vec()].concat()));
+    let mut written = BTreeMap::new();
+    files(&project, &project, &mut written);
+    let data: Vec<&String> = written.keys().filter(|file| file.starts_with("data/")).collect();
+    let expected = ["contract", "contract_item", "currency", "customer", "price"];
+    assert_eq!(data, expected.map(|table| format!("data/{table}.csv")).iter().collect::<Vec<_>>());
+    assert_eq!(written["data/currency.csv"], b"currency,decimals,rounding\nUSD,2,half_even\nJPY,0,half_up\n");
+    assert!(written.keys().all(|file| !file.starts_with("queries/generate")));
+    // Nothing is billed, and nothing is wrong.
+    ok(&meterhouse(&project, &["check"]));
+    ok(&meterhouse(&project, &["run"]));
+    assert_eq!(
+        ok(&meterhouse(&project, &["sql", "select count(*) as lines from invoice_line", "--format", "csv"])),
+        "lines\n0\n"
+    );
+}
+
+#[test]
 fn shells_complete_commands_and_flags_without_a_project() {
     let folder = TempDir::new().unwrap();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

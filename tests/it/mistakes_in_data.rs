@@ -85,12 +85,12 @@ fn a_reference_line_that_breaks_a_check() {
     exit 1
     ----- stdout
     ----- stderr
-    error: a row of `currency` breaks CHECK (decimals BETWEEN 0 AND 12)
-     --> schemas/currency.sql:6:12
+    error: `decimals` 20 breaks CHECK (decimals BETWEEN 0 AND 12)
+     --> data/currency.csv:2:5
       |
-    6 |     check (decimals between 0 and 12),
-      |            ^^^^^^^^
-    hint: the row is: currency EUR, decimals 20, rounding half_up
+    2 | EUR,20,half_up
+      |     ^^
+    hint: declared at schemas/currency.sql:6:12
     "#);
 }
 
@@ -102,14 +102,12 @@ fn a_reference_key_that_is_there_twice() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `currency` has rows with the same key (currency)
-    +----------+------+
-    | currency | rows |
-    +----------+------+
-    | EUR      | 2    |
-    +----------+------+
-      --> schemas/currency.sql
-    hint: what was published before is unchanged; keep one of the lines in data/currency.csv
+    error: `currency` EUR is the key of another row of `currency`
+     --> data/currency.csv:4:1
+      |
+    4 | EUR,2,half_up
+      | ^^^
+    hint: the other one is at data/currency.csv:2; keep one of them
     "#);
 }
 
@@ -121,9 +119,37 @@ fn a_missing_reference_file() {
     exit 1
     ----- stdout
     ----- stderr
-    error: the reference table `currency` has no file data/currency.csv
-      --> schemas/currency.sql
-    hint: write a CSV with the header currency,decimals,rounding, or name one under [reference] in meterhouse.toml
+    error: `currency` EUR names no row of `currency`
+     --> data/contract.csv:2:14
+      |
+    2 | CON123,ALPEN,EUR,Europe/Berlin,month,,PO-4711,,VAT-STANDARD,4400,2026-09-01,
+      |              ^^^
+    hint: it has no rows: write data/currency.csv
+    error: `currency` EUR names no row of `currency`
+     --> data/contract.csv:3:14
+      |
+    3 | CON124,ALPEN,EUR,Europe/Berlin,month,,PO-4712,,VAT-STANDARD,4400,2026-09-01,
+      |              ^^^
+    hint: it has no rows: write data/currency.csv
+    error: `currency` USD names no row of `currency`
+     --> data/contract.csv:4:15
+      |
+    4 | BYTE-API,BYTE,USD,America/New_York,month,2026-08-31,,,US-SAAS,4410,2026-08-31T00:00:00-04:00,
+      |               ^^^
+    hint: it has no rows: write data/currency.csv
+    error: `currency` USD names no row of `currency`
+     --> data/contract.csv:5:19
+      |
+    5 | BYTE-SUPPORT,BYTE,USD,America/New_York,quarter,,,,US-SERVICE,4420,2026-07-01T00:00:00-04:00,
+      |                   ^^^
+    hint: it has no rows: write data/currency.csv
+    error: `currency` JPY names no row of `currency`
+     --> data/contract.csv:6:15
+      |
+    6 | KANJI-1,KANJI,JPY,Asia/Tokyo,month,,KJ-2026-88,TRANSLATION,JCT-10,4430,2026-09-01T00:00:00+09:00,
+      |               ^^^
+    hint: it has no rows: write data/currency.csv
+    error: 5 mistakes in the project
     "#);
 }
 
@@ -254,5 +280,8 @@ fn accounts_of_grants_that_cannot_be_burnt() {
         "grant_id,contract_id,quota_id,amount,effective_at\nfirst,CON123,unknown,10,2026-09-01\n",
     );
     let (_, message) = sample.fails(&["run"]);
-    assert!(message.contains("contract CON123 has no account unknown"), "{message}");
+    assert!(
+        message.contains("`contract_id` CON123 with `quota_id` unknown names no row of `grant_account`"),
+        "{message}"
+    );
 }

@@ -1,0 +1,64 @@
+//! `docs/your-own-usage.md` is typed from its first line to its last: files are written as shown, commands say what the
+//! page says.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::sample::{repository, without_seconds};
+
+/// The page with what its commands say now, typed in a folder. A fence with a path writes that file; `cd` stays.
+fn typed(page: &str, folder: &Path) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_meterhouse")).parent().unwrap();
+    let mut folder = folder.to_path_buf();
+    let mut out = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        out += &format!("{line}\n");
+        let Some(kind) = line.strip_prefix("```").filter(|kind| !kind.is_empty()) else { continue };
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if let Some((_, file)) = kind.split_once(' ') {
+            std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+            std::fs::write(folder.join(file), block.join("\n") + "\n").unwrap();
+        }
+        if kind != "console" {
+            block.iter().for_each(|line| out += &format!("{line}\n"));
+        }
+        for line in block.iter().filter(|_| kind == "console") {
+            let Some(command) = line.strip_prefix("$ ") else { continue };
+            out += &format!("{line}\n");
+            if let Some(to) = command.strip_prefix("cd ") {
+                folder = folder.join(to);
+                continue;
+            }
+            let output = Command::new("sh")
+                .arg("-c")
+                .arg(format!("{command} 2>&1"))
+                .current_dir(&folder)
+                .env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()))
+                .env("NO_COLOR", "1")
+                .env("USER", "anna")
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            for line in without_seconds(&String::from_utf8(output.stdout).unwrap()).lines() {
+                out += &format!("{}\n", line.trim_end());
+            }
+        }
+        out += "```\n";
+    }
+    out
+}
+
+#[test]
+fn the_way_to_the_first_line_is_what_the_page_says() {
+    let path = repository().join("docs/your-own-usage.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let folder = TempDir::new().unwrap();
+    let typed = typed(&page, folder.path());
+    if std::env::var("METERHOUSE_WRITE_DOCS").is_ok() {
+        std::fs::write(&path, &typed).unwrap();
+    }
+    assert_eq!(page, typed);
+}
