@@ -2,6 +2,7 @@
 --
 -- grain:  landing_sequence
 -- reads:  usage_record, usage_duplicate, usage_exclusion, landing_hold
+-- rule:   a record without an end has no duration; it ends where it starts
 
 select
     usage_record.landing_sequence,
@@ -9,7 +10,8 @@ select
     usage_record.transaction_id,
     usage_record.usage_type,
     usage_record.usage_start,
-    usage_record.usage_end,
+    coalesce(usage_record.usage_end, usage_record.usage_start) as usage_end,
+    usage_record.usage_end is not null as has_end,
     usage_record.contract_id,
     usage_record.account_id,
     usage_record.vin,

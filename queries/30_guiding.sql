@@ -18,6 +18,7 @@ with timed as (
         usage.usage_type,
         usage.usage_start,
         usage.usage_end,
+        usage.has_end,
         case span_rule.placed_by
             when 'end'
                 then greatest(
@@ -60,6 +61,7 @@ assigned as (
         timed.part_end,
         timed.usage_start,
         timed.usage_end,
+        timed.has_end,
         coalesce(
             timed.contract_id,
             by_account.contract_id,
@@ -137,6 +139,7 @@ metered as (
         assigned.part_end,
         assigned.usage_start,
         assigned.usage_end,
+        assigned.has_end,
         item.product_id,
         assigned.usage_type,
         assigned.unit,
@@ -193,6 +196,7 @@ measured as (
         metered.part_end,
         metered.usage_start,
         metered.usage_end,
+        metered.has_end,
         metered.product_id,
         metered.usage_type,
         metered.unit,
@@ -201,10 +205,13 @@ measured as (
             when 'quantity' then metered.own_quantity
             when 'records' then 1
             when 'seconds'
-                then (
-                    cast(metered.usage_end as bigint)
-                    - cast(metered.usage_start as bigint)
-                ) / cast(1000000 as decimal(7, 0))
+                then case
+                    when metered.has_end
+                        then (
+                            cast(metered.usage_end as bigint)
+                            - cast(metered.usage_start as bigint)
+                        ) / cast(1000000 as decimal(7, 0))
+                end
             else
                 coalesce(
                     metered.field_quantity,
@@ -296,6 +303,10 @@ whole as (
                 )
             when measured.contract_item_id is null
                 then 'no contract item for usage type'
+            when
+                measured.quantity is null
+                and measured.quantity_field = 'seconds'
+                then 'no end'
             when measured.quantity is null and measured.is_counted
                 then concat('no ', measured.counted_field)
             when measured.quantity is null

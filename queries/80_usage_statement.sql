@@ -138,7 +138,7 @@ select
     end as usage_start,
     case
         when shared.part_end > shared.usage_start then shared.part_end
-        else usage_record.usage_end
+        else coalesce(usage_record.usage_end, usage_record.usage_start)
     end as usage_end,
     shared.quantity,
     shared.unit,

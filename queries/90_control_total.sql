@@ -71,6 +71,12 @@ placed as (
     from usage_record
     inner join landing_hold
         on usage_record.landing_sequence / 1000000000 = landing_hold.landing_id
+    -- What is discarded and stands in closed books is excluded.
+    where not exists (
+        select 1
+        from usage_exclusion
+        where usage_exclusion.landing_sequence = usage_record.landing_sequence
+    )
 
     union all
 

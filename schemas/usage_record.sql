@@ -8,7 +8,7 @@ create table usage_record (
     transaction_id varchar not null comment 'the record''s identity within its source',
     usage_type varchar not null comment 'what was used',
     usage_start timestamp not null comment 'event time, inclusive',
-    usage_end timestamp not null default usage_start comment 'event time, exclusive',
+    usage_end timestamp comment 'event time, exclusive; null where the record has none',
     contract_id varchar comment 'identifier: the contract itself',
     account_id varchar comment 'identifier: an account assigned to a contract',
     vin varchar comment 'identifier: a vehicle assigned to a contract',
@@ -20,4 +20,4 @@ create table usage_record (
     usage_date date not null comment 'UTC day of usage_start',
     check (usage_end >= usage_start),
     primary key (landing_sequence)
-) partitioned by (usage_date);
+);

@@ -85,8 +85,8 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         // Done above.
         Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
         Command::Init { .. } | Command::Completions { .. } => Ok(()),
-        Command::Land { files, with, hold, why } => {
-            opened.land(&files, with.as_deref(), hold.as_deref(), &why).await
+        Command::Land { files, with, hold, again, why } => {
+            opened.land(&files, with.as_deref(), hold.as_deref(), again, &why).await
         }
         Command::Release { name, why } => opened.end_hold(Decision::Release(name), &why).await,
         Command::Discard { name, why } => opened.end_hold(Decision::Discard(name), &why).await,
@@ -211,6 +211,9 @@ async fn check(project: &Project, quiet: bool) -> Result<()> {
     };
     for warning in &findings.warnings {
         stderr::line(&format!("warning: {warning}"));
+    }
+    for note in &findings.notes {
+        say(quiet, note);
     }
     let (queries, tables) = (findings.queries, project.schemas.len());
     say(quiet, &format!("{queries} queries plan, {tables} tables have contracts"));

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
@@ -33,6 +33,9 @@ pub struct Settings {
     /// Folders or globs whose new files every run lands first, by name.
     #[serde(default)]
     pub inbox: BTreeMap<String, Inbox>,
+    /// How sources write their times, by the `source` of their records.
+    #[serde(default)]
+    pub source: BTreeMap<String, SourceSettings>,
     /// The CSV files of a reference table, a path or a glob, where they are not `data/<table>.csv` and
     /// `data/*/<table>.csv`.
     #[serde(default)]
@@ -69,6 +72,38 @@ pub struct Inbox {
     pub files: Vec<String>,
     /// The query under `queries/landing/` that maps a file of foreign shape to usage records.
     pub with: Option<String>,
+}
+
+/// How a source writes its times, where that is not ISO 8601 to the microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSettings {
+    /// What a number counts since 1970-01-01T00:00Z.
+    pub epoch: Option<EpochUnit>,
+    /// What becomes of decimals beyond microseconds; without it the record is rejected.
+    pub decimals: Option<Decimals>,
+}
+
+/// What a time that is a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EpochUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+}
+
+/// What becomes of decimals beyond microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decimals {
+    /// They are cut off: the microsecond that has begun.
+    Floor,
 }
 
 /// When periods close.

@@ -11,7 +11,7 @@ mod interval;
 mod zone;
 
 pub use date::LocalDate;
-pub use instant::parse_instant;
+pub use instant::{Time, parse_instant, parse_time};
 pub use interval::CycleInterval;
 pub use zone::{TimeZone, ZoneLookup};
 

@@ -30,6 +30,7 @@ use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use crate::decimal::POWERS_OF_TEN;
 use crate::error::{Error, Place, Result, While};
 use crate::primary_key::KeyHashes;
 use crate::proof::Checksum;
@@ -278,12 +279,19 @@ impl TableWriter {
             }
             if let DataType::Decimal128(precision, _) = field.data_type() {
                 // Arithmetic can leave a value of more digits than its type declares.
-                column.as_primitive::<Decimal128Type>().validate_decimal_precision(*precision).map_err(
-                    |error| {
-                        let what = format!("`{}` in `{}` overflows: {error}", field.name(), self.schema.name);
-                        Error::data(what, "amounts and quantities have at most 38 digits")
-                    },
-                )?;
+                let limit = POWERS_OF_TEN[usize::from(*precision)].unsigned_abs();
+                let numbers = column.as_primitive::<Decimal128Type>();
+                let is_beyond =
+                    |row: &usize| numbers.is_valid(*row) && numbers.value(*row).unsigned_abs() >= limit;
+                if let Some(row) = (0..numbers.len()).find(is_beyond) {
+                    let name = field.name();
+                    let what = format!(
+                        "`{name}` of a row of `{}` has more than {precision} digits",
+                        self.schema.name
+                    );
+                    let place = self.schema.column(name).map(|column| column.place.clone());
+                    return Err(Error::Data { what, place, hint: self.row_text(batch, row) });
+                }
             }
             columns.push(column);
         }

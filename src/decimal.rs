@@ -27,6 +27,10 @@ pub const POWERS_OF_TEN: [i128; 39] = {
     powers
 };
 
+/// The most digits before the point that a number of a usage record has: a million of the largest can be summed in
+/// 38 digits, 12 of them decimals.
+pub const SUMMABLE_DIGITS: usize = 20;
+
 /// Exponents are cut off here: far beyond any precision, far from the limits of `i64`.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000;
 

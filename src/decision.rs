@@ -14,8 +14,10 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::data_file::TableWriter;
 use crate::error::{Error, Result, While};
+use crate::plan::plan;
 use crate::project::{EXCLUDED_USAGE, Project, SUSPENSE, USAGE_DECISION, USAGE_RECORD};
-use crate::warehouse::Warehouse;
+use crate::table::FileTable;
+use crate::warehouse::{Warehouse, session};
 
 /// Decisions of one batch are numbered from `batch x this`.
 const NUMBERS: i64 = 1_000_000;
@@ -24,6 +26,8 @@ const NUMBERED: &str = "registry/decision";
 const USAGE_START: &str = "usage_start";
 const WRITE_OFF: &str = "write_off";
 const RESTORE: &str = "restore";
+/// The query that says which landings do not count.
+const LANDING_HOLD: &str = "landing_hold";
 
 /// Who decides, when, and why.
 #[derive(Debug, Clone)]
@@ -474,4 +478,31 @@ pub async fn hold_state(context: &SessionContext, name: &str) -> Result<Option<S
         last = words.as_string::<i32>().iter().flatten().last().map(String::from).or(last);
     }
     Ok(last)
+}
+
+/// Whether a landing is held or discarded, by the query that says so; none where it counts, or where no query says it.
+pub async fn landing_place(
+    project: &Project,
+    warehouse: &Warehouse,
+    landing_id: i64,
+) -> Result<Option<String>> {
+    let working = || format!("reading {USAGE_DECISION}");
+    let (Some(query), Some(schema)) =
+        (project.queries.get(LANDING_HOLD), project.schemas.get(USAGE_DECISION))
+    else {
+        return Ok(None);
+    };
+    let context = session(&project.settings, Some(warehouse))?;
+    let decisions = FileTable::new(schema, warehouse.delta_files(USAGE_DECISION).await?.1);
+    context.register_table(USAGE_DECISION, Arc::new(decisions)).during(working)?;
+    let frame = plan(&context, query, 0).await?;
+    let frame = frame.filter(col("landing_id").eq(lit(landing_id))).during(working)?;
+    let frame = frame.select_columns(&["place"]).during(working)?;
+    for batch in frame.collect().await.during(working)? {
+        let places = arrow::compute::cast(batch.column(0), &DataType::Utf8).during(working)?;
+        if let Some(place) = places.as_string::<i32>().iter().flatten().next() {
+            return Ok(Some(place.into()));
+        }
+    }
+    Ok(None)
 }

@@ -23,6 +23,8 @@ pub struct Findings {
     pub queries: usize,
     /// What costs time, and how to mend it.
     pub warnings: Vec<String>,
+    /// What is as it should be, and easily missed.
+    pub notes: Vec<String>,
 }
 
 /// Plans all queries; the session must know no tables.
@@ -133,12 +135,22 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     for query in project.landing.values() {
         findings.queries += 1;
         mistakes.extend(volatile(query, context));
-        if let Err(error) = land::landing_plan(context, query, land::file_schema(query), Vec::new()).await {
-            match error {
-                Error::Project(found) => mistakes.extend(found),
-                other => return Err(other),
+        match land::landing_plan(context, query, land::file_schema(query), Vec::new()).await {
+            Ok(plan) => {
+                let land::Outputs { mistakes: found, attributes } =
+                    land::outputs(query, &plan, &land::record_shape(&project.schemas[USAGE_RECORD])?);
+                mistakes.extend(found);
+                if !attributes.is_empty() {
+                    let attributes = attributes.join(", ");
+                    findings.notes.push(format!("{}: {attributes} go to `attributes`", query.file));
+                }
             }
+            Err(Error::Project(found)) => mistakes.extend(found),
+            Err(other) => return Err(other),
         }
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(land::inbox_mistakes(project, context).await?);
     }
     findings.queries += project.generate.len();
     mistakes.extend(project.generate.values().flat_map(|query| volatile(query, context)));

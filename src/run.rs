@@ -24,7 +24,7 @@ pub use replay::replay;
 use crate::books::{Closing, Rules, keep_project};
 use crate::error::{Error, Result, While};
 use crate::fingerprint::{self, fingerprint};
-use crate::land::{self, Landed};
+use crate::land;
 use crate::lint;
 use crate::project::{
     BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
@@ -169,7 +169,7 @@ async fn take_in(
         // What is landed on a log that lost its end would hide that.
         pin_all(warehouse, head).await?;
     }
-    land::land_inboxes(project, warehouse, context, &|one| notice(&describe_landed(one))).await
+    land::land_inboxes(project, warehouse, context, &|one| notice(&one.to_string())).await
 }
 
 /// A run whose inputs are pinned and whose reference data is taken in and checked.
@@ -319,19 +319,6 @@ impl Prepared<'_> {
     pub async fn discard(self) -> Result<()> {
         self.run.discard().await
     }
-}
-
-/// `usage.ndjson: 1000 received, 2 rejected`, and a line for each thing wrong with the file as a whole.
-pub fn describe_landed(landed: &Landed) -> String {
-    if landed.before {
-        return format!("{}: landed before, as landing {}", landed.file, landed.landing_id);
-    }
-    let (file, received, rejected) = (&landed.file, landed.received, landed.rejected);
-    let mut text = format!("{file}: {received} received, {rejected} rejected");
-    for warning in &landed.warnings {
-        text.push_str(&format!("\n{file}: {warning}"));
-    }
-    text
 }
 
 struct Run<'a> {

@@ -80,6 +80,9 @@ pub(super) enum Command {
         /// Keeps the files out of every run until `release NAME` or `discard NAME`.
         #[arg(long, value_name = "NAME")]
         hold: Option<String>,
+        /// Lands files anew that have landed before; the landings before are discarded.
+        #[arg(long, conflicts_with = "hold")]
+        again: bool,
         #[command(flatten)]
         why: Why,
     },
@@ -347,6 +350,13 @@ pub(super) struct Why {
 }
 
 impl Why {
+    /// With the time of the clock, and a reason that stands in where none is given.
+    pub(super) fn author_or(&self, at: i64, reason: &str) -> decision::Author {
+        let given = self.reason.trim();
+        let reason = if given.is_empty() { reason } else { given };
+        decision::Author { by: self.by.clone(), at, reason: reason.into() }
+    }
+
     /// With the time of the clock; a reason has to be given.
     pub(super) fn author(&self, at: i64) -> Result<decision::Author> {
         if self.reason.trim().is_empty() {

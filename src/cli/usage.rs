@@ -7,7 +7,7 @@ use super::arguments::{Which, Why};
 use crate::decision::{self, Decision, Identity};
 use crate::error::{Error, Result};
 use crate::project::{EXCLUDED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
-use crate::{land, publish, reader, run};
+use crate::{land, publish, reader};
 
 const NEXT: &str = "next: meterhouse run";
 
@@ -17,6 +17,7 @@ impl Opened {
         files: &[PathBuf],
         with: Option<&str>,
         hold: Option<&str>,
+        again: bool,
         why: &Why,
     ) -> Result<()> {
         let with = with.map(|name| landing_query(&self.project, name)).transpose()?;
@@ -29,7 +30,9 @@ impl Opened {
             Some(name) => Some(self.hold(name, why).await?),
             None => None,
         };
-        let (mut failed, mut is_new) = (None, false);
+        let author = why.author_or(self.now, "landed again");
+        let how = land::How { with, hold: hold.as_ref(), again, author: Some(&author) };
+        let (mut failed, mut is_new, mut rejected) = (None, false, Vec::new());
         // One unreadable file does not keep the others out; the first error is the command's.
         for file in files {
             let sources = match land::Source::named(file).await {
@@ -41,14 +44,28 @@ impl Opened {
             };
             let (project, warehouse, context) = (&self.project, &self.warehouse, &self.context);
             for source in &sources {
-                match land::land(project, warehouse, context, source, with, hold.as_ref()).await {
+                match land::land(project, warehouse, context, source, how).await {
                     Ok(landed) => {
-                        is_new |= !landed.before;
-                        self.say(&run::describe_landed(&landed));
+                        is_new |= landed.before.is_none();
+                        if landed.is_rejected() {
+                            rejected.push(landed.file.clone());
+                        }
+                        let again = match landed.before {
+                            Some(land::Before::Counted) => "; --again discards that and lands it anew",
+                            Some(land::Before::Rejected) => "; --again lands it anew",
+                            None => "",
+                        };
+                        self.say(&format!("{landed}{again}"));
                     }
                     Err(error) => failed = failed.or(Some(error)),
                 }
             }
+        }
+        if !rejected.is_empty() {
+            let what = format!("each record of {} was rejected", rejected.join(", "));
+            let shape = if with.is_none() { "; a file of another shape needs --with NAME" } else { "" };
+            let hint = format!("meterhouse sql \"select * from usage_rejected\" shows them{shape}");
+            failed = failed.or(Some(Error::data(what, hint)));
         }
         failed.map_or(Ok(()), Err)?;
         match hold.filter(|_| is_new) {

@@ -163,22 +163,29 @@ impl TimeZone {
         local - self.span_of(local).0.offset
     }
 
+    /// The same, and where clocks fall back the second instant at which they show the time.
+    pub(super) fn instants_of(&self, local: i64) -> (i64, Option<i64>) {
+        let (span, next) = self.span_of(local);
+        let later = next.and_then(|(start, offset)| (local - offset >= start).then_some(local - offset));
+        (local - span.offset, later)
+    }
+
     /// The first instant of a local day. It is midnight, or where the clocks skip midnight the moment they do so.
     pub(super) fn start_of_day(&self, days: i64) -> i64 {
         let midnight = days * DAY;
-        let (span, next_start) = self.span_of(midnight);
-        (midnight - span.offset).min(next_start)
+        let (span, next) = self.span_of(midnight);
+        (midnight - span.offset).min(next.map_or(i64::MAX, |(start, _)| start))
     }
 
-    /// The span that a wall-clock time belongs to, and the instant the next one begins.
-    fn span_of(&self, local: i64) -> (Span, i64) {
+    /// The span that a wall-clock time belongs to, and when the next one begins, with which offset.
+    fn span_of(&self, local: i64) -> (Span, Option<(i64, i64)>) {
         let shift = repeated(local);
         let spans = self.0.spans.as_slice();
         let index = match spans {
             [_] => 0,
             _ => spans.partition_point(|span| span.local_end <= local - shift),
         };
-        (spans[index], spans.get(index + 1).map_or(i64::MAX, |next| next.start + shift))
+        (spans[index], spans.get(index + 1).map(|next| (next.start + shift, next.offset)))
     }
 }
 

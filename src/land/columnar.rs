@@ -14,33 +14,16 @@ use arrow::datatypes::{
 use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 
 use super::json::{Cell, write_json_string};
-use super::record::{Kind, LandedChunk, RecordShape, RecordWriter, Sink, Slot, raw_text};
-use crate::cycle::TimeZone;
+use super::record::{Kind, RecordWriter, Sink, Slot, raw_text};
 use crate::error::{Error, Result, While};
 
-/// Checks the rows of a batch as usage records, its columns matched by name; `base` is the landing sequence of the
-/// first.
+/// Feeds all rows of a batch; its columns are matched by name.
 ///
-/// `lines` and `raws` say where each row comes from; a row beyond `lines` is counted from 1, and without `raws` a
-/// rejected row is shown as a JSON object of its cells.
+/// `line` and `raws` say where each row comes from; without `raws` a rejected row is shown as a JSON object of its
+/// cells.
 ///
 /// # Errors
 /// A column whose type cannot be read at all, such as a union.
-pub fn records_from_batch(
-    batch: &RecordBatch,
-    lines: &[u64],
-    raws: Option<&StringViewArray>,
-    shape: &RecordShape,
-    zone: &TimeZone,
-    base: i64,
-) -> Result<LandedChunk> {
-    let mut writer = RecordWriter::new(shape, zone, base)?;
-    let line = |row: usize| lines.get(row).copied().unwrap_or(row as u64 + 1);
-    feed(batch, line, raws, &mut writer)?;
-    writer.take()
-}
-
-/// Feeds all rows of a batch.
 pub(super) fn feed(
     batch: &RecordBatch,
     line: impl Fn(usize) -> u64,
@@ -84,6 +67,7 @@ pub(super) fn feed(
                     let text = std::str::from_utf8(&json).during(|| format!("reading column {name}"))?;
                     writer.field(name, index, Cell::Nested(text));
                 }
+                (Values::Binary, index) => writer.field(name, index, Cell::Binary),
                 (_, index) => writer.field(name, index, Cell::Unreadable),
             }
         }
@@ -102,6 +86,8 @@ enum Values<'a> {
     Text(StringViewArray),
     Number(StringViewArray),
     Boolean(BooleanArray),
+    /// Bytes of a fixed length, which are no text.
+    Binary,
     Json(NullableEncoder<'a>),
 }
 
@@ -181,6 +167,7 @@ impl<'a> Values<'a> {
             | DataType::LargeBinary
             | DataType::BinaryView => Values::Text(text()?),
             data_type if data_type.is_temporal() => Values::Text(text()?),
+            DataType::FixedSizeBinary(_) => Values::Binary,
             _ => return as_json(),
         })
     }

@@ -10,7 +10,7 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 use super::format::Damage;
 use super::json::Cell;
 use super::record::{Sink, raw_text};
-use super::text::{LONGEST_RECORD, Lines, Source, Text};
+use super::text::{Ends, LONGEST_RECORD, Lines, Source, Text};
 use crate::error::{Error, Result, While};
 
 /// The most lines over which a quoted field may run.
@@ -42,9 +42,13 @@ enum Piece {
 
 impl Delimited {
     /// Reads the header; a file without one has no records.
-    pub(super) fn new(source: Source, damage: Damage) -> Result<Self> {
+    ///
+    /// # Errors
+    /// A header that cannot be read as names.
+    pub(super) fn new(mut source: Source, damage: Damage) -> Result<Self> {
+        let ends = Ends::of(source.fill_buf().map_err(|error| damage.error(error))?, true);
         let mut table = Self {
-            lines: Lines::new(source),
+            lines: Lines::new(source, ends),
             delimiter: b',',
             header: Vec::new(),
             header_text: String::new(),
@@ -60,8 +64,10 @@ impl Delimited {
             table.lines.put_back(vec![first]);
             table.cut(1)?;
             let name = &table.damage.name;
-            let unreadable =
-                || Error::data(format!("{name} has no readable header"), "CSV needs the names in line 1");
+            let unreadable = || {
+                let hint = "CSV needs the names in line 1, as UTF-8, and lines that end with LF, CRLF or CR";
+                Error::data(format!("{name} has no readable header"), hint)
+            };
             let [Piece::Record { .. }] = table.pieces[..] else { return Err(unreadable()) };
             let mut record = ByteRecord::new();
             table
@@ -70,7 +76,12 @@ impl Delimited {
                 .during(|| format!("reading the header of {name}"))?;
             table.header_text = raw_text(table.run.trim_ascii_end());
             for field in &record {
-                table.header.push(std::str::from_utf8(field).map_err(|_| unreadable())?.trim().to_owned());
+                let name = std::str::from_utf8(field).map_err(|_| unreadable())?.trim();
+                // Where something else ends the lines, the whole file would be a header.
+                if name.chars().any(is_strange) {
+                    return Err(unreadable());
+                }
+                table.header.push(name.to_owned());
             }
         }
         Ok(table)
@@ -175,7 +186,7 @@ impl Delimited {
             return Ok(());
         }
         let from = self.run.len();
-        let line = without_return(&text.bytes);
+        let line = text.bytes.as_slice();
         self.run.extend_from_slice(line);
         if line.contains(&b'"') {
             let mut quotes = Quotes::new(self.delimiter);
@@ -201,17 +212,17 @@ impl Delimited {
     fn join(&mut self, first: &Text, mut quotes: Quotes) -> Result<bool> {
         let from = self.run.len();
         let mut joined = Vec::new();
-        let mut end_before = if first.bytes.ends_with(b"\r") { "\r\n" } else { "\n" };
+        let mut end_before = first.end;
         let mut closed = false;
         while joined.len() < QUOTED_LINES && self.run.len() - from < LONGEST_RECORD {
             let mut text = Text::default();
             if !self.lines.next_or_blank(&mut text).map_err(|error| self.damage.error(error))? {
                 break;
             }
-            let line = without_return(&text.bytes);
+            let line = text.bytes.as_slice();
             self.run.extend_from_slice(end_before.as_bytes());
             self.run.extend_from_slice(line);
-            end_before = if text.bytes.ends_with(b"\r") { "\r\n" } else { "\n" };
+            end_before = text.end;
             quotes.read(line);
             let open = matches!(quotes.at, At::Quoted) && text.fault.is_none();
             closed = matches!(quotes.at, At::FieldStart | At::Bare | At::Closed);
@@ -229,8 +240,11 @@ impl Delimited {
     }
 }
 
-fn without_return(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
+/// Whether a character is in no name: control characters, but for those in a name over several lines, and the line and
+/// paragraph separators of Unicode.
+fn is_strange(character: char) -> bool {
+    let is_blank = matches!(character, '\t' | '\n' | '\r');
+    (character.is_control() && !is_blank) || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 /// The separator that the header has most of; a comma where it has none.
@@ -356,6 +370,16 @@ mod tests {
                 })
                 .collect();
             assert_eq!(notes(&format!("a,b\n{body}")), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_return_ends_a_line_where_it_ends_the_header() {
+        assert_eq!(notes("a,b\r1,2\r\"x\ry\",3\r"), ["2: 1|2", "3: x\ry|3"]);
+        assert_eq!(notes("a,b\r1,2\n3,4\r\n5,6"), ["2: 1|2", "3: 3|4", "4: 5|6"]);
+        for header in ["a,b\u{b}1,2", "a,b\u{2028}1,2", "a,b\u{85}1,2"] {
+            let source = Box::new(Cursor::new(header.as_bytes().to_vec()));
+            assert!(Delimited::new(source, Damage::default()).is_err(), "{header:?}");
         }
     }
 

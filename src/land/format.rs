@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::PathBuf;
 
-use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 
+use super::foreign;
+use super::gzip::{Members, Trailing};
 use super::text::Source;
 use crate::error::{Error, Result, While};
 
@@ -51,6 +52,13 @@ pub(super) struct Damage {
 impl Damage {
     /// The error for a read that failed.
     pub(super) fn error(&self, source: io::Error) -> Error {
+        if let Some(trailing) = source.get_ref().and_then(|inner| inner.downcast_ref::<Trailing>()) {
+            let hint = format!(
+                "the records before it are whole: `head -c {} FILE > NEW`, and land that",
+                trailing.at
+            );
+            return Error::data(format!("{}: {trailing}", self.name), hint);
+        }
         // Decoders report damage in kinds of their own choice, disks never in these.
         let by_decoder = matches!(
             source.kind(),
@@ -92,7 +100,7 @@ pub(super) fn open(input: Input, format: Option<Format>) -> Result<Opened> {
     let mut damage = Damage { name, compressed };
     let raw = BufReader::with_capacity(BUFFER, Cursor::new(magic.clone()).chain(raw));
     let mut plain: Box<dyn Read + Send> = match *magic {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(raw)),
+        [0x1f, 0x8b, ..] => Box::new(Members::new(raw)),
         [0x28, 0xb5, 0x2f, 0xfd] => {
             Box::new(zstd::stream::read::Decoder::with_buffer(raw).map_err(|error| damage.error(error))?)
         }
@@ -103,6 +111,7 @@ pub(super) fn open(input: Input, format: Option<Format>) -> Result<Opened> {
         let what = format!("{} is Parquet from a pipe or in a compressed file", damage.name);
         return Err(Error::usage(what, "Parquet is read from its end, so give a plain local file"));
     }
+    foreign::refuse(&damage.name, &head)?;
     if head.starts_with(b"\xEF\xBB\xBF") {
         head.drain(..3);
     }
@@ -125,26 +134,30 @@ fn tell(name: &str, head: &[u8]) -> Format {
     let lower = name.to_ascii_lowercase();
     let plain =
         [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|end| lower.strip_suffix(end)).unwrap_or(&lower);
-    match plain.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("ndjson" | "jsonl") => Format::Ndjson,
-        Some("csv" | "tsv") => Format::Csv,
-        _ => match head.trim_ascii_start() {
-            [b'[', ..] => Format::Json,
-            [b'{', ..] if first_line_is_json(head) => Format::Ndjson,
-            [b'{', ..] => Format::Json,
-            _ if plain.ends_with(".json") => Format::Json,
-            _ => Format::Csv,
+    let extension = plain.rsplit_once('.').map(|(_, extension)| extension);
+    let is_lines = matches!(extension, Some("ndjson" | "jsonl"));
+    match (extension, head.trim_ascii_start()) {
+        (Some("csv" | "tsv"), _) => Format::Csv,
+        (_, [b'[', ..]) => Format::Json,
+        (_, [b'{', ..]) => match objects_in_first_line(head) {
+            // What is broken ends with its line.
+            Some(0) if is_lines => Format::Ndjson,
+            Some(1) => Format::Ndjson,
+            _ => Format::Json,
         },
+        _ if is_lines => Format::Ndjson,
+        (Some("json"), _) => Format::Json,
+        _ => Format::Csv,
     }
 }
 
-/// Tells lines of objects from one object over many lines.
-fn first_line_is_json(head: &[u8]) -> bool {
+/// How many objects the first line has, one behind another; none where the line does not end in the head.
+fn objects_in_first_line(head: &[u8]) -> Option<usize> {
     let text = head.trim_ascii_start();
-    match text.iter().position(|byte| *byte == b'\n') {
-        Some(end) => serde_json::from_slice::<IgnoredAny>(&text[..end]).is_ok(),
-        None => true,
-    }
+    let line = &text[..text.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?];
+    let mut objects = serde_json::Deserializer::from_slice(line).into_iter::<IgnoredAny>();
+    let whole = objects.by_ref().take_while(Result::is_ok).count();
+    Some(if whole == 1 && !line[objects.byte_offset()..].trim_ascii().is_empty() { 2 } else { whole })
 }
 
 #[cfg(test)]
@@ -154,13 +167,18 @@ mod tests {
     #[test]
     fn formats_are_told() {
         for (name, head, format) in [
-            ("a.ndjson", "[", Format::Ndjson),
+            ("a.ndjson", "[", Format::Json),
+            ("a.ndjson", "{\"a\": 1}\n", Format::Ndjson),
+            ("a.ndjson", "{\"a\": \n", Format::Ndjson),
+            ("a.ndjson", "{\"a\": 1}{\"a\": 2}\n", Format::Json),
+            ("a.ndjson", "{\"a\": 1}\r{\"a\": 2}", Format::Ndjson),
+            ("a", "{\"a\": 1}{\"a\": 2}", Format::Json),
             ("a.JSONL.gz", "", Format::Ndjson),
             ("a.csv.zst", "{", Format::Csv),
             ("a.json", "[{}]", Format::Json),
             ("a.json", "{\"a\": 1}\n{\"a\": 2}", Format::Ndjson),
             ("a.json", "{\n\"a\": 1}", Format::Json),
-            ("-", "\n {\"a\": 1}", Format::Ndjson),
+            ("-", "\n {\"a\": 1}", Format::Json),
             ("-", "a,b\n1,2", Format::Csv),
             ("a.json", "nonsense", Format::Json),
         ] {

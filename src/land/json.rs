@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// How many field names are kept between records; files with more distinct names are rare and only slower.
@@ -27,15 +27,17 @@ pub(super) enum Cell<'a> {
     Boolean(bool),
     /// An object or a list, as JSON.
     Nested(&'a str),
-    /// Bytes that are no text.
+    /// Bytes that should be text and are none.
     Unreadable,
+    /// Bytes of a binary column.
+    Binary,
 }
 
 impl Cell<'_> {
     /// Appends the value as JSON.
     pub(super) fn write_json(&self, out: &mut String) {
         match self {
-            Cell::Null | Cell::Unreadable => out.push_str("null"),
+            Cell::Null | Cell::Unreadable | Cell::Binary => out.push_str("null"),
             Cell::Text(text) => write_json_string(text, out),
             Cell::Number(text) | Cell::Nested(text) => out.push_str(text),
             Cell::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -118,6 +120,16 @@ pub(super) fn each_field<'a>(
         let what = message.split(" at line ").next().unwrap_or_default();
         format!("is not valid JSON: {what} (column {})", error.column())
     })
+}
+
+/// Whether a text is one object with another behind it, with or without a comma between.
+pub(super) fn is_followed(text: &str) -> bool {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    if !text.trim_start().starts_with('{') || !matches!(values.next(), Some(Ok(_))) {
+        return false;
+    }
+    let rest = text[values.byte_offset()..].trim_start();
+    rest.starts_with('{') || rest.starts_with(',')
 }
 
 /// The value behind a JSON text; the error says why a string cannot be read.

@@ -4,10 +4,15 @@
 //! number. So landing the same content again, after a kill or by mistake, writes the same paths and counts once. Its
 //! last commit, to `landing`, is the acknowledgement: a run reads no file of a landing that is not in there.
 
+mod checks;
 mod columnar;
 mod delimited;
+mod foreign;
 mod format;
+mod gzip;
+mod inbox;
 mod json;
+mod landed;
 mod mapping;
 mod reader;
 mod record;
@@ -15,20 +20,20 @@ mod reference;
 mod registry;
 mod source;
 mod text;
+mod times;
 mod totals;
+mod turn;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
-use object_store::path::Path;
 
 pub use format::Format;
-pub use mapping::{FILE_TABLE, file_columns, file_schema, landing_plan};
+pub use inbox::{inbox_mistakes, land_inboxes};
+pub use landed::{Before, Landed};
+pub use mapping::{Outputs, file_schema, landing_plan, outputs};
 pub use reference::{places_of, read_reference};
 pub use registry::{acknowledged, acknowledged_files};
 pub use source::Source;
@@ -36,45 +41,30 @@ pub use source::Source;
 use crate::cycle::TimeZone;
 use crate::data_file::TableWriter;
 use crate::decision::{self, Author, Decision};
-use crate::digest::sha256;
 use crate::error::{Error, Result, While, nearest};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
 use crate::warehouse::{Change, DataFile, Warehouse};
-use mapping::map;
-use record::{LandedChunk, LandingColumn, LandingDefault, RecordShape, Rejected};
-use registry::reserve;
+use checks::Checks;
+use landed::Reasons;
+use mapping::Mapping;
+use record::{LandedChunk, LandingColumn, LandingDefault, RecordShape, RecordWriter, Rejected};
+use registry::Attempt;
 use source::Readable;
 use totals::Totals;
+use turn::{Turn, turn};
 
 /// Records of one landing are numbered from `landing id x this`.
 pub const SEQUENCES: i64 = 1_000_000_000;
 /// Records read, checked and written at a time.
 const CHUNK_ROWS: usize = 65_536;
-/// Files of an inbox that are landed side by side, if they are this small together, in bytes.
-const TOGETHER: usize = 16;
-const TOGETHER_BYTES: u64 = 16 << 20;
 /// The table that says which landings are acknowledged.
 const LANDING: &str = "landing";
 /// The tables that a landing commits to, in this order: the last is its acknowledgement.
 const COMMITTED: [&str; 3] = ["usage_rejected", USAGE_RECORD, LANDING];
 
-/// What became of one file.
-#[derive(Debug, Clone)]
-pub struct Landed {
-    /// The file as it was named.
-    pub file: String,
-    /// The number of its landing.
-    pub landing_id: i64,
-    /// How many records it holds.
-    pub received: u64,
-    /// How many of them could not be read.
-    pub rejected: u64,
-    /// Whether the same content had landed before.
-    pub before: bool,
-    /// What is wrong with the file as a whole, and with each of its records for that.
-    pub warnings: Vec<String>,
-}
+/// What hands chunks of records on, a few ahead of who writes them.
+type Chunks = tokio::sync::mpsc::Sender<Result<LandedChunk>>;
 
 /// The shape of records by the contract of a table; landing's own columns are filled by it.
 pub fn record_shape(schema: &TableSchema) -> Result<RecordShape> {
@@ -110,16 +100,14 @@ struct Written {
 
 impl Written {
     /// Nothing, where the same content had landed before.
-    fn before(file: &Readable, landing_id: i64) -> Self {
-        let landed = Landed {
-            file: file.name.clone(),
-            landing_id,
-            received: 0,
-            rejected: 0,
-            before: true,
-            warnings: Vec::new(),
-        };
+    fn before(file: &Readable, landing_id: i64, before: Before) -> Self {
+        let landed = Landed { before: Some(before), ..Landed::of(&file.name, landing_id) };
         Self { landed, stem: stem(landing_id), files: Default::default() }
+    }
+
+    /// Whether there is anything to acknowledge: a file without records is no landing.
+    fn has_records(&self) -> bool {
+        self.landed.received > 0
     }
 }
 
@@ -128,27 +116,49 @@ fn stem(landing_id: i64) -> String {
     format!("landing-{landing_id}")
 }
 
-/// Lands one file; `with` maps a foreign shape, and with `hold` no run counts it before it is released.
+/// How files are landed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How<'a> {
+    /// The query that maps a foreign shape.
+    pub with: Option<&'a Query>,
+    /// No run counts them before they are released.
+    pub hold: Option<&'a Hold>,
+    /// Whether what has landed lands anew.
+    pub again: bool,
+    /// Who discards the landing before.
+    pub author: Option<&'a Author>,
+}
+
+/// Lands one file.
 pub async fn land(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
     file: &Source,
-    with: Option<&Query>,
-    hold: Option<&Hold>,
+    how: How<'_>,
 ) -> Result<Landed> {
     let file = file.fetch().await?;
-    let landing_id = reserve(warehouse, &file.content).await?;
-    if landings(warehouse).await?.contains(&stem(landing_id)) {
-        return Ok(Written::before(&file, landing_id).landed);
-    }
-    if let Some(Hold { name, author }) = hold {
+    let Attempt { landing_id, replaces, .. } =
+        match turn(project, warehouse, &file, how, &landings(warehouse).await?).await? {
+            Turn::Now(attempt) => attempt,
+            Turn::Not(landing_id, before) => return Ok(Written::before(&file, landing_id, before).landed),
+        };
+    if let Some(Hold { name, author }) = how.hold {
         // Before its first commit, so that no run sees it without.
         let held = Decision::Hold { name: name.clone(), landing_id };
         decision::record(project, warehouse, context, &[held], author).await?;
     }
-    let written = write(project, warehouse, context, &file, with, landing_id).await?;
-    acknowledge(project, warehouse, std::slice::from_ref(&written)).await?;
+    let mut written = write(project, warehouse, context, &file, how.with, landing_id).await?;
+    if !written.has_records() {
+        return Ok(written.landed);
+    }
+    if let (Some(replaced), Some(author)) = (replaces, how.author) {
+        let name = format!("landing {replaced} was landed again");
+        let held = Decision::Hold { name: name.clone(), landing_id: replaced };
+        decision::record(project, warehouse, context, &[held, Decision::Discard(name)], author).await?;
+        written.landed.replaced = Some(replaced);
+    }
+    acknowledge(project, warehouse, &[&written]).await?;
     Ok(written.landed)
 }
 
@@ -168,29 +178,35 @@ async fn write(
 ) -> Result<Written> {
     let (name, stem) = (file.name.clone(), stem(landing_id));
     let record = &project.schemas[USAGE_RECORD];
+    let shape = record_shape(record)?.with_times(&project.settings.source);
+    let checks = Checks::new(context, record, &shape)?;
+    let shape = if checks.is_empty() { shape } else { shape.keeping_text() };
     // A landing query names the file's columns itself.
-    let warnings = if with.is_none() { missing_columns(file, &record_shape(record)?)? } else { Vec::new() };
+    let warnings = if with.is_none() { missing_columns(file, &shape)? } else { Vec::new() };
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
     let mut rejected =
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
     let mut totals = Totals::default();
-    let mut chunks = chunks(project, context, file, with, landing_id * SEQUENCES).await?;
+    let mut chunks = chunks(project, context, file, with, shape, landing_id * SEQUENCES)?;
     let mut received = 0_u64;
     let mut rejections = 0_u64;
+    let mut reasons = Reasons::default();
     while let Some(chunk) = chunks.recv().await {
-        let chunk = chunk?;
-        let first = landing_id * SEQUENCES + received as i64;
+        let mut chunk = chunk?;
+        if !checks.is_empty() {
+            chunk = checks.reject(chunk)?;
+        }
         received += chunk.received;
         rejections += chunk.rejected.len() as u64;
         if received >= SEQUENCES as u64 {
             let what = format!("{name} has more than {SEQUENCES} records");
             return Err(Error::data(what, "split the file"));
         }
-        let rejected_sequences = sequences_between(&chunk, first)?;
+        reasons.add(&chunk.rejected);
         totals.add_records(&chunk.records)?;
-        totals.add_rejected(&chunk.rejected, &rejected_sequences)?;
+        totals.add_rejected(&chunk.rejected)?;
         records.write(&chunk.records).await?;
-        rejected.write(&rejected_batch(&chunk.rejected, rejected_sequences, &name)?).await?;
+        rejected.write(&rejected_batch(&chunk.rejected, &name)?).await?;
     }
     let rejected = rejected.finish().await?.files;
     let records = records.finish().await?.files;
@@ -201,14 +217,17 @@ async fn write(
     }
     let landing = &project.schemas[LANDING];
     let mut counted = TableWriter::new(context, warehouse, landing, stem.clone())?;
-    counted.write(&totals.batch(landing, landing_id, &name, &file.content)?).await?;
+    if received > 0 {
+        counted.write(&totals.batch(landing, landing_id, &name, &file.content)?).await?;
+    }
     let counted = counted.finish().await?.files;
-    let landed = Landed { file: name, landing_id, received, rejected: rejections, before: false, warnings };
+    let landed =
+        Landed { received, rejected: rejections, warnings, reasons, ..Landed::of(&name, landing_id) };
     Ok(Written { landed, stem, files: [rejected, records, counted] })
 }
 
 /// Commits what landings wrote, table after table.
-async fn acknowledge(project: &Project, warehouse: &Warehouse, written: &[Written]) -> Result<()> {
+async fn acknowledge(project: &Project, warehouse: &Warehouse, written: &[&Written]) -> Result<()> {
     for (number, table) in COMMITTED.iter().enumerate() {
         let has_files = written.iter().filter(|landing| !landing.files[number].is_empty());
         let changes = has_files.map(|landing| {
@@ -225,7 +244,7 @@ async fn acknowledge(project: &Project, warehouse: &Warehouse, written: &[Writte
 
 /// The required columns that a file has no field for: said once, because each of its records is rejected for it.
 fn missing_columns(file: &Readable, shape: &RecordShape) -> Result<Vec<String>> {
-    let fields = reader::field_names(file.input())?;
+    let fields = reader::field_names(file.input())?.unwrap_or_default();
     if fields.is_empty() {
         return Ok(Vec::new());
     }
@@ -241,114 +260,20 @@ fn missing_columns(file: &Readable, shape: &RecordShape) -> Result<Vec<String>> 
     Ok(shape.missing(&fields).into_iter().map(warning).collect())
 }
 
-/// Lands the new files of every inbox; a file is looked at again only when its size or time changed.
-pub async fn land_inboxes(
-    project: &Project,
-    warehouse: &Warehouse,
-    context: &SessionContext,
-    notice: &(dyn Fn(&Landed) + Sync),
-) -> Result<()> {
-    let mut seen = None;
-    for inbox in project.settings.inbox.values() {
-        let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
-        let files = Source::of_inbox(&project.root, &inbox.files).await?;
-        if files.is_empty() {
-            continue;
-        }
-        if seen.is_none() {
-            seen = Some(warehouse.list("registry/seen").await?);
-        }
-        let is_seen = |mark: &String| seen.as_ref().is_some_and(|seen| seen.contains(mark));
-        let new = files.into_iter().map(|file| (sha256(&file.version), file));
-        let mut new: VecDeque<(String, Source)> = new.filter(|(mark, _)| !is_seen(mark)).collect();
-        while !new.is_empty() {
-            let together = together(&mut new);
-            land_together(project, warehouse, context, &together, with, notice).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes the next files that are landed side by side: small ones, or one that is not.
-fn together(files: &mut VecDeque<(String, Source)>) -> Vec<(String, Source)> {
-    let mut bytes = 0;
-    let mut together = Vec::new();
-    while let Some((_, file)) = files.front() {
-        bytes += file.size;
-        if !together.is_empty() && (bytes > TOGETHER_BYTES || together.len() == TOGETHER) {
-            break;
-        }
-        together.extend(files.pop_front());
-    }
-    together
-}
-
-/// Lands files that are numbered in their order, and acknowledges them at once; where one fails, those before it are
-/// landed all the same.
-async fn land_together(
-    project: &Project,
-    warehouse: &Warehouse,
-    context: &SessionContext,
-    files: &[(String, Source)],
-    with: Option<&Query>,
-    notice: &(dyn Fn(&Landed) + Sync),
-) -> Result<()> {
-    let mut known = landings(warehouse).await?;
-    let mut failed = None;
-    let mut writing: Vec<BoxFuture<'_, Result<Written>>> = Vec::new();
-    for (_, file) in files {
-        let numbered = async {
-            let file = file.fetch().await?;
-            let landing_id = reserve(warehouse, &file.content).await?;
-            Ok((file, landing_id))
-        };
-        match numbered.await {
-            Ok((file, landing_id)) if known.insert(stem(landing_id)) => writing.push(
-                async move { write(project, warehouse, context, &file, with, landing_id).await }.boxed(),
-            ),
-            Ok((file, landing_id)) => {
-                writing.push(async move { Ok(Written::before(&file, landing_id)) }.boxed())
-            }
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
-        }
-    }
-    let mut landed = Vec::new();
-    let mut outcomes = futures::stream::iter(writing).buffered(TOGETHER);
-    while let Some(outcome) = outcomes.next().await {
-        match outcome {
-            Ok(written) => landed.push(written),
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
-        }
-    }
-    acknowledge(project, warehouse, &landed).await?;
-    for ((mark, _), Written { landed, .. }) in files.iter().zip(&landed) {
-        warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
-        notice(landed);
-    }
-    failed.map_or(Ok(()), Err)
-}
-
 /// Reads and checks a file on a thread of its own, a few chunks ahead of who writes them.
-async fn chunks(
+fn chunks(
     project: &Project,
     context: &SessionContext,
     file: &Readable,
     with: Option<&Query>,
+    shape: RecordShape,
     base: i64,
 ) -> Result<tokio::sync::mpsc::Receiver<Result<LandedChunk>>> {
     let zone = project_zone(project)?;
-    let shape = record_shape(&project.schemas[USAGE_RECORD])?;
     let (sender, receiver) = tokio::sync::mpsc::channel(2);
-    let input = file.input();
     match with {
         None => {
-            let read = reader::read(input, None, &shape, &zone, base, CHUNK_ROWS)?;
+            let read = reader::read(file.input(), None, &shape, &zone, base, CHUNK_ROWS)?;
             tokio::task::spawn_blocking(move || {
                 for chunk in read {
                     let failed = chunk.is_err();
@@ -359,20 +284,13 @@ async fn chunks(
             });
         }
         Some(query) => {
-            let columns: Vec<String> = file_columns(query);
-            let read = reader::read_raw(input, None, &columns, CHUNK_ROWS)?;
-            let (context, query) = (context.clone(), query.clone());
+            let writer = RecordWriter::new(&shape, &zone, base)?;
+            let mapping = Mapping::new(context, query, file, writer, &shape);
+            let input = file.again();
             tokio::spawn(async move {
-                let mut base = base;
-                for raw in read {
-                    let chunk = match raw {
-                        Ok(raw) => map(&context, &query, raw, &shape, &zone, &mut base).await,
-                        Err(error) => Err(error),
-                    };
-                    let failed = chunk.is_err();
-                    if sender.send(chunk).await.is_err() || failed {
-                        break;
-                    }
+                if let Err(error) = mapping.feed(&input, &sender).await {
+                    // Whoever does not listen any more has an error of its own.
+                    let _ = sender.send(Err(error)).await;
                 }
             });
         }
@@ -385,28 +303,9 @@ pub fn project_zone(project: &Project) -> Result<TimeZone> {
     TimeZone::get(&project.settings.time_zone).map_err(|error| Error::usage(error.to_string(), ""))
 }
 
-/// The landing sequences that a chunk's records leave out: those of its rejected records, in order.
-fn sequences_between(chunk: &LandedChunk, first: i64) -> Result<Vec<i64>> {
-    let column = chunk.records.column_by_name("landing_sequence").ok_or_else(|| {
-        Error::data("`usage_record` has no column `landing_sequence`", "take it from the sample")
-    })?;
-    let mut taken = column.as_primitive::<Int64Type>().values().iter().copied().peekable();
-    let mut free = Vec::with_capacity(chunk.rejected.len());
-    for sequence in first..first + chunk.received as i64 {
-        if taken.peek() == Some(&sequence) {
-            taken.next();
-        } else {
-            free.push(sequence);
-        }
-    }
-    if free.len() != chunk.rejected.len() || taken.next().is_some() {
-        return Err(Error::data("a landing numbered its records wrongly", "please report this"));
-    }
-    Ok(free)
-}
-
-fn rejected_batch(rejected: &[Rejected], sequences: Vec<i64>, file: &str) -> Result<RecordBatch> {
+fn rejected_batch(rejected: &[Rejected], file: &str) -> Result<RecordBatch> {
     let text = |values: Vec<Option<&str>>| -> Arc<dyn Array> { Arc::new(StringArray::from(values)) };
+    let sequences = rejected.iter().map(|row| row.sequence).collect::<Vec<_>>();
     let lines = rejected.iter().map(|row| row.line as i64).collect::<Vec<_>>();
     RecordBatch::try_from_iter_with_nullable([
         ("landing_sequence", Arc::new(Int64Array::from(sequences)) as Arc<dyn Array>, false),

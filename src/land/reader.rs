@@ -8,12 +8,14 @@
 mod parquet_rows;
 mod raw;
 
+use std::io::Cursor;
+
 use super::columnar;
 use super::delimited::Delimited;
 use super::format::{Damage, Format, Input, Opened, open};
-use super::json::{FieldNames, each_field, with_cell};
+use super::json::{FieldNames, each_field, is_followed, with_cell};
 use super::record::{LandedChunk, RecordShape, RecordWriter, Sink, raw_text};
-use super::text::{Elements, Lines, Source, Text};
+use super::text::{Elements, Ends, Lines, Source, Text};
 use crate::cycle::TimeZone;
 use crate::error::Result;
 use parquet_rows::Rows;
@@ -60,21 +62,25 @@ pub fn read(
     }
 }
 
-/// Reads the named columns of a file as they are; names match exactly.
+/// Reads the named columns of a file as they are; names match exactly, and CSV and Parquet have to have them. `seen`
+/// hears of each field name of the file once or more often.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_raw(
     input: Input,
-    format: Option<Format>,
     columns: &[String],
     chunk_rows: usize,
+    seen: impl Fn(&str) + Send + 'static,
 ) -> Result<Box<dyn Iterator<Item = Result<RawChunk>> + Send>> {
-    match open(input, format)? {
+    match open(input, None)? {
         Opened::Text(format, source, damage) => {
             let mut writer = RawWriter::new(columns);
             let wanted = columns.to_vec();
-            let resolve = move |name: &str| wanted.iter().position(|column| column == name);
+            let resolve = move |name: &str| {
+                seen(name);
+                wanted.iter().position(|column| column == name)
+            };
             let mut texts = Texts::new(format, source, damage, resolve)?;
             Ok(chunks(move || {
                 texts.feed(&mut writer, chunk_rows)?;
@@ -87,9 +93,10 @@ pub fn read_raw(
             Ok(chunks(move || {
                 let Some(batch) = rows.next()? else { return Ok(None) };
                 let first = rows.read - batch.num_rows() as u64 + 1;
-                let lines = (first..=rows.read).collect();
+                let lines: Vec<u64> = (first..=rows.read).collect();
+                let numbers = lines.iter().map(|row| *row as i64).collect();
                 let records = pick(&batch, &wanted)?;
-                Ok(Some(RawChunk { records, lines, raw: None, rejected: Vec::new() }))
+                Ok(Some(RawChunk { records, rows: numbers, lines, raw: None, broken: Vec::new() }))
             }))
         }
     }
@@ -100,11 +107,11 @@ pub fn read_raw(
 ///
 /// # Errors
 /// As [`read`].
-pub fn field_names(input: Input) -> Result<Vec<String>> {
+pub fn field_names(input: Input) -> Result<Option<Vec<String>>> {
     match open(input, None)? {
-        Opened::Text(Format::Csv, source, damage) => Ok(Delimited::new(source, damage)?.header),
-        Opened::Text(..) => Ok(Vec::new()),
-        Opened::Parquet(file, name) => Ok(Rows::open(file, name, 1, None)?.names()),
+        Opened::Text(Format::Csv, source, damage) => Ok(Some(Delimited::new(source, damage)?.header)),
+        Opened::Text(..) => Ok(None),
+        Opened::Parquet(file, name) => Ok(Some(Rows::open(file, name, 1, None)?.names())),
     }
 }
 
@@ -139,7 +146,7 @@ struct JsonRecords {
 impl Texts {
     fn new(
         format: Format,
-        source: Source,
+        mut source: Source,
         damage: Damage,
         resolve: impl Fn(&str) -> Option<usize> + Send + 'static,
     ) -> Result<Self> {
@@ -148,10 +155,11 @@ impl Texts {
             delimited.resolve(resolve);
             return Ok(Texts::Delimited(delimited));
         }
+        let ends = Ends::of(source.fill_buf().map_err(|error| damage.error(error))?, false);
         let records = JsonRecords { names: FieldNames::new(resolve), damage, text: Text::default() };
         Ok(match format {
             Format::Json => Texts::Elements(Elements::new(source), records),
-            _ => Texts::Lines(Lines::new(source), records),
+            _ => Texts::Lines(Lines::new(source, ends), records),
         })
     }
 
@@ -187,7 +195,7 @@ impl JsonRecords {
     }
 }
 
-/// Feeds one record from its JSON text.
+/// Feeds the records of a text: mostly one, and several where objects stand one behind another.
 fn feed_json(text: &Text, names: &mut FieldNames, sink: &mut impl Sink) {
     let mut raw = || raw_text(text.bytes.trim_ascii());
     sink.begin();
@@ -201,6 +209,15 @@ fn feed_json(text: &Text, names: &mut FieldNames, sink: &mut impl Sink) {
         each_field(json, names, |name, column, json| with_cell(json, |cell| sink.field(name, column, cell)));
     match read {
         Ok(()) => sink.finish(text.line, &mut raw),
+        Err(_) if is_followed(json) => {
+            let mut elements = Elements::new(Box::new(Cursor::new(text.bytes.clone())));
+            let mut one = Text::default();
+            // Memory is read without an error; each element is shorter than the text, so this ends.
+            while matches!(elements.next(&mut one), Ok(true)) {
+                one.line = text.line;
+                feed_json(&one, names, sink);
+            }
+        }
         Err(reason) => sink.abandon(text.line, raw(), reason),
     }
 }

@@ -4,21 +4,29 @@
 //! against a record are said at once. Knows nothing of files. Always holds: `received` = rows of `records` +
 //! `rejected`.
 
+mod reasons;
+mod rest;
 mod shape;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use arrow::array::RecordBatch;
 
-use super::json::{Cell, FieldNames, each_field, with_cell, write_json_string};
-use crate::cycle::TimeZone;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::json::{Cell, FieldNames, each_field, with_cell};
+use super::times;
+use crate::cycle::{Time, TimeZone};
+use crate::decimal::SUMMABLE_DIGITS;
 use crate::error::{Error, Result, While};
+use reasons::Reasons;
+use rest::Rest;
 pub(super) use shape::Kind;
 use shape::{Fallback, Origin};
 pub use shape::{LandingColumn, LandingDefault, RecordShape};
 pub(super) use value::Slot;
-use value::{Builder, slot_of};
+use value::{A_NUMBER, Builder, Fault, slot_of};
 
 /// The most of a rejected record's text that is kept, in bytes.
 pub const RAW_LIMIT: usize = 64 << 10;
@@ -26,12 +34,16 @@ pub const RAW_LIMIT: usize = 64 << 10;
 /// A record that did not become a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
+    /// Its landing sequence.
+    pub sequence: i64,
     /// The line of the file it begins on, from 1; in Parquet the row.
     pub line: u64,
     /// Its text, cut at [`RAW_LIMIT`]; for Parquet the row as a JSON object.
     pub raw: String,
     /// All that is wrong with it, joined by `; `.
     pub reason: String,
+    /// The same without its values, by which reasons are counted.
+    pub kind: String,
     /// The first column, by its number, that a reason is against; none where the record could not be taken apart.
     pub column: Option<usize>,
     /// Its usage type, where that could be read.
@@ -49,6 +61,8 @@ pub struct LandedChunk {
     pub records: RecordBatch,
     /// The others, in the order of the file.
     pub rejected: Vec<Rejected>,
+    /// Of each good one its line and text, where these are kept.
+    pub kept: Vec<(u64, String)>,
 }
 
 /// The text of a rejected record as it is kept: at most [`RAW_LIMIT`] bytes, with a mark where it was cut; bytes that
@@ -91,11 +105,20 @@ pub(super) struct RecordWriter {
     defaults: Vec<(usize, Slot)>,
     copies: Vec<(usize, usize)>,
     rest: Rest,
-    reasons: String,
+    reasons: Reasons,
     // The first column with a reason.
     blamed: Option<usize>,
+    // Times of the record that the rule of its source may read: column, text, what is wrong without one.
+    pending: Vec<(usize, Slot, Fault)>,
+    // The second time that clocks show a local time of the record, by column.
+    later: Vec<(usize, i64)>,
+    // Identities with such a time that the file has had.
+    repeated: HashSet<u128>,
+    // A field of the record that holds a list of objects.
+    list: Option<String>,
     received: u64,
     rejected: Vec<Rejected>,
+    kept: Vec<(u64, String)>,
 }
 
 impl RecordWriter {
@@ -129,10 +152,15 @@ impl RecordWriter {
             defaults,
             copies,
             rest: Rest::new(),
-            reasons: String::new(),
+            reasons: Reasons::default(),
             blamed: None,
+            pending: Vec::new(),
+            later: Vec::new(),
+            repeated: HashSet::new(),
+            list: None,
             received: 0,
             rejected: Vec::new(),
+            kept: Vec::new(),
         })
     }
 
@@ -154,7 +182,7 @@ impl RecordWriter {
     /// Puts a value that needs no reading into a column.
     pub(super) fn put(&mut self, column: usize, slot: Slot) {
         if self.slots[column] != Slot::Absent {
-            self.object(column, "is given twice");
+            self.object(column, &"is given twice".into());
         } else {
             self.slots[column] = slot;
         }
@@ -166,24 +194,30 @@ impl RecordWriter {
         let records = RecordBatch::try_new(self.shape.schema(), columns)
             .during(|| "collecting usage records".into())?;
         let received = std::mem::take(&mut self.received);
-        Ok(LandedChunk { received, records, rejected: std::mem::take(&mut self.rejected) })
+        let (rejected, kept) = (std::mem::take(&mut self.rejected), std::mem::take(&mut self.kept));
+        Ok(LandedChunk { received, records, rejected, kept })
     }
 
-    fn object(&mut self, column: usize, reason: &str) {
+    fn object(&mut self, column: usize, fault: &Fault) {
         self.blamed.get_or_insert(column);
-        let name = &self.shape.columns[column].name;
-        add_reason(&mut self.reasons, &[&["`", name, "` ", reason].concat()]);
+        self.reasons.add(&self.shape.columns[column].name, &fault.value, &fault.what);
     }
 
     fn unmapped(&mut self, name: &str, cell: Cell<'_>) {
+        if let Cell::Nested(text) = cell
+            && self.list.is_none()
+            && text.strip_prefix('[').is_some_and(|items| items.trim_start().starts_with('{'))
+        {
+            self.list = Some(name.into());
+        }
         if self.shape.rest.is_none() {
             if cell != Cell::Null {
-                add_reason(&mut self.reasons, &["`", name, "` is not a column"]);
+                self.reasons.add(name, "", "is not a column");
             }
         } else if cell == Cell::Unreadable {
-            add_reason(&mut self.reasons, &["`", name, "` is not readable text"]);
+            self.reasons.add(name, "", "is not readable text");
         } else if !self.rest.add(name, cell) {
-            add_reason(&mut self.reasons, &["`", name, "` is given twice"]);
+            self.reasons.add(name, "", "is given twice");
         }
     }
 
@@ -192,7 +226,7 @@ impl RecordWriter {
     fn members(&mut self, column: usize, cell: Cell<'_>) {
         let (Cell::Text(text) | Cell::Nested(text) | Cell::Number(text)) = cell else {
             if cell != Cell::Null {
-                self.object(column, "is not a JSON object");
+                self.object(column, &"is not a JSON object".into());
             }
             return;
         };
@@ -203,12 +237,84 @@ impl RecordWriter {
         let mut names = FieldNames::new(|_| None);
         let read = each_field(text, &mut names, |name, _, json| {
             if !with_cell(json, |cell| rest.add(name, cell)) {
-                add_reason(reasons, &["`", name, "` is given twice"]);
+                reasons.add(name, "", "is given twice");
             }
         });
         if let Err(reason) = read {
-            self.object(column, &reason);
+            self.object(column, &reason.as_str().into());
         }
+    }
+
+    /// Takes a time; what cannot be read as ISO 8601 waits until the source of the record is known.
+    fn time(&mut self, column: usize, cell: Cell<'_>) -> Slot {
+        let (text, fault) = match cell {
+            Cell::Text(text) => match text.trim() {
+                "" => return Slot::Null,
+                text => match times::iso(text, &self.zone, false) {
+                    Ok(time) => return self.read_time(column, time),
+                    Err(what) => (text, Fault::of(text, what)),
+                },
+            },
+            Cell::Number(text) => (text, A_NUMBER.into()),
+            other => match slot_of(Kind::Instant, other, &mut self.texts, &self.zone) {
+                Ok(slot) => return slot,
+                Err(fault) => ("", fault),
+            },
+        };
+        if self.shape.times.is_empty() || text.is_empty() {
+            self.object(column, &fault);
+        } else {
+            let from = self.texts.len();
+            self.texts.push_str(text);
+            self.pending.push((column, Slot::Text { from, to: self.texts.len() }, fault));
+        }
+        Slot::Bad
+    }
+
+    fn read_time(&mut self, column: usize, time: Time) -> Slot {
+        self.later.extend(time.later.map(|later| (column, later)));
+        Slot::Instant(time.instant)
+    }
+
+    /// Reads the times that wait, by the rule of the record's source.
+    fn read_by_source(&mut self) {
+        let source = self.shape.source.map(|column| match self.slots[column] {
+            Slot::Absent | Slot::Null => {
+                let default = self.defaults.iter().find(|(index, _)| *index == column);
+                default.map_or(Slot::Null, |(_, slot)| *slot)
+            }
+            slot => slot,
+        });
+        let source = source.map(|slot| self.text_of(slot)).unwrap_or_default();
+        let rule = self.shape.times.get(source).copied();
+        for (column, text, fault) in std::mem::take(&mut self.pending) {
+            let text = self.text_of(text);
+            let read = match &rule {
+                Some(rule) => times::read(rule, text, &self.zone).map_err(|what| Fault::of(text, what)),
+                None => Err(fault),
+            };
+            match read {
+                Ok(time) => self.slots[column] = self.read_time(column, time),
+                Err(fault) => self.object(column, &fault),
+            }
+        }
+    }
+
+    /// Where clocks fall back, a local time has two instants. The earlier one is taken, and the later one where the
+    /// file has had the identity at that time before.
+    fn choose_later(&mut self) {
+        if self.later.iter().any(|(column, _)| Some(*column) == self.shape.usage_start) {
+            let start = self.instant(self.shape.usage_start).unwrap_or_default();
+            let ids = [self.shape.source, self.shape.transaction_id];
+            let [source, id] = ids.map(|column| self.text(column).unwrap_or_default());
+            let identity = xxh3_128(format!("{source}\0{id}\0{start}").as_bytes());
+            if !self.repeated.insert(identity) {
+                for (column, later) in std::mem::take(&mut self.later) {
+                    self.slots[column] = Slot::Instant(later);
+                }
+            }
+        }
+        self.later.clear();
     }
 
     fn fill_defaults(&mut self) {
@@ -245,6 +351,7 @@ impl RecordWriter {
     }
 
     fn check(&mut self) {
+        let mut missing_columns = 0;
         for column in 0..self.slots.len() {
             let missing = match self.slots[column] {
                 Slot::Absent | Slot::Null => true,
@@ -252,14 +359,26 @@ impl RecordWriter {
                 _ => false,
             };
             if missing && self.shape.columns[column].required {
-                self.object(column, "is missing");
+                missing_columns += 1;
+                self.object(column, &"is missing".into());
             }
+            if let Slot::Decimal(number) = self.slots[column]
+                && number.unsigned_abs() >= self.shape.columns[column].limit
+            {
+                let what = format!("has more than {SUMMABLE_DIGITS} digits before the point");
+                self.object(column, &what.as_str().into());
+            }
+        }
+        if let Some(list) = self.list.take().filter(|_| missing_columns > 1) {
+            self.reasons.clear();
+            let what = "holds a list: land the list itself, or its objects one a line";
+            self.reasons.add(&list, "", what);
         }
         let (start, end) = (self.instant(self.shape.usage_start), self.instant(self.shape.usage_end));
         if let (Some(start), Some(end)) = (start, end)
             && end < start
         {
-            add_reason(&mut self.reasons, &["`usage_end` is before `usage_start`"]);
+            self.reasons.add("usage_end", "", "is before `usage_start`");
         }
     }
 
@@ -271,16 +390,30 @@ impl RecordWriter {
     }
 
     fn text(&self, column: Option<usize>) -> Option<String> {
-        match self.slots[column?] {
-            Slot::Text { from, to } if from < to => Some(self.texts[from..to].to_owned()),
-            _ => None,
+        Some(self.text_of(self.slots[column?])).filter(|text| !text.is_empty()).map(String::from)
+    }
+
+    fn text_of(&self, slot: Slot) -> &str {
+        match slot {
+            Slot::Text { from, to } => &self.texts[from..to],
+            _ => "",
         }
     }
 
-    fn reject(&mut self, line: u64, raw: String, reason: String, column: Option<usize>) {
+    fn reject(&mut self, line: u64, raw: String, reason: String, kind: String) {
         let usage_type = self.text(self.shape.usage_type);
         let transaction_id = self.text(self.shape.transaction_id);
-        self.rejected.push(Rejected { line, raw, reason, column, usage_type, transaction_id });
+        let (sequence, column) = (self.next_sequence, self.blamed);
+        self.rejected.push(Rejected {
+            sequence,
+            line,
+            raw,
+            reason,
+            kind,
+            column,
+            usage_type,
+            transaction_id,
+        });
     }
 }
 
@@ -290,6 +423,9 @@ impl Sink for RecordWriter {
         self.texts.truncate(self.default_texts);
         self.reasons.clear();
         self.blamed = None;
+        self.list = None;
+        self.pending.clear();
+        self.later.clear();
         self.rest.begin();
     }
 
@@ -298,89 +434,49 @@ impl Sink for RecordWriter {
         if column == self.shape.rest {
             return self.members(index, cell);
         }
-        let slot = match slot_of(self.shape.columns[index].kind, cell, &mut self.texts, &self.zone) {
-            Ok(slot) => slot,
-            Err(reason) => {
-                self.object(index, &reason);
-                Slot::Bad
-            }
+        let kind = self.shape.columns[index].kind;
+        let slot = match kind {
+            Kind::Instant => self.time(index, cell),
+            _ => match slot_of(kind, cell, &mut self.texts, &self.zone) {
+                Ok(slot) => slot,
+                Err(fault) => {
+                    self.object(index, &fault);
+                    Slot::Bad
+                }
+            },
         };
         self.put(index, slot);
     }
 
     fn finish(&mut self, line: u64, raw: &mut dyn FnMut() -> String) {
+        if !self.pending.is_empty() {
+            self.read_by_source();
+        }
+        if !self.later.is_empty() {
+            self.choose_later();
+        }
         self.fill_defaults();
         self.check();
-        self.received += 1;
-        self.next_sequence += 1;
-        if self.reasons.is_empty() {
+        if self.reasons.texts.is_empty() {
             for (builder, slot) in self.builders.iter_mut().zip(&self.slots) {
                 builder.append(*slot, &self.texts);
             }
+            if self.shape.keeps_text {
+                self.kept.push((line, raw()));
+            }
         } else {
-            let reason = self.reasons.clone();
-            self.reject(line, raw(), reason, self.blamed);
+            let Reasons { texts, kinds } = self.reasons.clone();
+            self.reject(line, raw(), texts, kinds);
         }
+        self.received += 1;
+        self.next_sequence += 1;
     }
 
     fn abandon(&mut self, line: u64, raw: String, reason: String) {
+        let kind = reason.split(" (column ").next().unwrap_or_default().to_owned();
+        self.blamed = None;
+        self.reject(line, raw, reason, kind);
         self.received += 1;
         self.next_sequence += 1;
-        self.reject(line, raw, reason, None);
-    }
-}
-
-fn add_reason(reasons: &mut String, parts: &[&str]) {
-    if !reasons.is_empty() {
-        reasons.push_str("; ");
-    }
-    reasons.extend(parts.iter().copied());
-}
-
-/// The fields without a column, as one JSON object.
-struct Rest {
-    object: String,
-    // The number of the record in which a name was seen last.
-    seen: HashMap<Box<str>, u64>,
-    record: u64,
-}
-
-impl Rest {
-    fn new() -> Self {
-        Self { object: String::new(), seen: HashMap::new(), record: 0 }
-    }
-
-    fn begin(&mut self) {
-        self.object.clear();
-        self.record += 1;
-        if self.seen.len() > 4096 {
-            self.seen.clear();
-        }
-    }
-
-    /// Adds a field; false where the record had the name already.
-    fn add(&mut self, name: &str, cell: Cell<'_>) -> bool {
-        if let Some(record) = self.seen.get_mut(name) {
-            if *record == self.record {
-                return false;
-            }
-            *record = self.record;
-        } else {
-            self.seen.insert(name.into(), self.record);
-        }
-        self.object.push(if self.object.is_empty() { '{' } else { ',' });
-        write_json_string(name, &mut self.object);
-        self.object.push(':');
-        cell.write_json(&mut self.object);
-        true
-    }
-
-    /// The object; none without a field.
-    fn object(&mut self) -> Option<&str> {
-        if self.object.is_empty() {
-            return None;
-        }
-        self.object.push('}');
-        Some(&self.object)
     }
 }

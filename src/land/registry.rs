@@ -8,27 +8,59 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, While};
 use crate::warehouse::{DataFile, Warehouse};
 
-/// The number that a content is landed under.
-#[derive(Debug, Serialize, Deserialize)]
-struct Reservation {
-    landing_id: i64,
+/// A try to land a content: the first one, or one again after a landing that did not do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    pub(super) landing_id: i64,
+    /// By which landing query and rules.
+    #[serde(default)]
+    pub(super) mapping: String,
+    /// The landing that it takes the place of.
+    #[serde(default)]
+    pub(super) replaces: Option<i64>,
+    /// Which try it is, from 1.
+    #[serde(skip)]
+    number: u32,
 }
 
-/// The landing id of a content: the one it was given before, or the next free number.
-pub(super) async fn reserve(warehouse: &Warehouse, content: &str) -> Result<i64> {
-    let by_content = Path::from(format!("registry/content/{content}.json"));
-    let existing = |bytes: Vec<u8>| -> Result<i64> {
-        let reservation: Reservation =
-            serde_json::from_slice(&bytes).during(|| format!("reading {by_content}"))?;
-        Ok(reservation.landing_id)
-    };
-    if let Some(bytes) = warehouse.read(&by_content).await? {
-        return existing(bytes);
+fn path_of(content: &str, number: u32) -> Path {
+    match number {
+        1 => Path::from(format!("registry/content/{content}.json")),
+        _ => Path::from(format!("registry/content/{content}-{number}.json")),
     }
+}
+
+fn parse(path: &Path, number: u32, bytes: &[u8]) -> Result<Attempt> {
+    let attempt: Attempt = serde_json::from_slice(bytes).during(|| format!("reading {path}"))?;
+    Ok(Attempt { number, ..attempt })
+}
+
+/// The last try to land a content; none where it is new.
+pub(super) async fn last_attempt(warehouse: &Warehouse, content: &str) -> Result<Option<Attempt>> {
+    let mut last = None;
+    for number in 1.. {
+        let path = path_of(content, number);
+        let Some(bytes) = warehouse.read(&path).await? else { break };
+        last = Some(parse(&path, number, &bytes)?);
+    }
+    Ok(last)
+}
+
+/// The next try, under the next free number. Where somebody else begins it at this moment, both go on under the first
+/// number.
+pub(super) async fn attempt(
+    warehouse: &Warehouse,
+    content: &str,
+    after: Option<&Attempt>,
+    mapping: &str,
+    replaces: Option<i64>,
+) -> Result<Attempt> {
+    let number = after.map_or(1, |after| after.number + 1);
+    let path = path_of(content, number);
     let landing_id = warehouse.take_number("registry/landing").await?;
-    let bytes = serde_json::to_vec(&Reservation { landing_id }).during(|| "reserving a landing".into())?;
-    // Where somebody else lands the same content at this moment, both go on under the first number.
-    existing(warehouse.settle(&by_content, bytes).await?)
+    let attempt = Attempt { landing_id, mapping: mapping.into(), replaces, number };
+    let bytes = serde_json::to_vec(&attempt).during(|| "reserving a landing".into())?;
+    parse(&path, number, &warehouse.settle(&path, bytes).await?)
 }
 
 /// The names of the landings whose files a pinned set of `landing` files acknowledges.
@@ -39,6 +71,11 @@ pub fn acknowledged(files: &[DataFile]) -> BTreeSet<String> {
 /// The files of a landed table that a pinned set of landings acknowledges.
 pub fn acknowledged_files(files: Vec<DataFile>, landings: &BTreeSet<String>) -> Vec<DataFile> {
     files.into_iter().filter(|file| landings.contains(landing_of(&file.path))).collect()
+}
+
+/// Whether a file of a landed table is of this landing.
+pub(super) fn is_of_landing(file: &DataFile, stem: &str) -> bool {
+    landing_of(&file.path) == stem
 }
 
 /// `landing-7` of `usage_date=2026-10-01/landing-7-0.parquet`.

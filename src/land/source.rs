@@ -21,7 +21,7 @@ use crate::location::{Location, is_url};
 
 /// What begins a part of a pattern that is not to be taken as written.
 const WILD: [char; 3] = ['*', '?', '['];
-/// How a pattern meets a key: as a glob meets a path.
+/// How a pattern meets a key or a path: as a glob does.
 const LIKE_PATHS: glob::MatchOptions = glob::MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -53,11 +53,17 @@ pub(super) struct Readable {
     path: PathBuf,
     /// The SHA-256 of its bytes.
     pub(super) content: String,
-    /// Goes when this does.
-    copy: Option<NamedTempFile>,
+    /// Goes when the last who reads it does.
+    copy: Option<Arc<NamedTempFile>>,
 }
 
 impl Readable {
+    /// The same, for who reads it elsewhere.
+    pub(super) fn again(&self) -> Self {
+        let (name, path) = (self.name.clone(), self.path.clone());
+        Self { name, path, content: self.content.clone(), copy: self.copy.clone() }
+    }
+
     pub(super) fn input(&self) -> Input {
         match self.copy {
             Some(_) => Input::Copy(self.path.clone(), self.name.clone()),
@@ -84,7 +90,7 @@ impl Source {
         Ok(vec![Self { name, version: String::new(), size: 0, place }])
     }
 
-    /// The files that the folders, globs and URLs of an inbox name, in order of path.
+    /// The files that the folders, globs and URLs of an inbox name, in order of path. No link to a folder is followed.
     pub(super) async fn of_inbox(root: &FilePath, patterns: &[String]) -> Result<Vec<Self>> {
         let mut files = Vec::new();
         for pattern in patterns {
@@ -98,23 +104,19 @@ impl Source {
 
     async fn of_pattern(root: &FilePath, pattern: &str) -> Result<Vec<Self>> {
         let text = config::expand(pattern)?;
-        if is_url(&text) {
-            return objects(&text).await;
+        if is_url(&text) { objects(&text).await } else { on_disk(root, &text) }
+    }
+
+    /// Where it is, if it is on the disk.
+    pub(super) fn path(&self) -> Option<&FilePath> {
+        match &self.place {
+            Place::Disk(path) => Some(path),
+            _ => None,
         }
-        let path = root.join(text);
-        let path = if path.is_dir() { path.join("**/*") } else { path };
-        let reading = || format!("reading the inbox {pattern}");
-        let mut files = Vec::new();
-        for file in glob::glob(&path.to_string_lossy()).during(reading)? {
-            let file = file.during(reading)?;
-            if file.is_file() {
-                files.push(Self::on_disk(file)?);
-            }
-        }
-        Ok(files)
     }
 
     fn on_disk(path: PathBuf) -> Result<Self> {
+        let path = path.strip_prefix(".").map(FilePath::to_path_buf).unwrap_or(path);
         let name = path.display().to_string();
         let meta = std::fs::metadata(&path).during(|| format!("reading {name}"))?;
         let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -164,10 +166,47 @@ impl Source {
                 }
                 copy.flush().during(|| format!("keeping {name}"))?;
                 let content = hash.finish();
-                Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
+                Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(Arc::new(copy)) })
             }
         }
     }
+}
+
+/// The files that a path names: one, those below a folder, or those a pattern meets.
+fn on_disk(root: &FilePath, text: &str) -> Result<Vec<Source>> {
+    let reading = || format!("reading the inbox {text}");
+    let path = root.join(text);
+    if path.is_file() {
+        return Ok(vec![Source::on_disk(path)?]);
+    }
+    // What stands before the first wild part is where to look.
+    let wild = text.find(WILD).map(|at| text[..at].rfind('/').map_or(0, |slash| slash + 1));
+    let wild = wild.filter(|_| !path.is_dir());
+    let folder = wild.map_or(path, |wild| root.join(&text[..wild]));
+    let below = &text[wild.unwrap_or(text.len())..];
+    let pattern = if below.is_empty() { "**/*" } else { below };
+    let pattern = glob::Pattern::new(pattern).during(reading)?;
+    let depth =
+        if pattern.as_str().contains("**") { usize::MAX } else { pattern.as_str().matches('/').count() };
+    let mut files = Vec::new();
+    let mut folders = vec![(folder.clone(), 0)];
+    while let Some((inside, level)) = folders.pop() {
+        if !inside.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(&inside).during(reading)? {
+            let entry = entry.during(reading)?;
+            let (path, kind) = (entry.path(), entry.file_type().during(reading)?);
+            if kind.is_dir() && level < depth {
+                folders.push((path, level + 1));
+            } else if path.is_file()
+                && path.strip_prefix(&folder).is_ok_and(|path| pattern.matches_path_with(path, LIKE_PATHS))
+            {
+                files.push(Source::on_disk(path)?);
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// The objects that a URL names: one, those below a folder, or those a pattern meets.
@@ -202,7 +241,7 @@ async fn objects(text: &str) -> Result<Vec<Source>> {
 fn keep(from: &mut impl Read, told: &str, name: String) -> Result<Readable> {
     let mut copy = NamedTempFile::new().during(|| format!("keeping {told}"))?;
     let content = pour(from, &mut copy, told)?;
-    Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(copy) })
+    Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(Arc::new(copy)) })
 }
 
 /// Reads to the end, writes what is read, and returns its SHA-256.

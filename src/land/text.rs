@@ -13,6 +13,31 @@ pub(super) const LONGEST_RECORD: usize = 16 << 20;
 /// Where bytes come from.
 pub(super) type Source = Box<dyn BufRead + Send>;
 
+/// What ends the lines of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// LF and CRLF.
+    LineFeeds,
+    /// These and a CR by itself.
+    Returns,
+}
+
+impl Ends {
+    /// By the first end of a line, in CSV that is in no quotes: a CR that no LF follows is one.
+    pub(super) fn of(head: &[u8], is_csv: bool) -> Self {
+        let mut is_quoted = false;
+        for (at, byte) in head.iter().enumerate() {
+            match byte {
+                b'"' if is_csv => is_quoted = !is_quoted,
+                b'\n' if !is_quoted => break,
+                b'\r' if !is_quoted && head.get(at + 1) != Some(&b'\n') => return Self::Returns,
+                _ => {}
+            }
+        }
+        Self::LineFeeds
+    }
+}
+
 /// The text of one record.
 #[derive(Debug, Default)]
 pub(super) struct Text {
@@ -20,22 +45,25 @@ pub(super) struct Text {
     pub(super) line: u64,
     /// Its bytes, without the end of line.
     pub(super) bytes: Vec<u8>,
+    /// What ended the line; empty at the end of the file.
+    pub(super) end: &'static str,
     /// Why it cannot be a record.
     pub(super) fault: Option<&'static str>,
 }
 
 const TOO_LONG: &str = "the record is longer than 16 MiB";
 
-/// A file line by line; LF and CRLF end a line, and so does the end of the file.
+/// A file line by line; the end of the file ends a line as well.
 pub(super) struct Lines {
     source: Source,
+    ends: Ends,
     line: u64,
     ahead: VecDeque<Text>,
 }
 
 impl Lines {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source, line: 0, ahead: VecDeque::new() }
+    pub(super) fn new(source: Source, ends: Ends) -> Self {
+        Self { source, ends, line: 0, ahead: VecDeque::new() }
     }
 
     /// Reads the next line that is not blank; false at the end.
@@ -44,7 +72,7 @@ impl Lines {
             if !self.next_or_blank(text)? {
                 return Ok(false);
             }
-            if !text.bytes.trim_ascii().is_empty() {
+            if text.fault.is_some() || !text.bytes.trim_ascii().is_empty() {
                 return Ok(true);
             }
         }
@@ -58,19 +86,68 @@ impl Lines {
         }
         text.bytes.clear();
         text.fault = None;
-        let limit = LONGEST_RECORD as u64 + 2;
-        if (&mut self.source).take(limit).read_until(b'\n', &mut text.bytes)? == 0 {
+        text.end = "";
+        let read = match self.ends {
+            Ends::LineFeeds => self.until_line_feed(text)?,
+            Ends::Returns => self.until_return(text)?,
+        };
+        if !read {
             return Ok(false);
         }
         self.line += 1;
         text.line = self.line;
+        Ok(true)
+    }
+
+    fn until_line_feed(&mut self, text: &mut Text) -> Result<bool> {
+        let limit = LONGEST_RECORD as u64 + 2;
+        if (&mut self.source).take(limit).read_until(b'\n', &mut text.bytes)? == 0 {
+            return Ok(false);
+        }
         if text.bytes.last() == Some(&b'\n') {
             text.bytes.pop();
+            text.end = "\n";
+            if text.bytes.last() == Some(&b'\r') {
+                text.bytes.pop();
+                text.end = "\r\n";
+            }
         } else if text.bytes.len() > LONGEST_RECORD {
             text.fault = Some(TOO_LONG);
             self.source.skip_until(b'\n')?;
+        } else if text.bytes.last() == Some(&b'\r') {
+            text.bytes.pop();
         }
         Ok(true)
+    }
+
+    fn until_return(&mut self, text: &mut Text) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let buffer = self.source.fill_buf()?;
+            if buffer.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let line = &buffer[..end.unwrap_or(buffer.len())];
+            if text.bytes.len() + line.len() > LONGEST_RECORD {
+                text.fault = Some(TOO_LONG);
+            } else {
+                text.bytes.extend_from_slice(line);
+            }
+            let Some(end) = end else {
+                let used = buffer.len();
+                self.source.consume(used);
+                continue;
+            };
+            text.end = if buffer[end] == b'\n' { "\n" } else { "\r" };
+            self.source.consume(end + 1);
+            if text.end == "\r" && self.source.fill_buf()?.first() == Some(&b'\n') {
+                self.source.consume(1);
+                text.end = "\r\n";
+            }
+            return Ok(true);
+        }
     }
 
     /// Puts lines back, to be read again in their order.
@@ -91,6 +168,8 @@ pub(super) struct Elements {
     source: Source,
     line: u64,
     in_array: bool,
+    /// Whether the byte before was a CR, which ended a line.
+    returned: bool,
 }
 
 /// Where in an element the next byte stands.
@@ -122,7 +201,7 @@ const NOT_CLOSED: &str = "is not valid JSON: the object is not closed";
 
 impl Elements {
     pub(super) fn new(source: Source) -> Self {
-        Self { source, line: 1, in_array: false }
+        Self { source, line: 1, in_array: false, returned: false }
     }
 
     /// Reads the next element; false at the end.
@@ -162,7 +241,8 @@ impl Elements {
                         inside = Inside::Broken(blank);
                     }
                 }
-                self.line += u64::from(byte == b'\n');
+                self.line += u64::from(byte == b'\r' || (byte == b'\n' && !self.returned));
+                self.returned = byte == b'\r';
                 used += 1;
                 if ended {
                     break;
@@ -225,7 +305,7 @@ fn step(byte: u8, inside: Inside, open: &mut Vec<u8>, last: &mut u8, in_array: &
             b'"' => Step::Keep(Inside::String(false)),
             _ => Step::Keep(Inside::Bare),
         },
-        Inside::String(true) if byte != b'\n' => Step::Keep(Inside::String(false)),
+        Inside::String(true) if byte != b'\n' && byte != b'\r' => Step::Keep(Inside::String(false)),
         Inside::String(_) => match byte {
             b'\\' => Step::Keep(Inside::String(true)),
             b'"' if open.is_empty() => Step::KeepAndEnd,
@@ -233,17 +313,17 @@ fn step(byte: u8, inside: Inside, open: &mut Vec<u8>, last: &mut u8, in_array: &
                 *last = byte;
                 Step::Keep(Inside::Container)
             }
-            b'\n' => Step::Fault("is not valid JSON: a string is not closed", true),
+            b'\n' | b'\r' => Step::Fault("is not valid JSON: a string is not closed", true),
             _ => Step::Keep(inside),
         },
         Inside::Bare => match byte {
-            b'\n' | b',' | b'{' | b'[' | b'"' => Step::EndBefore,
+            b'\n' | b'\r' | b',' | b'{' | b'[' | b'"' => Step::EndBefore,
             b']' if *in_array => Step::EndBefore,
             _ => Step::Keep(inside),
         },
         Inside::Broken(line_was_blank) => match byte {
             b'{' | b']' if line_was_blank => Step::EndBefore,
-            b'\n' => Step::Keep(Inside::Broken(true)),
+            b'\n' | b'\r' => Step::Keep(Inside::Broken(true)),
             _ => Step::Keep(Inside::Broken(line_was_blank && blank)),
         },
         Inside::Container if blank => Step::Keep(inside),
@@ -312,22 +392,35 @@ mod tests {
 
     #[test]
     fn lines_end_as_they_like() {
-        let mut lines = Lines::new(Box::new(Cursor::new(b"a\r\n\n \r\nb".to_vec())));
-        let mut text = Text::default();
-        let mut all = Vec::new();
-        while lines.next(&mut text).unwrap() {
-            all.push((text.line, text.bytes.trim_ascii().to_vec()));
+        for (file, expected) in [
+            ("a\r\n\n \r\nb", vec![(1, "a"), (4, "b")]),
+            ("a\r\rb\r", vec![(1, "a"), (3, "b")]),
+            ("a\rb\r\nc\n\nd", vec![(1, "a"), (2, "b"), (3, "c"), (5, "d")]),
+            ("a\nb\rc\n", vec![(1, "a"), (2, "b\rc")]),
+            ("\"a\rb\"\nc", vec![(1, "\"a\rb\""), (2, "c")]),
+        ] {
+            // A buffer of two bytes puts a seam into each pair.
+            let source = BufReader::with_capacity(2, Cursor::new(file.as_bytes().to_vec()));
+            let mut lines = Lines::new(Box::new(source), Ends::of(file.as_bytes(), true));
+            let mut text = Text::default();
+            let mut all = Vec::new();
+            while lines.next(&mut text).unwrap() {
+                all.push((text.line, String::from_utf8(text.bytes.clone()).unwrap()));
+            }
+            let expected: Vec<_> = expected.into_iter().map(|(line, text)| (line, text.to_owned())).collect();
+            assert_eq!(all, expected, "{file:?}");
         }
-        assert_eq!(all, [(1, b"a".to_vec()), (4, b"b".to_vec())]);
     }
 
     #[test]
     fn a_record_without_end_is_not_kept() {
         let mut long = vec![b'x'; LONGEST_RECORD * 2];
         long.extend_from_slice(b"\nshort\n");
-        let mut lines = Lines::new(Box::new(Cursor::new(long)));
-        let mut text = Text::default();
-        assert!(lines.next(&mut text).unwrap() && text.fault.is_some());
-        assert!(lines.next(&mut text).unwrap() && text.bytes == b"short");
+        for ends in [Ends::LineFeeds, Ends::Returns] {
+            let mut lines = Lines::new(Box::new(Cursor::new(long.clone())), ends);
+            let mut text = Text::default();
+            assert!(lines.next(&mut text).unwrap() && text.fault.is_some());
+            assert!(lines.next(&mut text).unwrap() && text.bytes == b"short");
+        }
     }
 }

@@ -7,6 +7,7 @@ use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, StringV
 use arrow::datatypes::{Decimal128Type, Int64Type};
 
 use super::record::Rejected;
+use crate::decimal::POWERS_OF_TEN;
 use crate::error::{Error, Result, While};
 use crate::functions::hash_of_bigint;
 use crate::schema::TableSchema;
@@ -53,15 +54,16 @@ impl Totals {
             total.records += 1;
             total.id_hash += i128::from(hash_of_bigint(sequences.value(row)));
             if quantities.is_valid(row) {
-                total.quantity = total.quantity.checked_add(quantities.value(row)).ok_or_else(overflow)?;
+                total.quantity = sum(total.quantity, quantities.value(row))?;
             }
         }
         self.add(key, total)
     }
 
-    pub(super) fn add_rejected(&mut self, rejected: &[Rejected], sequences: &[i64]) -> Result<()> {
-        for (row, sequence) in rejected.iter().zip(sequences) {
-            let total = Total { records: 1, quantity: 0, id_hash: i128::from(hash_of_bigint(*sequence)) };
+    pub(super) fn add_rejected(&mut self, rejected: &[Rejected]) -> Result<()> {
+        for row in rejected {
+            let id_hash = i128::from(hash_of_bigint(row.sequence));
+            let total = Total { records: 1, quantity: 0, id_hash };
             self.add((row.usage_type.as_deref().unwrap_or_default(), ""), total)?;
         }
         Ok(())
@@ -71,23 +73,20 @@ impl Totals {
         if more.records > 0 {
             let total = self.by_type.entry((usage_type.into(), unit.into())).or_default();
             total.records += more.records;
-            total.quantity = total.quantity.checked_add(more.quantity).ok_or_else(overflow)?;
+            total.quantity = sum(total.quantity, more.quantity)?;
             total.id_hash = total.id_hash.checked_add(more.id_hash).ok_or_else(overflow)?;
         }
         Ok(())
     }
 
-    /// The rows of `landing`; a file without records has one, so that it is known to have landed.
+    /// The rows of `landing`.
     pub(super) fn batch(
-        mut self,
+        self,
         schema: &TableSchema,
         landing_id: i64,
         file: &str,
         content: &str,
     ) -> Result<RecordBatch> {
-        if self.by_type.is_empty() {
-            self.by_type.insert(Default::default(), Total::default());
-        }
         let rows = self.by_type.len();
         let decimal = |values: Vec<i128>, scale: i8| -> Result<Arc<dyn Array>> {
             let array = arrow::array::Decimal128Array::from(values).with_precision_and_scale(38, scale);
@@ -110,6 +109,12 @@ impl Totals {
         ])
         .during(|| format!("writing {}", schema.name))
     }
+}
+
+/// A sum that is stored in 38 digits.
+fn sum(one: i128, other: i128) -> Result<i128> {
+    let sum = one.checked_add(other).filter(|sum| sum.unsigned_abs() < POWERS_OF_TEN[38].unsigned_abs());
+    sum.ok_or_else(overflow)
 }
 
 fn overflow() -> Error {

@@ -29,8 +29,8 @@ pub struct Query {
     statement: Arc<Statement>,
     /// The tables and views it mentions, with where each is first mentioned.
     pub reads: BTreeMap<String, Place>,
-    /// Every name in its expressions.
-    pub names: BTreeSet<String>,
+    /// Every name in its expressions, with where each is first mentioned.
+    pub names: BTreeMap<String, Place>,
     /// The functions it calls, with where.
     pub calls: Vec<(String, Place)>,
     /// Where each column that it yields is written, if it has a name there.
@@ -120,7 +120,7 @@ struct Reader<'a> {
     file: &'a str,
     ctes: BTreeSet<String>,
     reads: BTreeMap<String, Place>,
-    names: BTreeSet<String>,
+    names: BTreeMap<String, Place>,
     calls: Vec<(String, Place)>,
     parameters: BTreeMap<String, Place>,
     mistakes: Vec<Mistake>,
@@ -129,6 +129,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn place(&self, span: Span) -> Place {
         Place { file: self.file.into(), line: span.start.line, column: span.start.column }
+    }
+
+    fn name(&mut self, name: &Ident) {
+        let place = self.place(name.span);
+        self.names.entry(normal(name)).or_insert(place);
     }
 }
 
@@ -174,10 +179,8 @@ impl Visitor for Reader<'_> {
                 let place = self.place(function.name.span());
                 self.calls.push((function.name.to_string().to_lowercase(), place));
             }
-            Expr::Identifier(name) => {
-                self.names.insert(normal(name));
-            }
-            Expr::CompoundIdentifier(parts) => self.names.extend(parts.iter().map(normal)),
+            Expr::Identifier(name) => self.name(name),
+            Expr::CompoundIdentifier(parts) => parts.iter().for_each(|name| self.name(name)),
             Expr::Value(value) => {
                 if let Value::Placeholder(name) = &value.value {
                     let place = self.place(value.span);

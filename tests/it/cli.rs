@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    154 queries plan, 79 tables have contracts
+    155 queries plan, 79 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -76,6 +76,8 @@ fn a_run_and_what_it_says_again() {
     data/usage/api_2026.csv: 124 received, 0 rejected
     data/usage/car_rent_2026-09.ndjson: 40 received, 0 rejected
     data/usage/car_rent_2026-10.ndjson: 46 received, 2 rejected
+      1: `distance` is not a number (first in line 43)
+      1: `usage_end` is before `usage_start` (first in line 44)
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
@@ -139,6 +141,11 @@ fn a_run_and_what_it_says_again() {
      2026-11         open           1      1  JPY         20000
      2026-11         open           1      2  USD          5.37
      2026-12         open           1      1  USD           900
+
+    files of which records could not be read, the newest first
+     landing_id  file_name                           records  first_line  first_reason
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────
+              3  data/usage/car_rent_2026-10.ndjson        2          43  `distance` 12,5 is not a number
 
     what waits to be guided or rated, since when, and its usual price
      suspense_reason                  usage_type    records  quantity  unit  first_landing  oldest_days  at_risk  currency
@@ -364,7 +371,7 @@ fn a_wrong_command_line() {
     exit 2
     ----- stdout
     ----- stderr
-    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `reference`, `close`, `engine`
+    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`
     hint: did you mean `time_zone`?
     "#);
     assert_snapshot!(said(&sample, &["land", "missing.ndjson"], ""), @r#"

@@ -53,8 +53,8 @@ fn the_same_content_lands_once() {
     exit 0
     ----- stdout
     ----- stderr
-    usage.ndjson: landed before, as landing 1
-    copy.ndjson: landed before, as landing 1
+    usage.ndjson: landed before, as landing 1; --again discards that and lands it anew
+    copy.ndjson: landed before, as landing 1; --again discards that and lands it anew
     next: meterhouse run
     "#);
     assert_snapshot!(said(&sample, &["sql", "select count(*) as records from usage_record"], ""), @r#"
@@ -113,9 +113,9 @@ fn every_format_lands() {
     transaction_id,usage_start,usage_end,contract_id,vin,distance,attributes
     gzip,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
     zstd,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
-    csv,2018-11-30T22:00:00Z,2018-11-30T22:00:00Z,,,1.500000000000,"{""colour"":""red""}"
+    csv,2018-11-30T22:00:00Z,,,,1.500000000000,"{""colour"":""red""}"
     array,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
-    parquet,2018-11-30T23:00:00Z,2018-11-30T23:00:00Z,,,2.500000000000,
+    parquet,2018-11-30T23:00:00Z,,,,2.500000000000,
     TR13134131223,2018-11-30T23:00:00Z,2018-12-30T23:00:00Z,CON123,SGZCZ43D13S812715,112.000000000000,
     ----- stderr
     "#);
@@ -142,6 +142,12 @@ fn a_bad_record_is_kept_with_its_reason() {
     ----- stdout
     ----- stderr
     bad.ndjson: 9 received, 8 rejected
+      1: `usage_end` is before `usage_start` (first in line 2)
+      1: `usage_start` is not a time: write the date as YYYY-MM-DD, such as 2026-10-31 (first in line 3)
+      1: `usage_type` is missing (first in line 4)
+      1: `distance` has more than 12 decimals (first in line 5)
+      1: `distance` is not a number (first in line 6)
+      and 3 other reasons, in usage_rejected
     next: meterhouse run
     "#);
     assert_snapshot!(said(&sample, &["sql", "select usage_rejected.line_number, usage_rejected.transaction_id, usage_rejected.reject_reason, usage_rejected.raw_text from usage_rejected order by usage_rejected.landing_sequence"], ""), @r#"
@@ -162,7 +168,7 @@ fn a_bad_record_is_kept_with_its_reason() {
     exit 0
     ----- stdout
     transaction_id,usage_start,usage_end,contract_id,vin,distance,attributes
-    B1,2018-11-30T23:00:00Z,2018-11-30T23:00:00Z,,,1.000000000000,
+    B1,2018-11-30T23:00:00Z,,,,1.000000000000,
     ----- stderr
     "#);
 }
@@ -175,12 +181,14 @@ fn a_column_that_a_whole_file_lacks_is_said_once() {
         "transactoinID,usageStart,usageType\n1,2018-12-01,CarRentUsage\n2,2018-12-02,CarRentUsage\n",
     );
     assert_snapshot!(said(&sample, &["land", "usage.csv"], ""), @r#"
-    exit 0
+    exit 1
     ----- stdout
     ----- stderr
     usage.csv: 2 received, 2 rejected
     usage.csv: no column for `transaction_id`, so each record is rejected (its columns are transactoinID, usageStart, usageType; is `transactoinID` meant?)
-    next: meterhouse run
+      2: `transaction_id` is missing (first in line 2)
+    error: each record of usage.csv was rejected
+    hint: meterhouse sql "select * from usage_rejected" shows them; a file of another shape needs --with NAME
     "#);
     assert_snapshot!(said(&sample, &["sql", "select usage_rejected.line_number, usage_rejected.reject_reason, usage_rejected.raw_text from usage_rejected order by usage_rejected.landing_sequence"], ""), @r#"
     exit 0

@@ -42,6 +42,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "closed_suspense",
         "rerated_line",
         "rerating",
+        "landing_hold",
         "excluded_usage",
         "guided_usage",
         "invoice_line",
@@ -89,9 +90,13 @@ fn an_amount_that_does_not_fit_stops_the_run() {
     sample.write(
         "data/usage/large.ndjson",
         "{\"transaction_id\":\"1\",\"usage_type\":\"api_call\",\"usage_start\":\"2026-10-05T00:00:00Z\",\
-         \"account_id\":\"byte-prod\",\"quantity\":\"99999999999999999999999999\"}\n",
+         \"account_id\":\"byte-prod\",\"quantity\":\"99999999999999999999\"}\n",
     );
-    sample.replace("data/price_tier.csv", "api_call-2026,3,50000,,0.001,0", "api_call-2026,3,50000,,1000,0");
+    sample.replace(
+        "data/price_tier.csv",
+        "api_call-2026,3,50000,,0.001,0",
+        "api_call-2026,3,50000,,1000000000,0",
+    );
     let (status, message) = sample.fails(&["run"]);
     assert_eq!(status, 1, "{message}");
     assert!(message.contains("more than 38 digits"), "{message}");

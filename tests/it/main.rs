@@ -30,6 +30,8 @@ mod generate;
 mod histories;
 mod init;
 mod landing;
+mod landing_again;
+mod landing_query;
 mod laws;
 mod ledger;
 mod machine;

@@ -21,10 +21,18 @@ placed as (
     select
         arrival.landing_sequence,
         landing_hold.place,
-        concat('landed with --hold ', landing_hold.hold_name) as why
+        case landing_hold.place
+            when 'discarded' then landing_hold.hold_name
+            else concat('landed with --hold ', landing_hold.hold_name)
+        end as why
     from arrival
     inner join landing_hold
         on arrival.landing_sequence / 1000000000 = landing_hold.landing_id
+    where not exists (
+        select 1
+        from usage_exclusion
+        where usage_exclusion.landing_sequence = arrival.landing_sequence
+    )
 
     union all
 

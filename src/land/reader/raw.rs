@@ -2,27 +2,38 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray, StringViewBuilder, new_null_array,
-};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray, StringViewBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::super::json::Cell;
-use super::super::record::{Rejected, Sink};
+use super::super::record::Sink;
 use crate::error::{Result, While};
 
-/// What was read of a file by its own columns: each record is a row or rejected.
+/// What was read of a file by its own columns: each record is a row or broken.
 #[derive(Debug)]
 pub struct RawChunk {
     /// The wanted columns in the wanted order: text for JSON (nested values as JSON) and CSV, the file's own types for
-    /// Parquet, null text where the file has no such column.
+    /// Parquet.
     pub records: RecordBatch,
+    /// The number of each row among the records of the file, from 1.
+    pub rows: Vec<i64>,
     /// The line of each row, from 1; in Parquet the row.
     pub lines: Vec<u64>,
     /// The text of each row, for the rejections of later checks; none for Parquet.
     pub raw: Option<StringViewArray>,
     /// Records that could not be taken apart.
-    pub rejected: Vec<Rejected>,
+    pub broken: Vec<Broken>,
+}
+
+/// A record that could not be taken apart.
+#[derive(Debug)]
+pub struct Broken {
+    /// Its line, from 1.
+    pub line: u64,
+    /// Its text.
+    pub raw: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Collects records by the file's own columns, all as text.
@@ -31,11 +42,14 @@ pub(super) struct RawWriter {
     values: Vec<Option<String>>,
     given: Vec<bool>,
     builders: Vec<StringViewBuilder>,
+    /// How many records of the file there were so far.
+    read: i64,
+    rows: Vec<i64>,
     lines: Vec<u64>,
     raw: StringViewBuilder,
     reasons: Vec<String>,
     pub(super) received: u64,
-    rejected: Vec<Rejected>,
+    broken: Vec<Broken>,
 }
 
 impl RawWriter {
@@ -47,11 +61,13 @@ impl RawWriter {
             values: vec![None; columns.len()],
             given: vec![false; columns.len()],
             builders: columns.iter().map(|_| StringViewBuilder::new()).collect(),
+            read: 0,
+            rows: Vec::new(),
             lines: Vec::new(),
             raw: StringViewBuilder::new(),
             reasons: Vec::new(),
             received: 0,
-            rejected: Vec::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -62,9 +78,10 @@ impl RawWriter {
             self.builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
         Ok(RawChunk {
             records: batch_of(Arc::clone(&self.schema), columns, self.lines.len())?,
+            rows: std::mem::take(&mut self.rows),
             lines: std::mem::take(&mut self.lines),
             raw: Some(self.raw.finish()),
-            rejected: std::mem::take(&mut self.rejected),
+            broken: std::mem::take(&mut self.broken),
         })
     }
 }
@@ -86,7 +103,7 @@ impl Sink for RawWriter {
             Cell::Text(text) | Cell::Number(text) | Cell::Nested(text) => Some(text),
             Cell::Boolean(true) => Some("true"),
             Cell::Boolean(false) => Some("false"),
-            Cell::Unreadable => {
+            Cell::Unreadable | Cell::Binary => {
                 self.reasons.push(format!("`{name}` is not readable text"));
                 None
             }
@@ -107,6 +124,8 @@ impl Sink for RawWriter {
             return self.abandon(line, raw(), reason);
         }
         self.received += 1;
+        self.read += 1;
+        self.rows.push(self.read);
         for ((builder, value), given) in self.builders.iter_mut().zip(&self.values).zip(&self.given) {
             builder.append_option(value.as_deref().filter(|_| *given));
         }
@@ -116,34 +135,16 @@ impl Sink for RawWriter {
 
     fn abandon(&mut self, line: u64, raw: String, reason: String) {
         self.received += 1;
-        self.rejected.push(Rejected {
-            line,
-            raw,
-            reason,
-            column: None,
-            usage_type: None,
-            transaction_id: None,
-        });
+        self.read += 1;
+        self.broken.push(Broken { line, raw, reason });
     }
 }
 
-/// The wanted columns of a batch; one that is not there is null.
+/// The wanted columns of a batch, which has them.
 pub(super) fn pick(batch: &RecordBatch, wanted: &[String]) -> Result<RecordBatch> {
-    let mut fields = Vec::with_capacity(wanted.len());
-    let mut columns = Vec::with_capacity(wanted.len());
-    for name in wanted {
-        match batch.schema_ref().index_of(name) {
-            Ok(index) => {
-                fields.push(batch.schema_ref().fields()[index].as_ref().clone());
-                columns.push(Arc::clone(batch.column(index)));
-            }
-            Err(_) => {
-                fields.push(Field::new(name, DataType::Utf8View, true));
-                columns.push(new_null_array(&DataType::Utf8View, batch.num_rows()));
-            }
-        }
-    }
-    batch_of(Arc::new(Schema::new(fields)), columns, batch.num_rows())
+    let columns = wanted.iter().map(|name| batch.schema_ref().index_of(name));
+    let columns = columns.collect::<Result<Vec<_>, _>>().during(|| "reading a file".into())?;
+    batch.project(&columns).during(|| "reading a file".into())
 }
 
 /// A batch that knows its rows even without a column.

@@ -1,5 +1,7 @@
 //! Files of every format, read to records.
 
+mod shapes;
+
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 
@@ -15,7 +17,6 @@ use arrow::util::display::array_value_to_string;
 use proptest::prelude::*;
 
 use super::*;
-use crate::land::columnar::records_from_batch;
 use crate::land::record::{LandingColumn, LandingDefault, Rejected};
 
 fn shape() -> RecordShape {
@@ -142,7 +143,11 @@ fn rules_of_a_record() {
             wrong("`built_on` 2023-02-29 is not a date, give YYYY-MM-DD"),
         ),
         (r#""builtOn": "2024-2-9""#, "built_on", wrong("`built_on` 2024-2-9 is not a date, give YYYY-MM-DD")),
-        (r#""usageEnd": 1767225600"#, "usage_end", wrong("`usage_end` is a number, give ISO 8601")),
+        (
+            r#""usageEnd": 1767225600"#,
+            "usage_end",
+            wrong("`usage_end` is a number: give ISO 8601, or declare what it counts (epoch in [source])"),
+        ),
         (r#""usageEnd": "2025-12-31T00:00:00Z""#, "usage_end", wrong("`usage_end` is before `usage_start`")),
         (r#""a": 1"#, "usage_end", right("2026-01-01T00:00:00Z")),
         (r#""usageEnd": "2026-01-01T02:00:00+01:00""#, "usage_end", right("2026-01-01T01:00:00Z")),
@@ -231,6 +236,8 @@ fn json_documents() {
         (format!("[{one},\n{one}]"), 2, 0),
         (format!("[{one}, 3, {{\"a\": \"x}},\n{one}]"), 2, 2),
         (format!("{one}\n{one}"), 2, 0),
+        (format!("{one}{one}"), 2, 0),
+        (format!("{one}{one}\n"), 2, 0),
         (format!("[{one}"), 1, 1),
     ] {
         let (received, batches, rejected) = land(stream("a.json", document.as_str()), "UTC");
@@ -324,7 +331,7 @@ fn foreign_files_by_their_own_columns() {
     let wanted = ["b".to_owned(), "none".to_owned(), "a".to_owned()];
     let all = |input| {
         let chunks: Vec<_> =
-            read_raw(input, None, &wanted, 10).unwrap().map(|chunk| chunk.unwrap()).collect();
+            read_raw(input, &wanted, 10, |_| {}).unwrap().map(|chunk| chunk.unwrap()).collect();
         let [chunk] = <[RawChunk; 1]>::try_from(chunks).unwrap();
         chunk
     };
@@ -338,15 +345,18 @@ fn foreign_files_by_their_own_columns() {
     assert_eq!(chunk.records.column_by_name("none").unwrap().null_count(), 2);
     assert_eq!(chunk.lines, [1, 3]);
     assert_eq!(chunk.raw.unwrap().value(1), r#"{"b": null}"#);
-    assert_eq!(chunk.rejected[0].reason, "`a` is given twice");
+    assert_eq!(chunk.rows, [1, 2]);
+    assert_eq!(chunk.broken[0].reason, "`a` is given twice");
 
-    let chunk = all(stream("-", "a,b\nx,\ny"));
-    assert_eq!((chunk.lines, chunk.rejected.len()), (vec![2], 1));
+    let chunk = all(stream("-", "a,b\ny\nx,"));
+    assert_eq!((chunk.lines, chunk.rows, chunk.broken.len()), (vec![3], vec![2], 1));
 
     let file = parquet_file(vec![("a", Arc::new(Int32Array::from(vec![1, 2])) as ArrayRef)]);
-    let chunk = all(Input::File(file.path().into()));
-    assert_eq!(chunk.records.column(2).data_type(), &DataType::Int32);
-    assert_eq!((chunk.lines, chunk.records.column(1).null_count()), (vec![1, 2], 2));
+    let wanted = ["a".to_owned()];
+    let chunk =
+        read_raw(Input::File(file.path().into()), &wanted, 10, |_| {}).unwrap().next().unwrap().unwrap();
+    assert_eq!(chunk.records.column(0).data_type(), &DataType::Int32);
+    assert_eq!((chunk.lines, chunk.rows), (vec![1, 2], vec![1, 2]));
 }
 
 #[test]
@@ -355,11 +365,17 @@ fn a_mapped_batch_passes_the_same_checks() {
     columns.push(("distance", Arc::new(StringArray::from(vec!["1", "x"]))));
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let raws = ["first", "second"].into_iter().map(Some).collect();
-    let chunk = records_from_batch(&batch, &[7, 9], Some(&raws), &shape(), &TimeZone::utc(), 40).unwrap();
+    let mut writer = RecordWriter::new(&shape(), &TimeZone::utc(), 40).unwrap();
+    columnar::feed(&batch, |row| [7, 9][row], Some(&raws), &mut writer).unwrap();
+    let chunk = writer.take().unwrap();
     assert_eq!(column(std::slice::from_ref(&chunk.records), "landing_sequence"), ["40"]);
     let start = chunk.records.column_by_name("usage_start").unwrap();
     assert_eq!(start.as_primitive::<TimestampMicrosecondType>().value(0), 1_767_225_600_000_000);
     assert_eq!((chunk.rejected[0].line, chunk.rejected[0].raw.as_str()), (9, "second"));
+    assert_eq!(
+        (chunk.rejected[0].sequence, chunk.rejected[0].kind.as_str()),
+        (41, "`distance` is not a number")
+    );
 }
 
 #[test]

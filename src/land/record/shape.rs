@@ -1,10 +1,13 @@
 //! The columns that landing fills, and which field of a record feeds which.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::super::times::TimeRules;
+use crate::config::SourceSettings;
+use crate::decimal::{POWERS_OF_TEN, SUMMABLE_DIGITS};
 use crate::error::{Error, Result};
 use crate::field_name::normal_name;
 
@@ -48,7 +51,12 @@ pub struct RecordShape {
     pub(super) usage_start: Option<usize>,
     pub(super) usage_end: Option<usize>,
     pub(super) usage_type: Option<usize>,
+    pub(super) source: Option<usize>,
     pub(super) transaction_id: Option<usize>,
+    /// How sources write their times.
+    pub(super) times: TimeRules,
+    /// Whether the text of a record that is read is kept beside it.
+    pub(super) keeps_text: bool,
 }
 
 /// One checked column.
@@ -58,6 +66,8 @@ pub(super) struct Column {
     pub(super) kind: Kind,
     pub(super) required: bool,
     pub(super) origin: Origin,
+    /// From here on a decimal is too large to be summed.
+    pub(super) limit: u128,
 }
 
 /// Where the value of a column comes from.
@@ -149,7 +159,17 @@ impl RecordShape {
                 }
             };
             fields.push(Field::new(name, column.data_type.clone(), !column.required));
-            checked.push(Column { name: name.clone(), kind, required: column.required, origin });
+            let limit = u128::MAX;
+            checked.push(Column { name: name.clone(), kind, required: column.required, origin, limit });
+        }
+        // A million of the largest can be summed in 38 digits.
+        if checked.iter().any(|column| column.origin == Origin::Sequence) {
+            for column in &mut checked {
+                if let Kind::Decimal { precision: 38, scale } = column.kind {
+                    let digits = (SUMMABLE_DIGITS + usize::from(scale.unsigned_abs())).min(38);
+                    column.limit = POWERS_OF_TEN[digits].unsigned_abs();
+                }
+            }
         }
         let find =
             |name: &str, kind| checked.iter().position(|column| column.name == name && column.kind == kind);
@@ -158,11 +178,24 @@ impl RecordShape {
             usage_start: find("usage_start", Kind::Instant),
             usage_end: find("usage_end", Kind::Instant),
             usage_type: find("usage_type", Kind::Text),
+            source: find("source", Kind::Text),
             transaction_id: find("transaction_id", Kind::Text),
+            times: TimeRules::new(),
+            keeps_text: false,
             schema: Arc::new(Schema::new(fields)),
             columns: checked,
             by_name,
         })
+    }
+
+    /// The same, with sources that write their times as declared.
+    pub fn with_times(self, times: &BTreeMap<String, SourceSettings>) -> Self {
+        Self { times: times.clone(), ..self }
+    }
+
+    /// The same, keeping the text of each record beside it.
+    pub(in crate::land) fn keeping_text(self) -> Self {
+        Self { keeps_text: true, ..self }
     }
 
     /// The schema of the batches that landing yields.
@@ -174,6 +207,22 @@ impl RecordShape {
     pub fn column_of(&self, field: &str) -> Option<usize> {
         let index = *self.by_name.get(&normal_name(field))?;
         matches!(self.columns[index].origin, Origin::Field { .. } | Origin::Rest).then_some(index)
+    }
+
+    /// The names of the columns that fields feed.
+    pub(in crate::land) fn names(&self) -> impl Iterator<Item = &str> {
+        let fed = self.columns.iter().filter(|column| matches!(column.origin, Origin::Field { .. }));
+        fed.map(|column| column.name.as_str())
+    }
+
+    /// Whether a field of this name feeds that column.
+    pub(in crate::land) fn is_same(&self, field: &str, column: &str) -> bool {
+        normal_name(field) == normal_name(column)
+    }
+
+    /// Whether a column takes the fields that have none.
+    pub(in crate::land) fn has_rest(&self) -> bool {
+        self.rest.is_some()
     }
 
     /// The required columns that no field of these names feeds, so that each record is rejected.

@@ -1,5 +1,6 @@
 //! One cell as one value: the same reading of every type for all formats.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,9 +11,14 @@ use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::{DataType, Date32Type};
 
 use super::super::json::Cell;
+use super::super::times::iso;
 use super::shape::Kind;
-use crate::cycle::{TimeError, TimeZone, parse_instant};
+use crate::cycle::TimeZone;
 use crate::decimal::{DecimalError, parse_decimal};
+
+/// What a number in place of a time lacks.
+pub(in crate::land) const A_NUMBER: &str =
+    "is a number: give ISO 8601, or declare what it counts (epoch in [source])";
 
 /// One value of the record that is being read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,21 +43,51 @@ pub(in crate::land) enum Slot {
     Instant(i64),
 }
 
-/// Reads one cell as a type; the error completes a sentence that begins with the column's name.
+/// Why a cell has no value of its column's type: completes a sentence that begins with the column's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::land) struct Fault {
+    /// The value, shortened; empty where the sentence does without it.
+    pub(in crate::land) value: String,
+    /// What is wrong with it.
+    pub(in crate::land) what: String,
+}
+
+impl Fault {
+    /// Of this value.
+    pub(in crate::land) fn of(value: &str, what: impl Into<String>) -> Self {
+        Self { value: shown(value), what: what.into() }
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(what: &str) -> Self {
+        Self { value: String::new(), what: what.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blank = if self.value.is_empty() { "" } else { " " };
+        write!(out, "{}{blank}{}", self.value, self.what)
+    }
+}
+
+/// Reads one cell as a type.
 pub(in crate::land) fn slot_of(
     kind: Kind,
     cell: Cell<'_>,
     texts: &mut String,
     zone: &TimeZone,
-) -> Result<Slot, String> {
+) -> Result<Slot, Fault> {
     let text = match (kind, cell) {
         (_, Cell::Null) => return Ok(Slot::Null),
         (_, Cell::Nested(_)) => return Err("is an object or a list, not one value".into()),
+        (_, Cell::Binary) => return Err("is binary; write it as text".into()),
         (_, Cell::Unreadable) => return Err("is not readable text".into()),
         (Kind::Text, Cell::Text(text) | Cell::Number(text)) => text,
         (Kind::Text | Kind::Boolean, Cell::Boolean(true)) => "true",
         (Kind::Text | Kind::Boolean, Cell::Boolean(false)) => "false",
-        (Kind::Instant, Cell::Number(_)) => return Err("is a number, give ISO 8601".into()),
+        (Kind::Instant, Cell::Number(_)) => return Err(A_NUMBER.into()),
         (Kind::Date, Cell::Number(_)) => return Err("is a number, give YYYY-MM-DD".into()),
         (Kind::Boolean, Cell::Number(_)) => return Err("is a number, give true or false".into()),
         (_, Cell::Boolean(_)) => return Err("is true or false, not a value of its type".into()),
@@ -71,28 +107,28 @@ pub(in crate::land) fn slot_of(
         Kind::Int32 => Slot::Int32(integer(text, "int")?),
         Kind::Boolean if text.eq_ignore_ascii_case("true") => Slot::Boolean(true),
         Kind::Boolean if text.eq_ignore_ascii_case("false") => Slot::Boolean(false),
-        Kind::Boolean => return Err(format!("{} is not true or false", shown(text))),
+        Kind::Boolean => return Err(Fault::of(text, "is not true or false")),
         Kind::Date => {
-            Slot::Date(date(text).ok_or_else(|| format!("{} is not a date, give YYYY-MM-DD", shown(text)))?)
+            Slot::Date(date(text).ok_or_else(|| Fault::of(text, "is not a date, give YYYY-MM-DD"))?)
         }
-        Kind::Instant => Slot::Instant(instant(text, zone)?),
+        Kind::Instant => Slot::Instant(iso(text, zone, false).map_err(|what| Fault::of(text, what))?.instant),
     })
 }
 
-fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, String> {
+fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Fault> {
     parse_decimal(text, precision, scale).map_err(|error| match error {
-        DecimalError::NotANumber => format!("{} is not a number", shown(text)),
-        DecimalError::SurplusDecimals => format!("{} has more than {scale} decimals", shown(text)),
-        DecimalError::TooLarge => format!("{} is too large for decimal({precision}, {scale})", shown(text)),
+        DecimalError::NotANumber => Fault::of(text, "is not a number"),
+        DecimalError::SurplusDecimals => Fault::of(text, format!("has more than {scale} decimals")),
+        DecimalError::TooLarge => Fault::of(text, format!("is too large for decimal({precision}, {scale})")),
     })
 }
 
 /// A whole number; `1.0` and `1e3` are whole.
-fn integer<T: TryFrom<i128>>(text: &str, type_name: &str) -> Result<T, String> {
-    let too_large = || format!("{} is too large for {type_name}", shown(text));
+fn integer<T: TryFrom<i128>>(text: &str, type_name: &str) -> Result<T, Fault> {
+    let too_large = || Fault::of(text, format!("is too large for {type_name}"));
     let number = parse_decimal(text, 38, 0).map_err(|error| match error {
-        DecimalError::NotANumber => format!("{} is not a number", shown(text)),
-        DecimalError::SurplusDecimals => format!("{} is not a whole number", shown(text)),
+        DecimalError::NotANumber => Fault::of(text, "is not a number"),
+        DecimalError::SurplusDecimals => Fault::of(text, "is not a whole number"),
         DecimalError::TooLarge => too_large(),
     })?;
     T::try_from(number).map_err(|_| too_large())
@@ -102,13 +138,6 @@ fn integer<T: TryFrom<i128>>(text: &str, type_name: &str) -> Result<T, String> {
 fn date(text: &str) -> Option<i32> {
     let shape = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
     shape.eq(*b"0000-00-00").then(|| Date32Type::parse(text)).flatten()
-}
-
-fn instant(text: &str, zone: &TimeZone) -> Result<i64, String> {
-    parse_instant(text, zone).map_err(|error| match error {
-        TimeError::NotATime { reason, .. } => format!("{} is not a time: {reason}", shown(text)),
-        other => format!("{}: {other}", shown(text)),
-    })
 }
 
 /// A value as it is quoted in a reason.

@@ -1,0 +1,63 @@
+//! Whether a file lands: a content lands once, and again where what came of it did not do.
+
+use std::collections::BTreeSet;
+
+use super::registry::{Attempt, attempt, is_of_landing, last_attempt};
+use super::source::Readable;
+use super::{Before, How, stem};
+use crate::decision;
+use crate::digest::sha256;
+use crate::error::{Result, While};
+use crate::project::{Project, Query, USAGE_RECORD};
+use crate::warehouse::Warehouse;
+
+/// What tells how a file was read: the landing query, and how sources write their times.
+pub(super) fn mapping_of(project: &Project, with: Option<&Query>) -> Result<String> {
+    let times = &project.settings.source;
+    if with.is_none() && times.is_empty() {
+        return Ok(String::new());
+    }
+    let times = serde_json::to_string(times).during(|| "reading the settings".into())?;
+    let query = with.map(|query| query.text.as_str()).unwrap_or_default();
+    Ok(sha256(&format!("{query}\0{times}")))
+}
+
+/// Under which number a file lands, or why it does not.
+pub(super) enum Turn {
+    Now(Attempt),
+    Not(i64, Before),
+}
+
+/// Decides whether a content lands: it does where it is new, where its landing was discarded, where nothing of it was
+/// taken and it is read in another way now, and where that is asked for.
+pub(super) async fn turn(
+    project: &Project,
+    warehouse: &Warehouse,
+    file: &Readable,
+    how: How<'_>,
+    known: &BTreeSet<String>,
+) -> Result<Turn> {
+    let mapping = mapping_of(project, how.with)?;
+    let content = &file.content;
+    let Some(last) = last_attempt(warehouse, content).await? else {
+        return Ok(Turn::Now(attempt(warehouse, content, None, &mapping, None).await?));
+    };
+    let is_same = last.mapping == mapping;
+    if !known.contains(&stem(last.landing_id)) {
+        // It was cut short; read in another way its files would be others.
+        if is_same {
+            return Ok(Turn::Now(last));
+        }
+        return Ok(Turn::Now(attempt(warehouse, content, Some(&last), &mapping, last.replaces).await?));
+    }
+    let taken = warehouse.delta_files(USAGE_RECORD).await?.1;
+    let has_taken = taken.iter().any(|file| is_of_landing(file, &stem(last.landing_id)));
+    let is_discarded =
+        decision::landing_place(project, warehouse, last.landing_id).await?.as_deref() == Some("discarded");
+    if !how.again && !is_discarded && (has_taken || is_same) {
+        let before = if has_taken { Before::Counted } else { Before::Rejected };
+        return Ok(Turn::Not(last.landing_id, before));
+    }
+    let replaces = (has_taken && !is_discarded).then_some(last.landing_id);
+    Ok(Turn::Now(attempt(warehouse, content, Some(&last), &mapping, replaces).await?))
+}
