@@ -67,7 +67,7 @@ fn a_column_that_a_project_adds_is_a_field_as_it_was_an_attribute() {
     sample.write("data/metric.csv", "product_id,group_fields\np,prompt_tokens\n");
     sample.write(
         "data/price.csv",
-        "price_id,product_id,charge_model,unit_amount,valid_from\np1,p,matrix,,2026-01-01\n",
+        "price_id,product_id,charge_model,unit_amount,valid_from\np1,p,matrix,,2026-01-01\nq1,q,per_unit,1,2026-01-01\n",
     );
     sample.write(
         "data/price_matrix.csv",
@@ -123,9 +123,9 @@ fn a_group_that_the_metric_does_not_have_is_refused() {
 fn a_price_without_the_rows_of_its_model_is_refused() {
     for (model, mistake) in [
         ("matrix", "has neither a unit_amount nor rows in price_matrix"),
-        ("dimension", "has no dimension_rule with a flat cost"),
-        ("time_of_use", "has no rate_schedule, or no rate_window with a rate_step"),
-        ("graduated", "has a tiered charge model and no tiers"),
+        ("dimension", "has no dimension_rule"),
+        ("time_of_use", "has no rate_schedule"),
+        ("graduated", "has no price_tier"),
     ] {
         let sample = project("quantity");
         sample.replace("data/price.csv", "p1,p,per_unit,2", &format!("p1,p,{model},"));

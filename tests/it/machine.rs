@@ -143,6 +143,7 @@ fn nothing_of_a_file_outside_of_the_project_is_shown() {
     let settings = sample.read("meterhouse.toml");
     sample.write("meterhouse.toml", &format!("{settings}\n[reference]\nprice = \"{}\"\n", file.display()));
     let header = sample.read("data/price.csv").lines().next().unwrap().to_string();
+    std::fs::remove_file(sample.path().join("data/price.csv")).unwrap();
     for text in [
         "root:hunter2:19000:0\nadmin:hunter2:19000:0\n",
         "price_id,hunter2\na,b\n",

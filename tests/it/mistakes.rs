@@ -13,9 +13,9 @@ fn an_unknown_table() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:19:10
+      --> queries/10_usage_duplicate.sql:20:10
        |
-    19 |     from usage_recrod
+    20 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
@@ -216,9 +216,9 @@ fn in_a_project_that_another_extends() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> ../queries/10_usage_duplicate.sql:19:10
+      --> ../queries/10_usage_duplicate.sql:20:10
        |
-    19 |     from usage_recrod
+    20 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
@@ -258,21 +258,21 @@ fn settings_and_queries_in_one_report() {
     4 | timezone = "Europe/Berlin"
       | ^^^^^^^^
     hint: did you mean `time_zone`?
-    error: unknown field `uri`, expected `url`
+    error: unknown field `uri`, expected `url` or `private`
      --> meterhouse.toml:8:1
       |
     8 | uri = "warehouse"
       | ^^^
     error: inbox `sample` lands with `nothing`, which is not there
-      --> meterhouse.toml:12:8
+      --> meterhouse.toml:14:8
        |
-    12 | with = "nothing"
+    14 | with = "nothing"
        |        ^
     hint: write queries/landing/nothing.sql
     error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:19:10
+      --> queries/10_usage_duplicate.sql:20:10
        |
-    19 |     from usage_recrod
+    20 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: 4 mistakes in the project
@@ -358,9 +358,9 @@ fn all_mistakes_in_one_report() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/10_usage_duplicate.sql:19:10
+      --> queries/10_usage_duplicate.sql:20:10
        |
-    19 |     from usage_recrod
+    20 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: there is no table or query `nowhere`

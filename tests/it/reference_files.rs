@@ -194,9 +194,9 @@ fn a_file_that_nobody_reads_is_told() {
       --> data/quota.xlsx
     hint: write data/quota.csv, or name the file under [reference] in meterhouse.toml
     error: there is no reference table `prise`
-      --> meterhouse.toml:15:9
+      --> meterhouse.toml:17:9
        |
-    15 | prise = "prices.csv"
+    17 | prise = "prices.csv"
        |         ^
     hint: did you mean `price`?
     error: 8 mistakes in the project
