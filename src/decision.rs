@@ -227,9 +227,9 @@ pub async fn identities(
         }
         let made = if is_restored { RESTORE } else { WRITE_OFF };
         let was_made = || {
-            let of_id =
+            let mut of_id =
                 decided.iter().filter(|row| row.is_of(id, which.source.as_deref(), which.usage_start));
-            of_id.last().is_some_and(|last| last.word == made)
+            of_id.next_back().is_some_and(|last| last.word == made)
         };
         if sources.is_empty() && table != USAGE_RECORD && was_made() {
             asked.again.insert(id.clone());
@@ -296,8 +296,9 @@ pub async fn take_out_made(
     decisions.retain(|decision| {
         let Some(identity) = decision.identity() else { return true };
         let Identity { source, transaction_id, usage_start, last_landing_sequence } = identity;
-        let of_record = decided.iter().filter(|row| row.is_of(transaction_id, Some(source), *usage_start));
-        let is_made = of_record.last().is_some_and(|last| {
+        let mut of_record =
+            decided.iter().filter(|row| row.is_of(transaction_id, Some(source), *usage_start));
+        let is_made = of_record.next_back().is_some_and(|last| {
             last.word == decision.word()
                 && last.replaced_by.as_deref() == decision.replaced_by()
                 && last.last_landing_sequence.is_none_or(|last| last >= *last_landing_sequence)

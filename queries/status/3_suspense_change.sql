@@ -9,9 +9,11 @@ with before as (
     from closed_suspense
 ),
 
-last_closed as (
-    select max(closed_period.close_number) as close_number
+closed as (
+    select max(period_end.ends_at) as ends_at
     from closed_period
+    inner join period_end
+        on closed_period.billing_period = period_end.billing_period
 ),
 
 counted as (
@@ -74,10 +76,10 @@ change as (
                 then suspense.suspense_reason
         end as became
     from suspense
-    cross join last_closed
+    inner join closed
+        on suspense.usage_start < closed.ends_at
     left join before
         on suspense.landing_sequence = before.landing_sequence
-    where last_closed.close_number is not null
 )
 
 select

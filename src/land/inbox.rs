@@ -62,7 +62,7 @@ struct Marks {
 impl Marks {
     fn of(file: &Source, mapping: &str) -> Self {
         let version = &file.version;
-        Self { taken: sha256(version), rejected: sha256(&format!("{version}\0{mapping}")) }
+        Self { taken: sha256(version), rejected: sha256(format!("{version}\0{mapping}")) }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn mapping_of(project: &Project, with: Option<&Query>) -> Result<Stri
     }
     let times = serde_json::to_string(times).during(|| "reading the settings".into())?;
     let query = with.map(|query| query.text.as_str()).unwrap_or_default();
-    Ok(sha256(&format!("{query}\0{times}")))
+    Ok(sha256(format!("{query}\0{times}")))
 }
 
 /// Under which number a file lands, or why it does not.

@@ -160,6 +160,7 @@ fn nothing_of_a_file_outside_of_the_project_is_shown() {
     std::os::unix::fs::symlink(&file, sample.path().join("data/linked.csv")).unwrap();
     sample.write("meterhouse.toml", &format!("{settings}\n[reference]\nprice = \"data/linked.csv\"\n"));
     with_secret(&sample, &["run"]);
+    std::fs::remove_file(sample.path().join("data/linked.csv")).unwrap();
     // In the project all is told.
     sample.write("data/own.csv", "root:hunter2:19000:0\nadmin:hunter2:19000:0\n");
     sample.write("meterhouse.toml", &format!("{settings}\n[reference]\nprice = \"data/own.csv\"\n"));

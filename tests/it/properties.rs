@@ -364,7 +364,8 @@ fn amounts_near_the_limit_are_right_or_an_error() {
             None => {
                 let output = sample.meterhouse(&["run"]);
                 let message = String::from_utf8_lossy(&output.stderr);
-                let waits = "select transaction_id from suspense union all select transaction_id from usage_rejected";
+                let waits =
+                    "select transaction_id from suspense union all select transaction_id from usage_rejected";
                 let is_said = message.contains("is parked") || sample.rows(waits).len() == 1;
                 assert!(is_said, "{unit_amount} {quantities:?}: {message}");
             }
