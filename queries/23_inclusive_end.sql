@@ -117,7 +117,8 @@ ended as (
     from term
     where
         term.valid_to is not null
-        and extract(year from term.valid_to) < 9999 -- is open
+        -- What ends so far away is open, and `date_trunc` ends with 2262.
+        and extract(year from term.valid_to) < 2200
 ),
 
 followed as (

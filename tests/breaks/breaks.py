@@ -207,7 +207,6 @@ def batch(program, folder, numbers, random):
     """Breaks one small project for each number; the silent ones and how the others were told."""
     right = [project.case(f"k{number}", random) for number in numbers]
     typed, told, _ = bill(program, folder / "right", right, random)
-    status = typed.type("status").stdout
     if told or typed.type("sql", "select 1 from suspense").stdout.count("\n") > 1:
         sys.exit(f"unbroken projects are told something: {dict(told)}\n{typed.folder}")
     expected, broken, what = typed.amounts(), [], {}
@@ -226,10 +225,11 @@ def batch(program, folder, numbers, random):
         for row in typed.rows(query):
             for prefix in named(" ".join(row), prefixes):
                 told[prefix].add(name)
-    for arguments in [["status"]]:
-        shown = typed.type(*arguments)
-        for prefix in named(shown.stdout + shown.stderr, prefixes):
-            told[prefix].add(arguments[0])
+    status = typed.type("status")
+    if status.returncode:
+        sys.exit(f"status fails: {status.stderr}\n{typed.folder}")
+    for prefix in named(status.stdout + status.stderr, prefixes):
+        told[prefix].add("status")
     found, silent, ways = typed.amounts(), [], Counter()
     for prefix, text in nameless:
         mistake, model, said = what[prefix]

@@ -102,6 +102,7 @@ fn what_ends_too_early_is_listed_with_what_to_write() {
          B,ALPEN,EUR,Europe/Berlin,month,2026-06-01,2026-06-30\n\
          I,ALPEN,EUR,Asia/Kolkata,month,2026-06-01,2026-06-20T23:59:59.999999\n\
          R,ALPEN,EUR,UTC,month,2026-06-01,2026-06-20\n\
+         Q,ALPEN,EUR,UTC,month,2026-06-01,2999-01-01\n\
          O,ALPEN,EUR,UTC,month,2026-06-01,9999-12-31T23:59:59\n",
     );
     sample.write(
