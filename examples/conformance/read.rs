@@ -183,7 +183,7 @@ const QUERIES: [(&str, &str); 9] = [
     ),
     (
         "suspense",
-        "select contract_id as owner, suspense.transaction_id, suspense.suspense_reason from suspense \
+        "select usage_record.contract_id as owner, suspense.transaction_id, suspense.suspense_reason from suspense \
          inner join usage_record on suspense.landing_sequence = usage_record.landing_sequence",
     ),
     (
