@@ -1,4 +1,4 @@
--- unmet_value: values that rules ask for and no record has, where there is usage that could have it
+-- unmet_value: values that rules ask for, and no record that they are about has
 with tag_value as (
     select
         tag_rule_value.tag,

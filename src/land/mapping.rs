@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -264,8 +266,12 @@ pub async fn landing_plan(
 ) -> Result<LogicalPlan> {
     let mistake = |error: DataFusionError| Error::Project(vec![crate::plan::query_mistake(&error, query)]);
     let table = MemTable::try_new(schema, vec![rows]).map_err(mistake)?;
-    // Each chunk is planned in a session state of its own, so that landings side by side do not see each other's file.
-    let own = SessionContext::new_with_state(context.state());
+    // Each chunk is planned with a catalog of its own, so that landings side by side do not see each other's file. A state
+    // that is only cloned shares its list of catalogs with the session.
+    let state = SessionStateBuilder::new_from_existing(context.state())
+        .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
+        .build();
+    let own = SessionContext::new_with_state(state);
     let catalog = Arc::new(MemoryCatalogProvider::new());
     catalog.register_schema("public", Arc::new(MemorySchemaProvider::new())).map_err(mistake)?;
     own.register_catalog("datafusion", catalog);

@@ -225,7 +225,9 @@ fn python(here: &Path, text: &str) -> Option<String> {
         eprintln!("skipped: python3 cannot {import}");
         return None;
     }
-    let output = run(&format!("{import}\n{text}")).unwrap();
+    // Threads of these libraries may outlive the interpreter, which ends the process with an error now and then.
+    let end = "import os, sys\nsys.stdout.flush()\nos._exit(0)";
+    let output = run(&format!("{import}\n{text}\n{end}")).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
 }
