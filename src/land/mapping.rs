@@ -266,8 +266,8 @@ pub async fn landing_plan(
 ) -> Result<LogicalPlan> {
     let mistake = |error: DataFusionError| Error::Project(vec![crate::plan::query_mistake(&error, query)]);
     let table = MemTable::try_new(schema, vec![rows]).map_err(mistake)?;
-    // Each chunk is planned with a catalog of its own, so that landings side by side do not see each other's file. A state
-    // that is only cloned shares its list of catalogs with the session.
+    // Each chunk is planned with a catalog of its own, so that landings side by side do not see each other's file.
+    // A state that is only cloned shares its list of catalogs with the session.
     let state = SessionStateBuilder::new_from_existing(context.state())
         .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
         .build();
