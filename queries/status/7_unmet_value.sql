@@ -1,4 +1,4 @@
--- unmet_value: values that rules ask for, and no record that they are about has
+-- unmet_value: values and fields that rules ask for, and no record they are about has
 with tag_value as (
     select
         tag_rule_value.tag,
@@ -43,7 +43,53 @@ met_rule_value as (
         )
 ),
 
+group_field as (
+    select
+        metric.product_id,
+        trim(unnest(string_to_array(metric.group_fields, ','))) as field
+    from metric
+    where metric.group_fields is not null
+),
+
+met_group as (
+    select distinct
+        price.product_id,
+        metered_usage.group_key
+    from metric
+    inner join price
+        on metric.product_id = price.product_id
+    inner join metered_usage
+        on price.price_id = metered_usage.price_id
+    where
+        metric.group_fields is not null
+        and metered_usage.record_count > 0
+),
+
 unmet as (
+    select
+        'metric' as table_name,
+        group_field.product_id as rule,
+        group_field.field as asks_for
+    from group_field
+    where
+        exists (
+            select 1
+            from met_group
+            where met_group.product_id = group_field.product_id
+        )
+        and not exists (
+            select 1
+            from met_group
+            where
+                met_group.product_id = group_field.product_id
+                and strpos(
+                    met_group.group_key,
+                    concat('"', group_field.field, '":null')
+                ) = 0
+        )
+
+    union all
+
     select
         'price_matrix' as table_name,
         matrix_price.price_id as rule,
