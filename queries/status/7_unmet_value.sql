@@ -1,4 +1,4 @@
--- unmet_value: values and fields that rules ask for, and no record they are about has
+-- unmet_value: values that rules ask for and no record has, and fields that records lack
 with tag_value as (
     select
         tag_rule_value.tag,
@@ -52,9 +52,10 @@ group_field as (
 ),
 
 met_group as (
-    select distinct
+    select
         price.product_id,
-        metered_usage.group_key
+        metered_usage.group_key,
+        sum(metered_usage.record_count) as record_count
     from metric
     inner join price
         on metric.product_id = price.product_id
@@ -63,30 +64,29 @@ met_group as (
     where
         metric.group_fields is not null
         and metered_usage.record_count > 0
+    group by
+        price.product_id,
+        metered_usage.group_key
 ),
 
 unmet as (
     select
         'metric' as table_name,
         group_field.product_id as rule,
-        group_field.field as asks_for
+        concat(
+            group_field.field,
+            ', which records lack: ',
+            sum(met_group.record_count)
+        ) as asks_for
     from group_field
-    where
-        exists (
-            select 1
-            from met_group
-            where met_group.product_id = group_field.product_id
-        )
-        and not exists (
-            select 1
-            from met_group
-            where
-                met_group.product_id = group_field.product_id
-                and strpos(
-                    met_group.group_key,
-                    concat('"', group_field.field, '":null')
-                ) = 0
-        )
+    inner join met_group
+        on group_field.product_id = met_group.product_id
+        and strpos(
+            met_group.group_key, concat('"', group_field.field, '":null')
+        ) > 0
+    group by
+        group_field.product_id,
+        group_field.field
 
     union all
 
