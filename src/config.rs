@@ -1,7 +1,10 @@
 //! The settings of a project: `meterhouse.toml`, the environment, and `--set`.
 //!
-//! Precedence is `--set` > `METERHOUSE_*` > `meterhouse.toml` > the defaults below. An unknown key is an error.
+//! Precedence is `--set` > `METERHOUSE_*` > `meterhouse.toml` > the defaults in `definition`. An unknown key is an
+//! error.
 //! Paths may name environment variables, `${NAME}` or `${NAME:-default}`, and are relative to the project.
+
+mod definition;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,12 +14,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use crate::error::{Error, Mistake, Place, Result, While, did_you_mean, nearest};
+use definition::default;
+pub use definition::{Definition, SETTINGS};
 
 /// The name of the settings file.
 pub const FILE: &str = "meterhouse.toml";
-
-/// The settings that may also come from the environment, as `METERHOUSE_WAREHOUSE_URL`.
-const FROM_ENVIRONMENT: [&str; 4] = ["warehouse.url", "time_zone", "engine.memory_mb", "engine.threads"];
 
 /// Everything `meterhouse.toml` may say.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,7 +27,7 @@ pub struct Settings {
     /// Another project whose schemas and queries are taken where this one has no file for the same table.
     pub extends: Option<String>,
     /// The IANA zone of times that are written without an offset.
-    #[serde(default = "utc")]
+    #[serde(default = "time_zone")]
     pub time_zone: String,
     /// Where the tables are.
     #[serde(default)]
@@ -53,14 +55,12 @@ pub struct Settings {
 
 /// Where the tables are.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct WarehouseSettings {
     /// A directory, or an `s3://`, `gs://` or `az://` URL.
-    #[serde(default = "warehouse_directory")]
     pub url: String,
     /// Whether files on this machine, of the warehouse and of exports, are for their owner alone; else the mask of the
     /// shell decides.
-    #[serde(default = "yes")]
     pub private: bool,
 }
 
@@ -107,55 +107,45 @@ pub enum Decimals {
 }
 
 /// When periods close.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct CloseSettings {
     /// Whether a run closes what is due, oldest first.
-    #[serde(default)]
     pub automatic: bool,
     /// How many days after its last cycle ended a period is due.
-    #[serde(default)]
     pub after_days: u32,
 }
 
 /// What a run may use of the machine.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct EngineSettings {
     /// Memory for sorts, joins and aggregates before they spill to disk, in MiB.
-    #[serde(default = "four_gib")]
     pub memory_mb: usize,
     /// Threads; 0 takes one for each core.
-    #[serde(default)]
     pub threads: usize,
 }
 
 impl Default for WarehouseSettings {
     fn default() -> Self {
-        Self { url: warehouse_directory(), private: true }
+        Self { url: default("warehouse.url"), private: default("warehouse.private") }
+    }
+}
+
+impl Default for CloseSettings {
+    fn default() -> Self {
+        Self { automatic: default("close.automatic"), after_days: default("close.after_days") }
     }
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { memory_mb: four_gib(), threads: 0 }
+        Self { memory_mb: default("engine.memory_mb"), threads: default("engine.threads") }
     }
 }
 
-fn yes() -> bool {
-    true
-}
-
-fn utc() -> String {
-    "UTC".into()
-}
-
-fn warehouse_directory() -> String {
-    "warehouse".into()
-}
-
-fn four_gib() -> usize {
-    4096
+fn time_zone() -> String {
+    default("time_zone")
 }
 
 impl Settings {
@@ -188,11 +178,11 @@ impl Settings {
         }
         let mut table = toml::Table::deserialize(Deserializer::from(written))
             .map_err(|error| Error::Project(vec![mistake(&error, &text)]))?;
-        for key in FROM_ENVIRONMENT {
-            let variable = format!("METERHOUSE_{}", key.replace('.', "_").to_uppercase());
+        for definition in SETTINGS {
+            let Some(variable) = definition.variable() else { continue };
             if let Ok(value) = std::env::var(&variable) {
-                set(&mut table, key, &value, &variable)?;
-                places.remove(key);
+                set(&mut table, definition.key, &value, &variable)?;
+                places.remove(definition.key);
             }
         }
         for setting in overrides {

@@ -138,6 +138,32 @@ fn what_is_not_typed_is_on_a_page() {
     }
 }
 
+/// Where the links of a page lead, as paths from the repository.
+fn links(name: &str) -> Vec<PathBuf> {
+    let folder = Path::new(name).parent().unwrap();
+    let text = page(name);
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let targets = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+    targets.map(|target| folder.join(target.split('#').next().unwrap_or_default())).collect()
+}
+
+#[test]
+fn links_lead_somewhere_and_the_readme_to_every_page() {
+    let mut named = vec!["README.md".to_string()];
+    for entry in std::fs::read_dir(repository().join("docs")).unwrap() {
+        named.push(format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()));
+    }
+    for name in &named {
+        for target in links(name) {
+            assert!(repository().join(&target).exists(), "{name} links to {}", target.display());
+        }
+    }
+    let from_readme = links("README.md");
+    for name in &named[1..] {
+        assert!(from_readme.contains(&PathBuf::from(name)), "README.md has no link to {name}");
+    }
+}
+
 #[test]
 fn the_readme_can_be_typed() {
     let page = page("README.md");

@@ -46,6 +46,7 @@ mod questions;
 mod rate_book;
 mod rating;
 mod real_data;
+mod reference;
 mod reference_files;
 mod replay;
 mod rerating;

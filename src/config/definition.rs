@@ -1,0 +1,138 @@
+//! The settings there are, in one table: the program takes their defaults and their environment variables from it, and
+//! `docs/settings.md` is made from it.
+
+use serde::de::DeserializeOwned;
+use toml::de::ValueDeserializer;
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Its dotted key. A part in capitals stands for a name that the project chooses.
+    pub key: &'static str,
+    /// What it holds, and in which unit.
+    pub kind: &'static str,
+    /// What holds where nothing is said, as TOML.
+    pub default: Option<&'static str>,
+    /// A value that it may have, as TOML.
+    pub example: &'static str,
+    /// What it is for.
+    pub meaning: &'static str,
+}
+
+/// Every setting, in the order in which they are explained.
+pub const SETTINGS: [Definition; 13] = [
+    Definition {
+        key: "extends",
+        kind: "folder",
+        default: None,
+        example: "\"../..\"",
+        meaning: "Another project, whose schemas and queries are taken where this one has no file for the same table. \
+                  Its data and its settings are not taken.",
+    },
+    Definition {
+        key: "time_zone",
+        kind: "IANA name",
+        default: Some("\"UTC\""),
+        example: "\"Europe/Berlin\"",
+        meaning: "The zone of times without an offset, in usage and in reference data whose table has no column \
+                  `time_zone`.",
+    },
+    Definition {
+        key: "warehouse.url",
+        kind: "folder or URL",
+        default: Some("\"warehouse\""),
+        example: "\"s3://bucket/billing\"",
+        meaning: "Where the tables are: a directory, or an `s3://`, `gs://` or `az://` URL. The keys of a bucket come \
+                  from the environment, never from here.",
+    },
+    Definition {
+        key: "warehouse.private",
+        kind: "true or false",
+        default: Some("true"),
+        example: "false",
+        meaning: "Whether files on this machine, of the warehouse and of exports, are for their owner alone. With \
+                  `false` the `umask` of the shell decides.",
+    },
+    Definition {
+        key: "inbox.NAME.files",
+        kind: "list of texts",
+        default: None,
+        example: "[\"inbox/shop\", \"s3://bucket/usage/*.ndjson\"]",
+        meaning: "Files, folders, patterns or URLs, whose new files every run lands first. An inbox has to say them.",
+    },
+    Definition {
+        key: "inbox.NAME.with",
+        kind: "name",
+        default: None,
+        example: "\"shop\"",
+        meaning: "The query `queries/landing/<name>.sql` that maps these files to usage records. Without it they have \
+                  the columns of a usage record already.",
+    },
+    Definition {
+        key: "source.NAME.epoch",
+        kind: "`seconds`, `milliseconds`, `microseconds` or `nanoseconds`",
+        default: None,
+        example: "\"milliseconds\"",
+        meaning: "What a time that is a number counts since 1970-01-01T00:00Z, in records with this `source`. Without \
+                  it a record with such a time is rejected.",
+    },
+    Definition {
+        key: "source.NAME.decimals",
+        kind: "`floor`",
+        default: None,
+        example: "\"floor\"",
+        meaning: "Decimals of a second beyond the sixth are cut off, in records with this `source`. Without it a \
+                  record that has some is rejected.",
+    },
+    Definition {
+        key: "reference.TABLE",
+        kind: "path or pattern",
+        default: None,
+        example: "\"${DATA:-data}/prices/*.csv\"",
+        meaning: "The CSV files of this reference table, where they are not `data/<table>.csv` and \
+                  `data/*/<table>.csv`.",
+    },
+    Definition {
+        key: "close.automatic",
+        kind: "true or false",
+        default: Some("false"),
+        example: "true",
+        meaning: "Whether a run closes the periods that are due, the oldest first.",
+    },
+    Definition {
+        key: "close.after_days",
+        kind: "days of 24 hours",
+        default: Some("0"),
+        example: "3",
+        meaning: "How long after the end of its last cycle a period is due. Only automatic closing waits for it.",
+    },
+    Definition {
+        key: "engine.memory_mb",
+        kind: "MiB",
+        default: Some("4096"),
+        example: "8192",
+        meaning: "The memory for sorts, joins and sums, before they go on in files. The whole program needs some more.",
+    },
+    Definition {
+        key: "engine.threads",
+        kind: "number",
+        default: Some("0"),
+        example: "2",
+        meaning: "How many threads work on a query at one time; 0 takes one for each core.",
+    },
+];
+
+impl Definition {
+    /// The environment variable that stands for it; what has a name of the project's in its key has none.
+    pub fn variable(&self) -> Option<String> {
+        let is_fixed = !self.key.contains(|letter: char| letter.is_uppercase());
+        is_fixed.then(|| format!("METERHOUSE_{}", self.key.replace('.', "_").to_uppercase()))
+    }
+}
+
+/// The default of the setting with that key.
+pub(super) fn default<T: Default + DeserializeOwned>(key: &str) -> T {
+    let of_key = SETTINGS.iter().find(|definition| definition.key == key);
+    let value = of_key.and_then(|definition| ValueDeserializer::parse(definition.default?).ok());
+    value.and_then(|value| T::deserialize(value).ok()).unwrap_or_default()
+}
