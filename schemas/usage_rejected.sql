@@ -1,6 +1,6 @@
 -- One record that could not be read as usage.
 create table usage_rejected (
-    landing_sequence bigint not null comment 'order of arrival',
+    landing_sequence bigint not null comment 'landing id x 1,000,000,000 + row, counted with the records of its landing',
     file_name varchar not null comment 'the file it came in',
     line_number bigint not null comment 'line or row of that file, from 1',
     usage_type varchar comment 'where it could be read',

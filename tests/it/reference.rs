@@ -2,6 +2,7 @@
 //! says something else than they do fails the test, and is written anew with `METERHOUSE_WRITE_DOCS=1`.
 
 mod settings;
+mod suspense;
 
 use crate::sample::repository;
 
@@ -10,30 +11,27 @@ const PAGES: [(&str, fn() -> String); 1] = [("docs/settings.md", settings::page)
 
 #[test]
 fn the_pages_say_what_the_source_says() {
-    let mut stale = Vec::new();
-    for (name, make) in PAGES {
-        let (path, made) = (repository().join(name), make());
-        if std::env::var_os("METERHOUSE_WRITE_DOCS").is_some() {
-            std::fs::write(&path, &made).unwrap();
-        }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        if kept != made {
-            let same = made.lines().zip(kept.lines()).take_while(|(made, kept)| made == kept).count();
-            let (is, should) = (kept.lines().nth(same), made.lines().nth(same));
-            stale.push(format!(
-                "{name}:{}: is {:?}\n  and should be {:?}",
-                same + 1,
-                is.unwrap_or_default(),
-                should.unwrap_or_default()
-            ));
-        }
+    let stale: Vec<String> = PAGES.iter().filter_map(|(name, make)| stale(name, &make())).collect();
+    assert!(stale.is_empty(), "\n{}", stale.join("\n"));
+}
+
+/// What is other in a page than it should be, and how to write it anew; it is, where `METERHOUSE_WRITE_DOCS` is set.
+pub fn stale(name: &str, made: &str) -> Option<String> {
+    let path = repository().join(name);
+    if std::env::var_os("METERHOUSE_WRITE_DOCS").is_some() {
+        std::fs::write(&path, made).unwrap();
     }
-    assert!(
-        stale.is_empty(),
-        "pages that are made from the source are stale:\n{}\n`METERHOUSE_WRITE_DOCS=1 cargo test --release --test it reference` writes \
-         them anew",
-        stale.join("\n")
-    );
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let same = made.lines().zip(kept.lines()).take_while(|(made, kept)| made == kept).count();
+    let line = |text: &str| text.lines().nth(same).unwrap_or("nothing").to_string();
+    (kept != made).then(|| {
+        format!(
+            "{name}:{}: is stale; `METERHOUSE_WRITE_DOCS=1 cargo test --release --test it` writes it anew\n    says {}\n  should {}",
+            same + 1,
+            line(&kept),
+            line(made)
+        )
+    })
 }
 
 /// A cell of a table.
