@@ -53,6 +53,10 @@ pub const BOOKS: [&str; 7] = [
     RERATING,
 ];
 
+/// The folders of `queries/` that are no stage of the pipeline.
+const QUERY_FOLDERS: [&str; 9] =
+    ["checks", "closing", "explain", "export", "generate", "landing", "report", "rerate", "status"];
+
 /// What a project says.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -300,7 +304,8 @@ impl Project {
     }
 }
 
-/// The SQL files of one folder of the projects, later projects first replacing earlier ones by table name.
+/// The SQL files of one folder of the projects, and of the stages in it; later projects replace earlier ones by table
+/// name.
 fn sql_files(
     roots: &[(PathBuf, String)],
     folder: &str,
@@ -308,30 +313,47 @@ fn sql_files(
 ) -> Result<BTreeMap<String, (String, String)>> {
     let mut files = BTreeMap::new();
     for (root, before) in roots {
-        let path = root.join(folder);
-        if !path.is_dir() {
-            continue;
-        }
         let mut of_this_project = BTreeMap::new();
-        let entries = std::fs::read_dir(&path).during(|| format!("reading {}", path.display()))?;
-        for entry in entries {
-            let path = entry.during(|| format!("reading {folder}"))?.path();
-            let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let Some(stem) = file_name.strip_suffix(".sql") else { continue };
-            let file = format!("{before}{folder}/{file_name}");
-            let text = std::fs::read_to_string(&path).during(|| format!("reading {}", path.display()))?;
-            let name = table_name(stem).to_string();
-            if let Some((other, _)) = of_this_project.insert(name.clone(), (file.clone(), text)) {
-                mistakes.push(Mistake {
-                    place: Place { file, line: 0, column: 0 },
-                    what: format!("makes `{name}`, which {other} makes too"),
-                    hint: "one table, one file".into(),
-                });
+        let mut folders = vec![folder.to_string()];
+        while let Some(folder) = folders.pop() {
+            let path = root.join(&folder);
+            if !path.is_dir() {
+                continue;
+            }
+            let entries = std::fs::read_dir(&path).during(|| format!("reading {}", path.display()))?;
+            for entry in entries {
+                let path = entry.during(|| format!("reading {folder}"))?.path();
+                let Some(file_name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+                if path.is_dir() {
+                    if is_stage(&folder, file_name) {
+                        folders.push(format!("{folder}/{file_name}"));
+                    }
+                    continue;
+                }
+                let Some(stem) = file_name.strip_suffix(".sql") else { continue };
+                let file = format!("{before}{folder}/{file_name}");
+                let text =
+                    std::fs::read_to_string(&path).during(|| format!("reading {}", path.display()))?;
+                let name = table_name(stem).to_string();
+                if let Some((other, _)) = of_this_project.insert(name.clone(), (file.clone(), text)) {
+                    mistakes.push(Mistake {
+                        place: Place { file, line: 0, column: 0 },
+                        what: format!("makes `{name}`, which {other} makes too"),
+                        hint: "one table, one file".into(),
+                    });
+                }
             }
         }
         files.append(&mut of_this_project);
     }
     Ok(files)
+}
+
+/// Whether a folder holds queries of the pipeline: a stage in `queries/`, or a part of one.
+fn is_stage(folder: &str, name: &str) -> bool {
+    let path = format!("{folder}/{name}");
+    let within = path.strip_prefix("queries/").and_then(|within| within.split('/').next());
+    within.is_some_and(|first| !QUERY_FOLDERS.contains(&first))
 }
 
 /// `charge` of `50_charge`: the number is only reading order.

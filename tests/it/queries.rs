@@ -71,3 +71,29 @@ fn every_query_plans() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// The stage of a query of the pipeline, which is the folder of its file; folders sort in the order of the flow.
+fn stage(file: &str) -> &str {
+    let within = file.rsplit_once("queries/").map_or(file, |(_, within)| within);
+    within.split_once('/').map_or("", |(stage, _)| stage)
+}
+
+/// A query reads its own stage and earlier ones, so the list of folders is the flow.
+#[test]
+fn no_query_reads_a_later_stage() {
+    let mut mistakes = Vec::new();
+    for root in projects() {
+        let project = project(&root);
+        for query in project.queries.values() {
+            if stage(&query.file).is_empty() {
+                mistakes.push(format!("{}: stands in no stage", query.file));
+            }
+            for read in query.reads.keys().filter_map(|name| project.queries.get(name)) {
+                if stage(&read.file) > stage(&query.file) {
+                    mistakes.push(format!("{} reads {}, which comes later", query.file, read.file));
+                }
+            }
+        }
+    }
+    assert!(mistakes.is_empty(), "\n{}", mistakes.join("\n"));
+}
