@@ -95,7 +95,7 @@ def needed(made: dict[str, pathlib.Path], schemas: pathlib.Path, checks: list[pa
 
 
 def in_order(made: dict[str, pathlib.Path], reads: dict[str, set[str]]) -> dict[str, pathlib.Path]:
-    """Each query after those that it reads; the number in a file's name is only reading order."""
+    """Each query after those that it reads."""
     ordered: dict[str, pathlib.Path] = {}
     while len(ordered) < len(made):
         ready = {name: made[name] for name in made if name not in ordered and reads[name] <= ordered.keys()}
@@ -113,7 +113,8 @@ def main() -> None:
     database.execute(f"set temp_directory = '{out}/spill'")
     database.execute(MACROS)
     checks = sorted((queries / "checks").glob("*.sql"))
-    made = needed({path.stem.split("_", 1)[1]: path for path in sorted(queries.glob("*.sql"))}, schemas, checks)
+    stages = [path for path in queries.rglob("*.sql") if re.match(r"[0-9]|proof", str(path.relative_to(queries)))]
+    made = needed({path.stem: path for path in sorted(stages)}, schemas, checks)
     for schema in sorted(schemas.glob("*.sql")):
         name = schema.stem
         if name in made and name not in GIVEN:

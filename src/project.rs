@@ -53,10 +53,6 @@ pub const BOOKS: [&str; 7] = [
     RERATING,
 ];
 
-/// The folders of `queries/` that are no stage of the pipeline.
-const QUERY_FOLDERS: [&str; 9] =
-    ["checks", "closing", "explain", "export", "generate", "landing", "report", "rerate", "status"];
-
 /// What a project says.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -304,8 +300,8 @@ impl Project {
     }
 }
 
-/// The SQL files of one folder of the projects, and of the stages in it; later projects replace earlier ones by table
-/// name.
+/// The SQL files of one folder of the projects, and of the stages in it; later projects replace earlier ones by
+/// table name.
 fn sql_files(
     roots: &[(PathBuf, String)],
     folder: &str,
@@ -332,8 +328,7 @@ fn sql_files(
                 }
                 let Some(stem) = file_name.strip_suffix(".sql") else { continue };
                 let file = format!("{before}{folder}/{file_name}");
-                let text =
-                    std::fs::read_to_string(&path).during(|| format!("reading {}", path.display()))?;
+                let text = std::fs::read_to_string(&path).during(|| format!("reading {}", path.display()))?;
                 let name = table_name(stem).to_string();
                 if let Some((other, _)) = of_this_project.insert(name.clone(), (file.clone(), text)) {
                     mistakes.push(Mistake {
@@ -349,11 +344,12 @@ fn sql_files(
     Ok(files)
 }
 
-/// Whether a folder holds queries of the pipeline: a stage in `queries/`, or a part of one.
+/// Whether a folder within `queries/` holds queries of the pipeline: a stage, which is numbered, the proof, or a part
+/// of one of these.
 fn is_stage(folder: &str, name: &str) -> bool {
     let path = format!("{folder}/{name}");
     let within = path.strip_prefix("queries/").and_then(|within| within.split('/').next());
-    within.is_some_and(|first| !QUERY_FOLDERS.contains(&first))
+    within.is_some_and(|first| first == "proof" || first.starts_with(|letter: char| letter.is_ascii_digit()))
 }
 
 /// `charge` of `50_charge`: the number is only reading order.

@@ -361,8 +361,8 @@ fn what_was_changed_and_not_run_is_not_exported() {
     "#);
     sample.ok(&["run"]);
     sample.ok(&["export", "--period", "2026-09"]);
-    let charge = sample.read("queries/60_charge.sql");
-    sample.write("queries/60_charge.sql", &format!("-- looked at again\n{charge}"));
+    let charge = sample.read("queries/7_rating/charge.sql");
+    sample.write("queries/7_rating/charge.sql", &format!("-- looked at again\n{charge}"));
     insta::assert_snapshot!(said(&sample, &export, ""), @r#"
     exit 1
     ----- stdout
@@ -370,7 +370,7 @@ fn what_was_changed_and_not_run_is_not_exported() {
     error: 2026-10 is out of date: the query of `charge` changed after run 3
     hint: meterhouse run, then export
     "#);
-    sample.write("queries/60_charge.sql", &charge);
+    sample.write("queries/7_rating/charge.sql", &charge);
 
     // Usage that lands later is told of, and stops nobody.
     sample.write(

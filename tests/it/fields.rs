@@ -149,7 +149,11 @@ fn usage_that_no_price_was_applied_to_parks_its_customer() {
         + &call("2", "K", r#""quantity": 3, "region": "us""#)
         + &call("3", "L", r#""quantity": 7"#);
     sample.write("data/usage/usage.ndjson", &usage);
-    sample.replace("queries/32_unpriced_group.sql", "        and named.group_key = grouped.group_key\n", "");
+    sample.replace(
+        "queries/5_metering/unpriced_group.sql",
+        "        and named.group_key = grouped.group_key\n",
+        "",
+    );
     let output = sample.meterhouse(&["run"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("parked") && said.contains("ALPEN") && said.contains("unpriced_usage"), "{said}");

@@ -112,7 +112,7 @@ fn an_amount_that_does_not_fit_parks_its_customer_and_no_other() {
 fn a_query_that_loses_records_is_refused_by_the_first_balance() {
     let sample = Sample::new();
     sample.replace(
-        "queries/31_guided_usage.sql",
+        "queries/4_guiding/guided_usage.sql",
         "    guiding.suspense_reason is null",
         "    guiding.suspense_reason is null and guiding.landing_sequence % 7 <> 3",
     );
@@ -125,7 +125,7 @@ fn a_query_that_loses_records_is_refused_by_the_first_balance() {
 fn a_query_that_loses_usage_on_its_way_to_a_line_is_refused_by_the_second_balance() {
     let sample = Sample::new();
     sample.replace(
-        "queries/34_priced_usage.sql",
+        "queries/5_metering/priced_usage.sql",
         "    from guided_usage\n    where not exists (",
         "    from guided_usage\n    where guided_usage.landing_sequence % 7 <> 3 and not exists (",
     );
@@ -139,7 +139,7 @@ fn a_query_that_counts_a_record_twice_is_refused() {
     let sample = Sample::new();
     // A test call is left out, and rated too.
     sample.replace(
-        "queries/30_guiding.sql",
+        "queries/4_guiding/guiding.sql",
         "where usage_filtered.landing_sequence = usage.landing_sequence",
         "where usage_filtered.landing_sequence = usage.landing_sequence and usage.quantity < 0",
     );

@@ -118,7 +118,7 @@ fn a_column_that_is_added_leaves_older_files_as_they_were() {
     let note = "    note varchar comment 'what is to be known of it',\n";
     sample.replace("schemas/item_cycle.sql", days, &format!("{note}{days}"));
     sample.replace(
-        "queries/40_item_cycle.sql",
+        "queries/3_calendar/item_cycle.sql",
         "    placed.charge_to,\n    cast(\n",
         "    placed.charge_to,\n    'new' as note,\n    cast(\n",
     );

@@ -288,7 +288,7 @@ fn an_account_of_grants_has_to_be_the_item_s_own() {
 fn what_a_query_makes_names_what_there_is_too() {
     let sample = calls();
     sample.write(
-        "queries/02_contract_item.sql",
+        "queries/0_reference/contract_item.sql",
         &"-- contract_item: as listed.\n--\n-- grain:  contract_item_id\n-- reads:  listed_item\n\nselect COLUMNS from listed_item\n"
             .replace("COLUMNS", &columns(&sample)),
     );
@@ -302,7 +302,7 @@ fn what_a_query_makes_names_what_there_is_too() {
     std::fs::remove_file(sample.path().join("data/contract_item.csv")).unwrap();
     let (status, said) = sample.fails(&["run"]);
     assert_eq!(status, 1);
-    assert!(said.contains("error: `product_id` pp names no row of `price` or `free_product`\n  --> queries/02_contract_item.sql\n"), "{said}");
+    assert!(said.contains("error: `product_id` pp names no row of `price` or `free_product`\n  --> queries/0_reference/contract_item.sql\n"), "{said}");
 }
 
 fn columns(sample: &Sample) -> String {

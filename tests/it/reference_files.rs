@@ -178,7 +178,7 @@ fn a_file_that_nobody_reads_is_told() {
     error: the file is read by nothing: there is no reference table `pirce`
       --> data/2026/pirce.csv
     hint: did you mean price.csv?
-    error: the file is read by nothing: `charge` is made by queries/60_charge.sql
+    error: the file is read by nothing: `charge` is made by queries/7_rating/charge.sql
       --> data/charge.csv
     hint: keep one of the two: what makes `charge` is the query or the file
     error: the file is read by nothing: `landing` is written by the program

@@ -54,7 +54,7 @@ fn every_published_run_is_repeated() {
     run_at(&sample, &["run"]);
     run_at(&sample, &["close", "--period", "2026-09", "--confirm", "2026-09"]);
     sample.replace(
-        "queries/70_item_line.sql",
+        "queries/8_invoice/item_line.sql",
         "contract_item.description,",
         "upper(contract_item.description) as description,",
     );

@@ -29,7 +29,7 @@ with credit_step as (
         ) as formula,
         -credit_balance.used_amount as amount,
         concat('credits ', credit_balance.quota_id) as by_rule,
-        'queries/73_credit_balance.sql' as query_file
+        'queries/8_invoice/credit_balance.sql' as query_file
     from invoice_line
     inner join credit_balance
         on invoice_line.line_id = credit_balance.line_id
@@ -75,10 +75,10 @@ rounding_step as (
         concat('currency ', invoice_line.currency) as by_rule,
         case
             when invoice_line.line_type <> 'minimum_fee'
-                then 'queries/70_item_line.sql'
+                then 'queries/8_invoice/item_line.sql'
             when invoice_line.contract_item_id is null
-                then 'queries/72_minimum_line.sql'
-            else 'queries/71_price_minimum.sql'
+                then 'queries/8_invoice/minimum_line.sql'
+            else 'queries/8_invoice/price_minimum.sql'
         end as query_file
     from invoice_line
     left join currency

@@ -60,8 +60,8 @@ with usage_step as (
         cast(0 as decimal(38, 12)) as amount,
         item_text.price_text as by_rule,
         case
-            when metric.product_id is null then 'queries/45_metered_usage.sql'
-            else 'queries/44_measured_usage.sql'
+            when metric.product_id is null then 'queries/5_metering/metered_usage.sql'
+            else 'queries/5_metering/measured_usage.sql'
         end as query_file
     from item_text
     left join metric
@@ -117,7 +117,7 @@ quota_step as (
                 ''
             )
         ) as by_rule,
-        'queries/51_billable_usage.sql' as query_file
+        'queries/6_quota/billable_usage.sql' as query_file
     from item_text
     inner join item_cycle
         on item_text.contract_item_id = item_cycle.contract_item_id
@@ -195,7 +195,7 @@ conversion_step as (
         ) as formula,
         cast(0 as decimal(38, 12)) as amount,
         concat('price modifier of ', item_text.price_id) as by_rule,
-        'queries/52_priced_quantity.sql' as query_file
+        'queries/7_rating/priced_quantity.sql' as query_file
     from item_text
     inner join price_modifier
         on item_text.price_id = price_modifier.price_id

@@ -119,7 +119,7 @@ select
         'late and voided usage, or a rerating, of ',
         correction.corrected_period
     ) as by_rule,
-    'queries/72_correction_line.sql' as query_file
+    'queries/8_invoice/correction_line.sql' as query_file
 from correction
 left join rated_again
     on correction.corrected_period = rated_again.billing_period

@@ -121,18 +121,18 @@ with charged_step as (
         item_text.price_text as by_rule,
         case
             when starts_with(item_text.charge_model, 'record_')
-                then 'queries/34_priced_usage.sql'
+                then 'queries/5_metering/priced_usage.sql'
             when item_text.charge_model = 'percentage'
-                then 'queries/36_percentage_charge.sql'
+                then 'queries/5_metering/percentage_charge.sql'
             when item_text.charge_model = 'time_of_use'
-                then 'queries/37_session_charge.sql'
+                then 'queries/5_metering/session_charge.sql'
             when item_text.charge_model = 'dimension'
-                then 'queries/38_dimension_charge.sql'
+                then 'queries/5_metering/dimension_charge.sql'
             when item_text.charge_model = 'level_graduated'
-                then 'queries/53_level_tier.sql'
+                then 'queries/7_rating/level_tier.sql'
             when item_text.charge_model = 'capacity'
-                then 'queries/54_capacity_tier.sql'
-            else 'queries/55_tier_charge.sql'
+                then 'queries/7_rating/capacity_tier.sql'
+            else 'queries/7_rating/tier_charge.sql'
         end as query_file
     from item_text
     inner join charge
@@ -189,7 +189,7 @@ discount_step as (
         ) as formula,
         -charge.discount_amount as amount,
         concat('price modifier of ', item_text.price_id) as by_rule,
-        'queries/60_charge.sql' as query_file
+        'queries/7_rating/charge.sql' as query_file
     from item_text
     inner join charge
         on item_text.contract_item_id = charge.contract_item_id
@@ -216,7 +216,7 @@ free_step as (
         end as formula,
         cast(0 as decimal(38, 12)) as amount,
         item_text.price_text as by_rule,
-        'queries/55_tier_charge.sql' as query_file
+        'queries/7_rating/tier_charge.sql' as query_file
     from item_text
     where not exists (
         select 1

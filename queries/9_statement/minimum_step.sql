@@ -117,8 +117,8 @@ select
     end as by_rule,
     case
         when minimum.contract_item_id is null
-            then 'queries/72_minimum_line.sql'
-        else 'queries/71_price_minimum.sql'
+            then 'queries/8_invoice/minimum_line.sql'
+        else 'queries/8_invoice/price_minimum.sql'
     end as query_file
 from minimum
 left join counted
@@ -145,7 +145,7 @@ select
     ) as formula,
     -counted.amount as amount,
     concat('in ', minimum.billing_period) as by_rule,
-    'queries/72_minimum_line.sql' as query_file
+    'queries/8_invoice/minimum_line.sql' as query_file
 from minimum
 inner join counted
     on minimum.line_id = counted.line_id
