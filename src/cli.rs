@@ -187,7 +187,7 @@ async fn without_warehouse(cli: &Cli, project: &Project, out: Out<'_>) -> Option
     match &cli.command {
         Command::Check => Some(check(project, cli.quiet).await),
         Command::Describe { table } => {
-            Some(describe_table(project, table, Format::or_default(cli.format), out).await)
+            Some(describe_table(project, table, Format::or_default(cli.format), cli.quiet, out).await)
         }
         Command::Generate { contracts, records, months, usage, to } => {
             let size = generate::Size { contracts: *contracts, records: *records, months: *months };
@@ -221,12 +221,20 @@ async fn check(project: &Project, quiet: bool) -> Result<()> {
     Ok(())
 }
 
-async fn describe_table(project: &Project, table: &str, format: Format, out: Out<'_>) -> Result<()> {
+async fn describe_table(
+    project: &Project,
+    table: &str,
+    format: Format,
+    quiet: bool,
+    out: Out<'_>,
+) -> Result<()> {
     let planning = session(&project.settings, None)?;
     if !project.schemas.contains_key(table) {
         lint::check(project, &planning).await?;
     }
-    describe::describe(project, &planning, table, format, out).await
+    describe::describe(project, &planning, table, format, out).await?;
+    say(quiet, &format!("made by {}", describe::made_by(project, table)));
+    Ok(())
 }
 
 async fn generate_sample(

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Result, While, did_you_mean};
 use crate::output::{self, Format};
-use crate::project::Project;
+use crate::project::{BOOKS, LANDED, Project};
 use crate::schema::{header, sql_type};
 
 /// Writes the columns of a table or view; `context` knows the views.
@@ -51,19 +51,29 @@ pub async fn describe(
     write(["column", "type", "null", "comment"], &columns, format, out)
 }
 
-/// Writes the tables and views with what they hold.
+/// What makes a table or view: the file of its query, or where its rows come from.
+pub fn made_by(project: &Project, table: &str) -> String {
+    match project.queries.get(table) {
+        Some(query) => query.file.clone(),
+        None if LANDED.contains(&table) || BOOKS.contains(&table) => "the program".into(),
+        None => format!("data/{table}.csv"),
+    }
+}
+
+/// Writes the tables and views with what they hold, and what makes them.
 pub fn tables(project: &Project, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
-    let mut rows: Vec<[String; 3]> = Vec::new();
+    let mut rows: Vec<[String; 4]> = Vec::new();
     for (name, schema) in &project.schemas {
-        rows.push([name.clone(), "table".into(), schema.comment.lines().collect::<Vec<_>>().join(" ")]);
+        let comment = schema.comment.lines().collect::<Vec<_>>().join(" ");
+        rows.push([name.clone(), "table".into(), made_by(project, name), comment]);
     }
     for query in project.queries.values().filter(|query| !project.schemas.contains_key(&query.name)) {
         let title = header(&query.text).first().copied().unwrap_or_default();
         let comment = title.split_once(": ").map_or(title, |(_, comment)| comment);
-        rows.push([query.name.clone(), "view".into(), comment.into()]);
+        rows.push([query.name.clone(), "view".into(), query.file.clone(), comment.into()]);
     }
     rows.sort();
-    write(["name", "kind", "comment"], &rows, format, out)
+    write(["name", "kind", "made_by", "comment"], &rows, format, out)
 }
 
 fn write<const N: usize>(

@@ -121,19 +121,19 @@ with charged_step as (
         item_text.price_text as by_rule,
         case
             when starts_with(item_text.charge_model, 'record_')
-                then 'queries/5_metering/priced_usage.sql'
+                then 'priced_usage'
             when item_text.charge_model = 'percentage'
-                then 'queries/5_metering/percentage_charge.sql'
+                then 'percentage_charge'
             when item_text.charge_model = 'time_of_use'
-                then 'queries/5_metering/session_charge.sql'
+                then 'session_charge'
             when item_text.charge_model = 'dimension'
-                then 'queries/5_metering/dimension_charge.sql'
+                then 'dimension_charge'
             when item_text.charge_model = 'level_graduated'
-                then 'queries/7_rating/level_tier.sql'
+                then 'level_tier'
             when item_text.charge_model = 'capacity'
-                then 'queries/7_rating/capacity_tier.sql'
-            else 'queries/7_rating/tier_charge.sql'
-        end as query_file
+                then 'capacity_tier'
+            else 'tier_charge'
+        end as made_by
     from item_text
     inner join charge
         on item_text.contract_item_id = charge.contract_item_id
@@ -189,7 +189,7 @@ discount_step as (
         ) as formula,
         -charge.discount_amount as amount,
         concat('price modifier of ', item_text.price_id) as by_rule,
-        'queries/7_rating/charge.sql' as query_file
+        'charge' as made_by
     from item_text
     inner join charge
         on item_text.contract_item_id = charge.contract_item_id
@@ -216,7 +216,7 @@ free_step as (
         end as formula,
         cast(0 as decimal(38, 12)) as amount,
         item_text.price_text as by_rule,
-        'queries/7_rating/tier_charge.sql' as query_file
+        'tier_charge' as made_by
     from item_text
     where not exists (
         select 1
@@ -240,7 +240,7 @@ select
     charged_step.formula,
     charged_step.amount,
     charged_step.by_rule,
-    charged_step.query_file
+    charged_step.made_by
 from charged_step
 
 union all
@@ -255,7 +255,7 @@ select
     discount_step.formula,
     discount_step.amount,
     discount_step.by_rule,
-    discount_step.query_file
+    discount_step.made_by
 from discount_step
 
 union all
@@ -270,5 +270,5 @@ select
     free_step.formula,
     free_step.amount,
     free_step.by_rule,
-    free_step.query_file
+    free_step.made_by
 from free_step

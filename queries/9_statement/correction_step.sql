@@ -119,7 +119,7 @@ select
         'late and voided usage, or a rerating, of ',
         correction.corrected_period
     ) as by_rule,
-    'queries/8_invoice/correction_line.sql' as query_file
+    'correction_line' as made_by
 from correction
 left join rated_again
     on correction.corrected_period = rated_again.billing_period
@@ -154,5 +154,5 @@ select
     ) as formula,
     -billed_entry.amount as amount,
     billed_entry.billed_line_id as by_rule,
-    'queries/closing/1_billed_line.sql' as query_file
+    'billed_line' as made_by
 from billed_entry

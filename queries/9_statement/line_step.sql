@@ -29,7 +29,7 @@ with credit_step as (
         ) as formula,
         -credit_balance.used_amount as amount,
         concat('credits ', credit_balance.quota_id) as by_rule,
-        'queries/8_invoice/credit_balance.sql' as query_file
+        'credit_balance' as made_by
     from invoice_line
     inner join credit_balance
         on invoice_line.line_id = credit_balance.line_id
@@ -75,11 +75,11 @@ rounding_step as (
         concat('currency ', invoice_line.currency) as by_rule,
         case
             when invoice_line.line_type <> 'minimum_fee'
-                then 'queries/8_invoice/item_line.sql'
+                then 'item_line'
             when invoice_line.contract_item_id is null
-                then 'queries/8_invoice/minimum_line.sql'
-            else 'queries/8_invoice/price_minimum.sql'
-        end as query_file
+                then 'minimum_line'
+            else 'price_minimum'
+        end as made_by
     from invoice_line
     left join currency
         on invoice_line.currency = currency.currency
@@ -97,7 +97,7 @@ step as (
         quantity_step.formula,
         quantity_step.amount,
         quantity_step.by_rule,
-        quantity_step.query_file
+        quantity_step.made_by
     from quantity_step
 
     union all
@@ -112,7 +112,7 @@ step as (
         charge_step.formula,
         charge_step.amount,
         charge_step.by_rule,
-        charge_step.query_file
+        charge_step.made_by
     from charge_step
 
     union all
@@ -127,7 +127,7 @@ step as (
         minimum_step.formula,
         minimum_step.amount,
         minimum_step.by_rule,
-        minimum_step.query_file
+        minimum_step.made_by
     from minimum_step
 
     union all
@@ -142,7 +142,7 @@ step as (
         correction_step.formula,
         correction_step.amount,
         correction_step.by_rule,
-        correction_step.query_file
+        correction_step.made_by
     from correction_step
 
     union all
@@ -157,7 +157,7 @@ step as (
         credit_step.formula,
         credit_step.amount,
         credit_step.by_rule,
-        credit_step.query_file
+        credit_step.made_by
     from credit_step
 
     union all
@@ -172,7 +172,7 @@ step as (
         rounding_step.formula,
         rounding_step.amount,
         rounding_step.by_rule,
-        rounding_step.query_file
+        rounding_step.made_by
     from rounding_step
 )
 
@@ -184,7 +184,7 @@ select
     cast(step.amount as decimal(38, 12)) as amount,
     sum(cast(step.amount as decimal(38, 12))) over in_order as amount_so_far,
     step.by_rule,
-    step.query_file,
+    step.made_by,
     step.currency,
     step.billing_period
 from step

@@ -117,9 +117,9 @@ select
     end as by_rule,
     case
         when minimum.contract_item_id is null
-            then 'queries/8_invoice/minimum_line.sql'
-        else 'queries/8_invoice/price_minimum.sql'
-    end as query_file
+            then 'minimum_line'
+        else 'price_minimum'
+    end as made_by
 from minimum
 left join counted
     on minimum.line_id = counted.line_id
@@ -145,7 +145,7 @@ select
     ) as formula,
     -counted.amount as amount,
     concat('in ', minimum.billing_period) as by_rule,
-    'queries/8_invoice/minimum_line.sql' as query_file
+    'minimum_line' as made_by
 from minimum
 inner join counted
     on minimum.line_id = counted.line_id

@@ -60,9 +60,9 @@ with usage_step as (
         cast(0 as decimal(38, 12)) as amount,
         item_text.price_text as by_rule,
         case
-            when metric.product_id is null then 'queries/5_metering/metered_usage.sql'
-            else 'queries/5_metering/measured_usage.sql'
-        end as query_file
+            when metric.product_id is null then 'metered_usage'
+            else 'measured_usage'
+        end as made_by
     from item_text
     left join metric
         on item_text.product_id = metric.product_id
@@ -117,7 +117,7 @@ quota_step as (
                 ''
             )
         ) as by_rule,
-        'queries/6_quota/billable_usage.sql' as query_file
+        'billable_usage' as made_by
     from item_text
     inner join item_cycle
         on item_text.contract_item_id = item_cycle.contract_item_id
@@ -195,7 +195,7 @@ conversion_step as (
         ) as formula,
         cast(0 as decimal(38, 12)) as amount,
         concat('price modifier of ', item_text.price_id) as by_rule,
-        'queries/7_rating/priced_quantity.sql' as query_file
+        'priced_quantity' as made_by
     from item_text
     inner join price_modifier
         on item_text.price_id = price_modifier.price_id
@@ -225,7 +225,7 @@ select
     usage_step.formula,
     usage_step.amount,
     usage_step.by_rule,
-    usage_step.query_file
+    usage_step.made_by
 from usage_step
 
 union all
@@ -240,7 +240,7 @@ select
     quota_step.formula,
     quota_step.amount,
     quota_step.by_rule,
-    quota_step.query_file
+    quota_step.made_by
 from quota_step
 
 union all
@@ -255,5 +255,5 @@ select
     conversion_step.formula,
     conversion_step.amount,
     conversion_step.by_rule,
-    conversion_step.query_file
+    conversion_step.made_by
 from conversion_step

@@ -27,7 +27,7 @@ impl Opened {
         }
         if let Some(id) = line_id {
             self.explain_line(id, out).await?;
-            self.say("next: meterhouse explain --usage TRANSACTION_ID, for one of its records");
+            self.say("next: meterhouse explain --usage TRANSACTION_ID, for one of its records; describe TABLE, for the file that makes it");
         }
         Ok(())
     }

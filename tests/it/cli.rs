@@ -249,6 +249,7 @@ fn a_table_and_a_view_are_described() {
     decimals,integer,not null,minor units: digits behind the point
     rounding,varchar,not null,half_up or half_even
     ----- stderr
+    made by data/currency.csv
     "#);
     assert_snapshot!(said(&sample, &["describe", "customer_total", "--format", "markdown"], ""), @r#"
     exit 0
@@ -262,6 +263,7 @@ fn a_table_and_a_view_are_described() {
     | line_count     | bigint          |      |                                             |
     | amount         | decimal(38, 12) |      | rounded as its currency declares [currency] |
     ----- stderr
+    made by queries/8_invoice/customer_total.sql
     "#);
     assert_snapshot!(said(&sample, &["describe", "curency"], ""), @r#"
     exit 2

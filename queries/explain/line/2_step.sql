@@ -5,7 +5,8 @@ select
     line_step.formula,
     line_step.amount,
     line_step.amount_so_far as so_far,
-    concat('(', line_step.by_rule, ', ', line_step.query_file, ')') as because_of
+    line_step.by_rule as because_of,
+    line_step.made_by
 from line_step
 where line_step.line_id = $line_id
 order by line_step.step_number
