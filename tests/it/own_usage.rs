@@ -54,7 +54,7 @@ fn typed(page: &str, folder: &Path) -> String {
 
 #[test]
 fn the_commands_say_what_the_pages_say() {
-    for name in ["docs/your-own-usage.md", "docs/suspense.md"] {
+    for name in ["docs/your-own-usage.md", "docs/add-a-customer.md", "docs/suspense.md"] {
         let page = std::fs::read_to_string(repository().join(name)).unwrap();
         let folder = TempDir::new().unwrap();
         let typed = typed(&page, folder.path());
