@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SetExpr, Spanned, Statement,
-    Value, Visit, Visitor,
+    Expr, Ident, ObjectName, ObjectNamePart, Query as SqlQuery, SelectItem, SelectItemQualifiedWildcardKind,
+    SetExpr, Spanned, Statement, Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -124,9 +124,19 @@ struct Reader<'a> {
     calls: Vec<(String, Place)>,
     parameters: BTreeMap<String, Place>,
     mistakes: Vec<Mistake>,
+    /// Whether the query itself was entered; what comes after are its CTEs and subqueries.
+    is_within: bool,
 }
 
 impl Reader<'_> {
+    /// Whether a selected item passes on all columns of a CTE, which hides none: they stand in this file.
+    fn passes_on(&self, item: &SelectItem) -> bool {
+        let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else {
+            return false;
+        };
+        self.is_within && self.ctes.contains(&name.to_string())
+    }
+
     fn place(&self, span: Span) -> Place {
         Place { file: self.file.into(), line: span.start.line, column: span.start.column }
     }
@@ -150,11 +160,14 @@ impl Visitor for Reader<'_> {
                 SetExpr::SetOperation { left, right, .. } => bodies.extend([left.as_ref(), right.as_ref()]),
                 SetExpr::Select(select) => {
                     for item in &select.projection {
-                        if let SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) = item {
+                        let is_star =
+                            matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+                        if is_star && !self.passes_on(item) {
                             self.mistakes.push(Mistake {
                                 place: self.place(item.span()),
                                 what: "`select *` hides which columns a table has".into(),
-                                hint: "write the columns out".into(),
+                                hint: "write the columns out; `name.*` passes on those of a CTE within the query"
+                                    .into(),
                             });
                         }
                     }
@@ -162,6 +175,7 @@ impl Visitor for Reader<'_> {
                 _ => {}
             }
         }
+        self.is_within = true;
         ControlFlow::Continue(())
     }
 
@@ -216,5 +230,8 @@ mod tests {
     fn select_star_is_refused_with_its_place() {
         let mistakes = parsed("select\n    *\nfrom b").unwrap_err();
         assert_eq!(mistakes[0].place.to_string(), "queries/a.sql:2:5");
+        assert!(parsed("with b as (select c.x from c), d as (select b.* from b) select d.x from d").is_ok());
+        assert!(parsed("with b as (select c.x from c) select b.* from b").is_err());
+        assert!(parsed("with b as (select c.* from c) select b.x from b").is_err());
     }
 }

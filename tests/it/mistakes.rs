@@ -152,7 +152,7 @@ fn select_star() {
       |
     2 |     *
       |     ^
-    hint: write the columns out
+    hint: write the columns out; `name.*` passes on those of a CTE within the query
     "#);
 }
 
@@ -384,7 +384,7 @@ fn all_mistakes_in_one_report() {
       |
     1 | select * from price
       |        ^
-    hint: write the columns out
+    hint: write the columns out; `name.*` passes on those of a CTE within the query
     error: column `unit_amount` has type DOUBLE
      --> schemas/extra.sql:3:5
       |
