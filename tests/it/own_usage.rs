@@ -52,12 +52,29 @@ fn typed(page: &str, folder: &Path) -> String {
     out
 }
 
+fn says_what_happens(name: &str) {
+    let page = std::fs::read_to_string(repository().join(name)).unwrap();
+    let folder = TempDir::new().unwrap();
+    let typed = typed(&page, folder.path());
+    assert_eq!(stale(name, &typed), None);
+}
+
 #[test]
-fn the_commands_say_what_the_pages_say() {
-    for name in ["docs/your-own-usage.md", "docs/add-a-customer.md", "docs/suspense.md"] {
-        let page = std::fs::read_to_string(repository().join(name)).unwrap();
-        let folder = TempDir::new().unwrap();
-        let typed = typed(&page, folder.path());
-        assert_eq!(stale(name, &typed), None);
-    }
+fn from_an_empty_folder_to_the_first_line() {
+    says_what_happens("docs/your-own-usage.md");
+}
+
+#[test]
+fn a_customer_is_added() {
+    says_what_happens("docs/add-a-customer.md");
+}
+
+#[test]
+fn suspense_is_mended() {
+    says_what_happens("docs/suspense.md");
+}
+
+#[test]
+fn a_day_of_operation() {
+    says_what_happens("docs/daily-operation.md");
 }
