@@ -16,8 +16,9 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use meterhouse_sql::name::did_you_mean;
 
-use crate::error::{Error, Mistake, Place, Result, did_you_mean};
+use crate::error::{Error, Mistake, Place, Result};
 use crate::output::{self, Format};
 use crate::plan::{Failure, failure, planning_mistake, syntax_mistake};
 use crate::schema::parser_error;

@@ -21,7 +21,8 @@ pub use arguments::Cli;
 
 use self::arguments::Command;
 use self::shown::{in_reading_order, rows_of, title};
-use crate::cycle::parse_instant;
+use meterhouse_sql::cycle::parse_instant;
+
 use crate::decision::Decision;
 use crate::error::{Error, Mistake, Result, While};
 use crate::location::keep_private;

@@ -9,11 +9,12 @@ mod definition;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use meterhouse_sql::name::{did_you_mean, nearest};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use crate::error::{Error, Mistake, Place, Result, While, did_you_mean, nearest};
+use crate::error::{Error, Mistake, Place, Result, While};
 use definition::default;
 pub use definition::{Definition, SETTINGS};
 

@@ -19,6 +19,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use meterhouse_sql::decimal::POWERS_OF_TEN;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
@@ -30,7 +31,6 @@ use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::decimal::POWERS_OF_TEN;
 use crate::error::{Error, Place, Result, While};
 use crate::primary_key::KeyHashes;
 use crate::proof::Checksum;

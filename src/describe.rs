@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::prelude::SessionContext;
+use meterhouse_sql::name::did_you_mean;
 
-use crate::error::{Error, Result, While, did_you_mean};
+use crate::error::{Error, Result, While};
 use crate::output::{self, Format};
 use crate::project::{BOOKS, LANDED, Project};
 use crate::schema::{header, sql_type};

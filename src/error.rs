@@ -152,21 +152,6 @@ impl Error {
     }
 }
 
-/// How alike a given and a known name have to be before one is taken for the other; Jaro, 0 to 1.
-const ALIKE: f64 = 0.8;
-
-/// The known name that was probably meant; none where no name is near.
-pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.into_iter().map(|name| (strsim::jaro(given, name), name));
-    let near = near.filter(|(likeness, _)| *likeness >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
-    near.map(|(_, name)| name)
-}
-
-/// ``did you mean `usage_record`?``, or nothing where no known name is near.
-pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(given, known).map_or_else(String::new, |name| format!("did you mean `{name}`?"))
-}
-
 /// Says what was being done when a foreign error came up.
 pub trait While<T> {
     /// Wraps the error as [`Error::Machine`]; `what` is a gerund, such as "reading data/price.csv".
@@ -176,26 +161,5 @@ pub trait While<T> {
 impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> While<T> for std::result::Result<T, E> {
     fn during(self, what: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|source| Error::Machine { what: what(), source: source.into() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_is_near_is_suggested() {
-        let known = ["usage_record", "invoice_line", "time_zone"];
-        for (given, near) in [
-            ("usage_recrod", Some("usage_record")),
-            ("timezone", Some("time_zone")),
-            ("invoiceline", Some("invoice_line")),
-            ("nowhere", None),
-            ("zzz", None),
-        ] {
-            assert_eq!(nearest(given, known), near, "{given}");
-        }
-        assert_eq!(did_you_mean("timezone", known), "did you mean `time_zone`?");
-        assert_eq!(did_you_mean("zzz", known), "");
     }
 }

@@ -31,7 +31,8 @@ use self::manifest::{About, FileEntry, Manifest, Totals};
 use self::page::Pages;
 use self::sorted::{Customers, Sorted};
 use self::target::{FileWriter, Target};
-use crate::cycle::{TimeZone, parse_instant};
+use meterhouse_sql::cycle::{TimeZone, parse_instant};
+
 use crate::error::{Error, Result, While};
 use crate::output::Format;
 use crate::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};

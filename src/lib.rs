@@ -1,5 +1,6 @@
 //! meterhouse: usage records in, invoice-ready lines out, every commercial rule in SQL.
 //!
+//! What SQL cannot say, the functions and calendars, is a crate of its own, `meterhouse_sql`.
 //! A module uses only modules that stand behind it in this list, or beside it in its line; a test holds that:
 //!
 //! - `cli`: what may be typed
@@ -35,27 +36,22 @@
 //! - `small_files`: kept in memory
 //! - `scratch`: a store that is read and not written
 //! - `location`: a directory or bucket and its store
-//! - `functions`: what SQL cannot say
 //! - `schema`: a table's contract
-//! - `cycle`, `decimal`, `field_name`, `config`, `digest`, `error`, `stderr`, `stdout`
+//! - `config`, `digest`, `error`, `stderr`, `stdout`
 
 pub mod ask;
 pub mod books;
 pub mod cli;
 pub mod completion;
 pub mod config;
-pub mod cycle;
 pub mod data_file;
-pub mod decimal;
 pub mod decision;
 pub mod describe;
 pub mod digest;
 pub mod error;
 pub mod export;
-pub mod field_name;
 pub mod fingerprint;
 pub mod foreign_sql;
-pub mod functions;
 pub mod generate;
 pub mod init;
 pub mod land;

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 
 pub use query::Query;
 
+use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::name::did_you_mean;
+
 use crate::config::{self, Settings};
-use crate::cycle::TimeZone;
-use crate::error::{Error, Mistake, Place, Result, While, did_you_mean};
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::schema::TableSchema;
 
 /// The table that landing writes.

@@ -21,8 +21,10 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 pub use files::unread_files;
 
-use crate::cycle::TimeZone;
-use crate::error::{Error, Mistake, Place, Result, While, did_you_mean};
+use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::name::did_you_mean;
+
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::fingerprint::reference_files;
 use crate::land;
 use crate::project::Project;

@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Location;
+use meterhouse_sql::functions::instant;
 
 use crate::error::{Mistake, Place};
 pub use reference::{Named, Reference, TIME_ZONE, ZONE_NAME};
@@ -284,11 +285,6 @@ fn arrow_type(declared: &SqlType) -> Result<DataType, &'static str> {
         }
         _ => Err("use varchar, decimal(p, s), bigint, integer, boolean, date or timestamp"),
     }
-}
-
-/// The type of every timestamp: microseconds in UTC.
-pub fn instant() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
 /// How a type is written in a schema file.

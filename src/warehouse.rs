@@ -25,6 +25,7 @@ use deltalake_core::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, defaul
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::table::state::DeltaTableState;
+use meterhouse_sql::functions;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -33,7 +34,6 @@ use url::Url;
 
 use crate::config::{self, Settings};
 use crate::error::{Error, Result, While};
-use crate::functions;
 use crate::location::Location;
 use crate::microseconds;
 use crate::schema::TableSchema;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use meterhouse_sql::cycle::parse_instant;
 
 use super::is_terminal;
-use crate::cycle::parse_instant;
 use crate::error::{Error, Result};
 use crate::output::Format;
 use crate::project::Project;

@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{Decimal128Type, DecimalType};
+use meterhouse_sql::decimal::parse_decimal;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Value};
 
 use super::cells::{Cell, Cells};
 use super::sorted::Sorted;
 use crate::config;
-use crate::decimal::parse_decimal;
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::output::short_decimal;
 use crate::project::Project;

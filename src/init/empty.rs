@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use meterhouse_sql::cycle::TimeZone;
+
 use super::{Sample, init};
 use crate::config;
-use crate::cycle::TimeZone;
 use crate::error::{Error, Result, While};
 
 /// Its settings, with a place for the zone.

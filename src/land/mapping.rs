@@ -18,13 +18,14 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
+use meterhouse_sql::name::nearest;
 
 use super::columnar;
 use super::reader::{self, RawChunk};
 use super::record::{LandedChunk, RecordShape, RecordWriter, Sink};
 use super::source::Readable;
 use super::{CHUNK_ROWS, Chunks};
-use crate::error::{Error, Mistake, Place, Result, While, nearest};
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::project::{Query, USAGE_RECORD};
 
 /// The table that a landing query selects from.

@@ -38,10 +38,12 @@ pub use reference::{places_of, read_reference};
 pub use registry::{acknowledged, acknowledged_files};
 pub use source::Source;
 
-use crate::cycle::TimeZone;
+use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::name::nearest;
+
 use crate::data_file::TableWriter;
 use crate::decision::{self, Author, Decision};
-use crate::error::{Error, Result, While, nearest};
+use crate::error::{Error, Result, While};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::schema::{ColumnDefault, TableSchema};
 use crate::warehouse::{Change, DataFile, Warehouse};

@@ -10,13 +10,14 @@ mod raw;
 
 use std::io::Cursor;
 
+use meterhouse_sql::cycle::TimeZone;
+
 use super::columnar;
 use super::delimited::Delimited;
 use super::format::{Damage, Format, Input, Opened, open};
 use super::json::{FieldNames, each_field, is_followed, with_cell};
 use super::record::{LandedChunk, RecordShape, RecordWriter, Sink, raw_text};
 use super::text::{Elements, Ends, Lines, Source, Text};
-use crate::cycle::TimeZone;
 use crate::error::Result;
 use parquet_rows::Rows;
 pub use raw::RawChunk;

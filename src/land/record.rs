@@ -13,12 +13,12 @@ use std::collections::HashSet;
 
 use arrow::array::RecordBatch;
 
+use meterhouse_sql::cycle::{Time, TimeZone};
+use meterhouse_sql::decimal::SUMMABLE_DIGITS;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::{Cell, FieldNames, each_field, with_cell};
 use super::times;
-use crate::cycle::{Time, TimeZone};
-use crate::decimal::SUMMABLE_DIGITS;
 use crate::error::{Error, Result, While};
 use reasons::Reasons;
 use rest::Rest;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray};
 use arrow::datatypes::{Decimal128Type, Int64Type};
+use meterhouse_sql::decimal::POWERS_OF_TEN;
+use meterhouse_sql::functions::hash_of_bigint;
 
 use super::record::Rejected;
-use crate::decimal::POWERS_OF_TEN;
 use crate::error::{Error, Result, While};
-use crate::functions::hash_of_bigint;
 use crate::schema::TableSchema;
 
 /// What a landing received, by usage type and unit, counted before anything is written.

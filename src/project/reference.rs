@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meterhouse_sql::name::did_you_mean;
+
 use super::{Query, unknown_table};
-use crate::error::{Mistake, did_you_mean};
+use crate::error::Mistake;
 use crate::schema::{TIME_ZONE, TableSchema, ZONE_NAME};
 
 /// REFERENCES clauses that name a table, view or column which is not there; `known` are all tables and queries.

@@ -2,8 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use meterhouse_sql::name::nearest;
+
 use crate::config;
-use crate::error::{Error, Mistake, Place, Result, While, nearest};
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::fingerprint::reference_files;
 use crate::project::{BOOKS, LANDED, Project};
 

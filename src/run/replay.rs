@@ -7,12 +7,12 @@
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use meterhouse_sql::cycle::{TimeZone, parse_instant};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::Notice;
 use crate::books::kept_project;
-use crate::cycle::{TimeZone, parse_instant};
 use crate::error::{Error, Result, While};
 use crate::project::{BOOKS, Project};
 use crate::proof;

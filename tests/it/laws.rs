@@ -59,7 +59,9 @@ fn rust_names_no_table_of_the_rate_book() {
         .filter(|name| !known.contains(&name.as_str()))
         .collect();
     let mut named = Vec::new();
-    for file in glob::glob(&format!("{}/src/**/*.rs", repository().display())).unwrap() {
+    let sources =
+        ["src", "crates/*/src"].map(|folder| format!("{}/{folder}/**/*.rs", repository().display()));
+    for file in sources.iter().flat_map(|pattern| glob::glob(pattern).unwrap()) {
         let file = file.unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -8,8 +8,10 @@ mod tables;
 
 use crate::sample::repository;
 
-/// Each page, and what makes its text.
-const PAGES: [(&str, fn() -> String); 3] = [
+/// The name of a page, and what makes its text.
+type Page = (&'static str, fn() -> String);
+
+const PAGES: [Page; 3] = [
     ("docs/settings.md", settings::page),
     ("docs/tables.md", tables::page),
     ("docs/queries.md", queries::page),

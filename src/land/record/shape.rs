@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use meterhouse_sql::decimal::{POWERS_OF_TEN, SUMMABLE_DIGITS};
+use meterhouse_sql::name::normal_name;
 
 use super::super::times::TimeRules;
 use crate::config::SourceSettings;
-use crate::decimal::{POWERS_OF_TEN, SUMMABLE_DIGITS};
 use crate::error::{Error, Result};
-use crate::field_name::normal_name;
 
 /// One input column as landing needs it.
 #[derive(Debug, Clone)]

@@ -9,12 +9,12 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::{DataType, Date32Type};
+use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::decimal::{DecimalError, parse_decimal};
 
 use super::super::json::Cell;
 use super::super::times::iso;
 use super::shape::Kind;
-use crate::cycle::TimeZone;
-use crate::decimal::{DecimalError, parse_decimal};
 
 /// What a number in place of a time lacks.
 pub(in crate::land) const A_NUMBER: &str =

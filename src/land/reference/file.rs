@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
+use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::name::{did_you_mean, nearest};
 
-use crate::cycle::TimeZone;
-use crate::error::{Error, Mistake, Place, Result, While, did_you_mean, nearest};
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::land::delimited::Delimited;
 use crate::land::format::{Format, Input, Opened, open};
 use crate::land::json::Cell;

@@ -10,9 +10,8 @@ use arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type, Timestamp
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, coerce, failed};
+use super::arguments::{Arguments, Kind, coerce, failed, instant};
 use crate::cycle::{Cycle, CycleCalendar, FirstCycle, LocalDate, TimeError, ZoneLookup, billing_period};
-use crate::schema::instant;
 
 const NAME: &str = "billing_cycles";
 

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 
 use super::arguments::{Arguments, Kind, coerce};
 use super::json_decimal::{json_field, json_string};
-use crate::field_name::normal_name;
+use crate::name::normal_name;
 
 const NAME: &str = "json_text";
 

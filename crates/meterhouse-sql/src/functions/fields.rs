@@ -13,8 +13,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 
 use super::arguments::{Arguments, Kind, MONEY, coerce, failed};
 use crate::decimal::DecimalError;
-use crate::error::nearest;
-use crate::field_name::normal_name;
+use crate::name::{nearest, normal_name};
 use value::{Fields, Wanted, json_names};
 
 /// A function of the fields of a record. `fields` is `usage_record.fields`, all its columns, or one JSON object.

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringViewArray};
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, i256};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, TimeUnit, i256};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
-
-use crate::schema::instant;
 
 /// Decimals of money and quantities.
 pub(super) const MONEY_PRECISION: u8 = 38;
@@ -18,6 +16,11 @@ pub(super) const MONEY_SCALE: i8 = 12;
 
 /// The type of money and quantities: `decimal(38, 12)`.
 pub(super) const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
+
+/// The type of every timestamp: microseconds in UTC.
+pub fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
 
 /// What an argument has to be.
 #[derive(Debug, Clone, Copy)]

@@ -42,7 +42,7 @@ const EXPONENT_LIMIT: i64 = 1_000_000_000_000;
 /// Precision is in digits, at most 38.
 ///
 /// ```
-/// use meterhouse::decimal::{DecimalError, parse_decimal};
+/// use meterhouse_sql::decimal::{DecimalError, parse_decimal};
 ///
 /// assert_eq!(parse_decimal("-1.50", 38, 2), Ok(-150));
 /// assert_eq!(parse_decimal("1.5e3", 38, 2), Ok(150_000));

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce};
 use crate::decimal::parse_decimal;
-use crate::field_name::{is_named, normal_name};
+use crate::name::{is_named, normal_name};
 
 const NAME: &str = "json_decimal";
 

@@ -18,6 +18,7 @@ mod round_money;
 mod row_hash;
 mod session_steps;
 
+pub use arguments::instant;
 pub use row_hash::hash_of_bigint;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};

@@ -8,9 +8,9 @@ use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type};
 use arrow::util::display::array_value_to_string;
 
 use crate::decimal::{DecimalError, POWERS_OF_TEN, parse_decimal};
-use crate::field_name::normal_name;
 use crate::functions::arguments::{MONEY_PRECISION, MONEY_SCALE};
 use crate::functions::json_decimal::{json_field, json_string};
+use crate::name::normal_name;
 
 /// The column whose JSON object has all fields that have no column of their own.
 const ATTRIBUTES: &str = "attributes";

@@ -78,7 +78,7 @@ impl TimeZone {
     /// The name in the database that was probably meant, with nothing but its last part, such as the city, too.
     pub fn nearest(given: &str) -> Option<String> {
         let names: Vec<String> = RULES.available().map(|name| name.as_str().to_string()).collect();
-        let whole = crate::error::nearest(given, names.iter().map(String::as_str)).map(String::from);
+        let whole = crate::name::nearest(given, names.iter().map(String::as_str)).map(String::from);
         let place =
             |name: &&String| name.rsplit('/').next().is_some_and(|place| place.eq_ignore_ascii_case(given));
         names.iter().find(place).cloned().or(whole)
