@@ -1,6 +1,7 @@
 //! The pages that are made from the source: what the program, the schemas and the queries say of themselves. A page that
 //! says something else than they do fails the test, and is written anew with `METERHOUSE_WRITE_DOCS=1`.
 
+mod architecture;
 mod queries;
 mod settings;
 mod suspense;
