@@ -141,8 +141,9 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                     land::outputs(query, &plan, &land::record_shape(&project.schemas[USAGE_RECORD])?);
                 mistakes.extend(found);
                 if !attributes.is_empty() {
-                    let attributes = attributes.join(", ");
-                    findings.notes.push(format!("{}: {attributes} go to `attributes`", query.file));
+                    let go = if attributes.len() == 1 { "goes" } else { "go" };
+                    let names = attributes.join(", ");
+                    findings.notes.push(format!("{}: {names} {go} to `attributes`", query.file));
                 }
             }
             Err(Error::Project(found)) => mistakes.extend(found),

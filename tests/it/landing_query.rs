@@ -67,7 +67,7 @@ fn check_looks_into_the_inbox() {
     sample.replace("queries/landing/shop.sql", "regoin", "region");
     let output = sample.meterhouse(&["check"]);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && text.contains("shop.sql: region go to `attributes`"), "{text}");
+    assert!(output.status.success() && text.contains("shop.sql: region goes to `attributes`"), "{text}");
 }
 
 #[test]

@@ -70,6 +70,11 @@ fn a_customer_is_added() {
 }
 
 #[test]
+fn a_foreign_shape_lands() {
+    says_what_happens("docs/landing.md");
+}
+
+#[test]
 fn suspense_is_mended() {
     says_what_happens("docs/suspense.md");
 }
