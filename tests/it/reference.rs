@@ -12,7 +12,8 @@ use crate::sample::repository;
 /// The name of a page, and what makes its text.
 type Page = (&'static str, fn() -> String);
 
-const PAGES: [Page; 3] = [
+const PAGES: [Page; 4] = [
+    ("docs/architecture.md", architecture::page),
     ("docs/settings.md", settings::page),
     ("docs/tables.md", tables::page),
     ("docs/queries.md", queries::page),
