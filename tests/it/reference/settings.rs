@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::process::Command;
 
 use meterhouse::config::{FILE, SETTINGS, Settings};
 use tempfile::TempDir;
@@ -126,4 +127,24 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(format!("{:?}", written.engine), format!("{:?}", none.engine));
     assert_eq!(written.time_zone, none.time_zone);
     assert_eq!((none.warehouse.url.as_str(), none.engine.memory_mb), ("warehouse", 4096));
+}
+
+#[test]
+fn the_environment_is_heard() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join(FILE), "").unwrap();
+    // Where a number or true and false is asked, a word is refused: so the variable was read.
+    for setting in
+        SETTINGS.iter().filter(|setting| setting.default.is_some_and(|text| !text.starts_with('"')))
+    {
+        let variable = setting.variable().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_meterhouse"))
+            .arg("check")
+            .current_dir(folder.path())
+            .env(&variable, "perhaps")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("invalid type"), "{variable}: {said}");
+    }
 }
