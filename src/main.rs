@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use include_dir::{Dir, include_dir};
+use meterhouse::cli::mistakes::report;
+use meterhouse::cli::stderr;
+use meterhouse::cli::stdout::Stdout;
 use meterhouse::cli::{Cli, execute};
 use meterhouse::error::{Error, While};
-use meterhouse::init::Sample;
-use meterhouse::report::report;
-use meterhouse::stderr;
-use meterhouse::stdout::Stdout;
+use meterhouse::sample::init::Sample;
 use tokio::runtime::Runtime;
 
 /// What `init` writes: the project that this repository is. Embedded here and not in the library, so that an edit of

@@ -3,12 +3,15 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::counter::Counter;
+use super::prompt::Prompt;
 use super::shown::held_back;
+use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
+use crate::answer::encode::Format;
+use crate::answer::{ask, views};
 use crate::error::{Error, Result, While};
-use crate::output::{Counter, Format};
-use crate::prompt::Prompt;
-use crate::{ask, export, reader, stderr, views};
+use crate::{catalog, export};
 
 impl Opened {
     pub(super) async fn export(&self, period: String, to: String, one_file: bool) -> Result<()> {
@@ -34,7 +37,7 @@ impl Opened {
     }
 
     pub(super) async fn views(&self, scan: views::Scan, out: Out<'_>) -> Result<()> {
-        let (head, files) = reader::readable(&self.project, &self.warehouse).await?;
+        let (head, files) = catalog::readable(&self.project, &self.warehouse).await?;
         let text = views::duckdb(&self.project, &self.warehouse, head.as_ref(), &files, scan)?;
         out.write_all(text.as_bytes()).during(|| "writing views".into())
     }

@@ -7,10 +7,13 @@ use clap::{Parser, Subcommand};
 use meterhouse_sql::cycle::parse_instant;
 
 use super::is_terminal;
+use crate::answer::encode::Format;
+use crate::answer::views;
 use crate::error::{Error, Result};
-use crate::output::Format;
+use crate::land;
+use crate::land::decision;
 use crate::project::Project;
-use crate::{decision, generate, land, views};
+use crate::sample::generate;
 
 /// The formats of files that `export` writes.
 const FILES: [&str; 5] = ["csv", "json", "ndjson", "parquet", "html"];

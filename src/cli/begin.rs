@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{is_terminal, say};
 use crate::error::{Error, Result, While};
-use crate::init::{self, Beginning, Sample};
+use crate::sample::init::{self, Beginning, Sample};
 
 /// Writes the project that bills its own sample.
 pub(super) fn sample(folder: &Path, sample: Sample, quiet: bool) -> Result<()> {

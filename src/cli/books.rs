@@ -4,13 +4,15 @@ use datafusion::prelude::SessionContext;
 
 use super::arguments::{Why, has_reason};
 use super::shown::rows_of;
+use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
+use crate::answer::encode::{self, Format};
+use crate::engine::session::session;
 use crate::error::{Error, Result, While};
-use crate::output::{self, Format};
+use crate::ledger::TableEntry;
 use crate::project::SUSPENSE;
-use crate::publish::TableEntry;
-use crate::warehouse::session;
-use crate::{publish, run, stderr, verify};
+use crate::proof::verify;
+use crate::{ledger, run};
 
 /// The query of `status` that says what waits, and why.
 const SUSPENSE_STATUS: &str = "suspense_age";
@@ -59,7 +61,7 @@ impl Opened {
     }
 
     async fn is_closed(&self, period: &str) -> Result<bool> {
-        Ok(publish::head(&self.warehouse).await?.is_some_and(|head| head.is_closed(period)))
+        Ok(ledger::head(&self.warehouse).await?.is_some_and(|head| head.is_closed(period)))
     }
 
     /// Runs a last time, and closes what that has published.
@@ -88,7 +90,7 @@ impl Opened {
 
     /// Says, also to who asked for quiet, what is not in the period that is about to close.
     async fn tell_what_waits(&self, context: &SessionContext, period: &str) -> Result<()> {
-        let head = publish::head(&self.warehouse).await?;
+        let head = ledger::head(&self.warehouse).await?;
         let waiting = head.and_then(|head| head.tables.get(SUSPENSE).map(TableEntry::rows)).unwrap_or(0);
         if waiting == 0 {
             return Ok(());
@@ -101,7 +103,7 @@ impl Opened {
         if let Some(query) = self.project.status.get(SUSPENSE_STATUS) {
             let (schema, rows) = rows_of(context, query, self.as_of).await?;
             let mut text = Vec::new();
-            output::write(&mut text, &schema, &rows, Format::Table)?;
+            encode::write(&mut text, &schema, &rows, Format::Table)?;
             stderr::line(String::from_utf8_lossy(&text).trim_end());
         }
         stderr::line(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::shown::{in_reading_order, rows_of, title};
 use super::{Opened, Out};
-use crate::decision;
+use crate::answer::encode::Tables;
+use crate::engine::plan::Values;
 use crate::error::{Error, Result};
-use crate::output::Tables;
-use crate::plan::Values;
+use crate::land::decision;
 use crate::project::{Query, USAGE_RECORD};
 
 impl Opened {

@@ -7,8 +7,8 @@ use super::arguments::has_reason;
 use super::shown::warn_parked;
 use super::{Opened, Out, check_period};
 use crate::error::Result;
+use crate::ledger::Entry;
 use crate::project::PERIOD_END;
-use crate::publish::Entry;
 use crate::run;
 
 impl Opened {

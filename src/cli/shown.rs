@@ -6,9 +6,10 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
+use super::stderr;
+use crate::engine::plan;
 use crate::error::{Error, Result};
 use crate::project::Query;
-use crate::{plan, stderr};
 
 /// Nothing where nobody is parked; else whose files are missing, and why.
 pub(super) fn held_back(parked: &[(String, String)]) -> Result<()> {
@@ -47,7 +48,7 @@ pub(super) fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query>
 
 /// What a query shows, by the first line of its comment.
 pub(super) fn title(query: &Query) -> &str {
-    let title = crate::schema::header(&query.text);
+    let title = crate::project::schema::header(&query.text);
     title.first().and_then(|line| line.split_once(": ")).map_or("", |(_, title)| title)
 }
 

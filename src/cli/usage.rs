@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::Opened;
 use super::arguments::{Which, Why};
-use crate::decision::{self, Decision, Identity};
 use crate::error::{Error, Result};
+use crate::land::decision::{self, Decision, Identity};
 use crate::project::{EXCLUDED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
-use crate::{land, publish, reader};
+use crate::{catalog, land, ledger};
 
 const NEXT: &str = "next: meterhouse run";
 
@@ -22,9 +22,9 @@ impl Opened {
     ) -> Result<()> {
         let with = with.map(|name| landing_query(&self.project, name)).transpose()?;
         self.warehouse.probe().await?;
-        if let Some(head) = publish::head(&self.warehouse).await? {
+        if let Some(head) = ledger::head(&self.warehouse).await? {
             // What is landed on a log that lost its end would hide that.
-            reader::pin_all(&self.warehouse, &head).await?;
+            catalog::pin_all(&self.warehouse, &head).await?;
         }
         let hold = match hold {
             Some(name) => Some(self.hold(name, why).await?),

@@ -5,8 +5,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::answer::encode::short_decimal;
 use crate::error::{Result, While};
-use crate::output::short_decimal;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A customer's folder: a name that every file system and object store takes, whatever the customer is called.
 
-use crate::digest::sha256;
+use crate::store::digest::sha256;
 
 /// Longer names are cut and told apart by a hash.
 const LONGEST: usize = 100;

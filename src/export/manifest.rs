@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::target::{FileWriter, Target};
+use crate::answer::encode::short_decimal;
 use crate::error::{Error, Result, While};
-use crate::output::short_decimal;
 
 /// One file of an export.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct FileEntry {
     /// Its path below the folder exported to.
     pub path: String,
@@ -29,7 +29,7 @@ pub struct FileEntry {
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
     /// The sums of its decimal columns.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub totals: Vec<Total>,
 }
 
@@ -197,11 +197,4 @@ impl Manifest {
         target.settle().await?;
         Ok(self.files)
     }
-}
-
-/// The files that a line of a manifest names; none where the line is another.
-pub fn file_of_line(line: &str) -> Option<String> {
-    let line = line.trim_end().trim_end_matches(',');
-    line.starts_with("{\"path\"")
-        .then(|| serde_json::from_str::<FileEntry>(line).ok().map(|entry| entry.path))?
 }

@@ -14,10 +14,10 @@ use minijinja::{AutoEscape, Environment, Value};
 
 use super::cells::{Cell, Cells};
 use super::sorted::Sorted;
-use crate::config;
+use crate::answer::encode::short_decimal;
 use crate::error::{Error, Mistake, Place, Result, While};
-use crate::output::short_decimal;
 use crate::project::Project;
+use crate::project::settings;
 
 /// The template, and what its pages are called.
 pub const TEMPLATE: &str = "statement";
@@ -56,7 +56,7 @@ impl Pages {
         let file = format!("{FOLDER}/{TEMPLATE}.html");
         let mut roots = vec![project.root.clone()];
         if let Some(base) = &project.settings.extends {
-            roots.push(project.root.join(config::expand(base)?));
+            roots.push(project.root.join(settings::expand(base)?));
         }
         let own = roots.into_iter().map(|root| root.join(&file)).find(|path| path.exists());
         let text = match own {

@@ -11,8 +11,8 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
+use crate::engine::plan::{BILLING_PERIOD, execution_error, plan, totals_by};
 use crate::error::{Error, Result, While};
-use crate::plan::{BILLING_PERIOD, execution_error, plan, totals_by};
 use crate::project::Query;
 
 /// Customers next to each other in their order.

@@ -9,13 +9,13 @@ use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
-use super::manifest::file_of_line;
-use crate::digest::Digest;
 use crate::error::{Result, While};
-use crate::location::Location;
+use crate::store::digest::Digest;
+use crate::store::location::Location;
 
 /// Files that are being completed at one time: an object store answers in tens of milliseconds.
 const AT_ONCE: usize = 16;
@@ -128,6 +128,16 @@ impl Target {
             Err(error) => Err(error).during(|| format!("removing {path}")),
         }
     }
+}
+
+/// The file that a line of a manifest lists; none where the line is another.
+fn file_of_line(line: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Listed {
+        path: String,
+    }
+    let line = line.trim_end().trim_end_matches(',');
+    line.starts_with("{\"path\"").then(|| serde_json::from_str::<Listed>(line).ok().map(|file| file.path))?
 }
 
 /// One file that is being written; it is there when it is finished.

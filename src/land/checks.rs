@@ -10,9 +10,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
 use super::record::{LandedChunk, RecordShape, Rejected};
-use crate::data_file::physical_check;
 use crate::error::{Error, Result, While};
-use crate::schema::TableSchema;
+use crate::project::schema::TableSchema;
+use crate::table::write::physical_check;
 
 /// Held already where a record is read, with a reason of its own.
 const HELD: &str = "usage_end >= usage_start";

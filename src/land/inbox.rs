@@ -11,11 +11,11 @@ use super::format::Input;
 use super::registry::Attempt;
 use super::turn::{Turn, mapping_of, turn};
 use super::{Before, How, Landed, Source, Written, acknowledge, landings, mapping, reader, write};
-use crate::digest::sha256;
 use crate::error::{Mistake, Result};
-use crate::location::is_url;
 use crate::project::{Project, Query};
-use crate::warehouse::Warehouse;
+use crate::store::digest::sha256;
+use crate::store::location::is_url;
+use crate::store::warehouse::Warehouse;
 
 /// Files of an inbox that are landed side by side, if they are this small together, in bytes.
 const TOGETHER: usize = 16;

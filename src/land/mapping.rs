@@ -151,7 +151,7 @@ impl Mapping {
         let batches = DataFrame::new(in_order, plan)
             .collect()
             .await
-            .map_err(|error| crate::plan::execution_error(&error, &query.file))?;
+            .map_err(|error| crate::engine::plan::execution_error(&error, &query.file))?;
         let first = batches.first().map(RecordBatch::schema).unwrap_or(schema);
         let mapped = arrow::compute::concat_batches(&first, &batches).during(working)?;
         if mapped.num_rows() != rows {
@@ -265,7 +265,8 @@ pub async fn landing_plan(
     schema: SchemaRef,
     rows: Vec<RecordBatch>,
 ) -> Result<LogicalPlan> {
-    let mistake = |error: DataFusionError| Error::Project(vec![crate::plan::query_mistake(&error, query)]);
+    let mistake =
+        |error: DataFusionError| Error::Project(vec![crate::engine::plan::query_mistake(&error, query)]);
     let table = MemTable::try_new(schema, vec![rows]).map_err(mistake)?;
     // Each chunk is planned with a catalog of its own, so that landings side by side do not see each other's file.
     // A state that is only cloned shares its list of catalogs with the session.

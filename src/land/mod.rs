@@ -6,6 +6,7 @@
 
 mod checks;
 mod columnar;
+pub mod decision;
 mod delimited;
 mod foreign;
 mod format;
@@ -41,12 +42,13 @@ pub use source::Source;
 use meterhouse_sql::cycle::TimeZone;
 use meterhouse_sql::name::nearest;
 
-use crate::data_file::TableWriter;
-use crate::decision::{self, Author, Decision};
+use self::decision::{Author, Decision};
 use crate::error::{Error, Result, While};
+use crate::project::schema::{ColumnDefault, TableSchema};
 use crate::project::{Project, Query, USAGE_RECORD};
-use crate::schema::{ColumnDefault, TableSchema};
-use crate::warehouse::{Change, DataFile, Warehouse};
+use crate::store::warehouse::Warehouse;
+use crate::table::file::{Change, DataFile};
+use crate::table::write::TableWriter;
 use checks::Checks;
 use landed::Reasons;
 use mapping::Mapping;

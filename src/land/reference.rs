@@ -16,11 +16,11 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::prelude::SessionContext;
 
-use crate::data_file::physical_check;
 use crate::error::{Error, Mistake, Place, Result, While};
-use crate::primary_key::KeyHashes;
 use crate::project::Project;
-use crate::schema::{Check, TableSchema};
+use crate::project::schema::{Check, TableSchema};
+use crate::table::key::KeyHashes;
+use crate::table::write::physical_check;
 use file::ReferenceFile;
 
 /// The rows of all files of a reference table, held against its contract: types, NOT NULL, CHECKs and the primary key.

@@ -6,7 +6,8 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, While};
-use crate::warehouse::{DataFile, Warehouse};
+use crate::store::warehouse::Warehouse;
+use crate::table::file::DataFile;
 
 /// A try to land a content: the first one, or one again after a landing that did not do.
 #[derive(Debug, Clone, Serialize, Deserialize)]

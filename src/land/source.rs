@@ -14,10 +14,10 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tempfile::NamedTempFile;
 
 use super::format::Input;
-use crate::config;
-use crate::digest::Digest;
 use crate::error::{Error, Result, While};
-use crate::location::{Location, is_url};
+use crate::project::settings;
+use crate::store::digest::Digest;
+use crate::store::location::{Location, is_url};
 
 /// What begins a part of a pattern that is not to be taken as written.
 const WILD: [char; 3] = ['*', '?', '['];
@@ -95,7 +95,7 @@ impl Source {
         let mut files = Vec::new();
         for pattern in patterns {
             let found = Self::of_pattern(root, pattern).await;
-            files.extend(found.map_err(|error| config::hide(pattern, error))?);
+            files.extend(found.map_err(|error| settings::hide(pattern, error))?);
         }
         files.sort_by(|one, other| FilePath::new(&one.name).cmp(FilePath::new(&other.name)));
         files.dedup_by(|one, other| one.name == other.name);
@@ -103,7 +103,7 @@ impl Source {
     }
 
     async fn of_pattern(root: &FilePath, pattern: &str) -> Result<Vec<Self>> {
-        let text = config::expand(pattern)?;
+        let text = settings::expand(pattern)?;
         if is_url(&text) { objects(&text).await } else { on_disk(root, &text) }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use meterhouse_sql::cycle::{Time, TimeError, TimeZone, parse_time};
 use meterhouse_sql::decimal::{DecimalError, parse_decimal};
 
-use crate::config::{Decimals, EpochUnit, SourceSettings};
+use crate::project::settings::{Decimals, EpochUnit, SourceSettings};
 
 /// Parts of a microsecond that are read.
 const FINE: i128 = 1_000_000;

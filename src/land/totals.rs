@@ -10,7 +10,7 @@ use meterhouse_sql::functions::hash_of_bigint;
 
 use super::record::Rejected;
 use crate::error::{Error, Result, While};
-use crate::schema::TableSchema;
+use crate::project::schema::TableSchema;
 
 /// What a landing received, by usage type and unit, counted before anything is written.
 #[derive(Default)]

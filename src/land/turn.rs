@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::decision;
 use super::registry::{Attempt, attempt, is_of_landing, last_attempt};
 use super::source::Readable;
 use super::{Before, How, stem};
-use crate::decision;
-use crate::digest::sha256;
 use crate::error::{Result, While};
 use crate::project::{Project, Query, USAGE_RECORD};
-use crate::warehouse::Warehouse;
+use crate::store::digest::sha256;
+use crate::store::warehouse::Warehouse;
 
 /// What tells how a file was read: the landing query, and how sources write their times.
 pub(super) fn mapping_of(project: &Project, with: Option<&Query>) -> Result<String> {

@@ -13,8 +13,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
+use super::schema;
 use crate::error::{Mistake, Place};
-use crate::schema;
 
 /// One query file: a single SELECT.
 #[derive(Debug, Clone)]

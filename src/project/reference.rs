@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use meterhouse_sql::name::did_you_mean;
 
+use super::schema::{TIME_ZONE, TableSchema, ZONE_NAME};
 use super::{Query, unknown_table};
 use crate::error::Mistake;
-use crate::schema::{TIME_ZONE, TableSchema, ZONE_NAME};
 
 /// REFERENCES clauses that name a table, view or column which is not there; `known` are all tables and queries.
 pub(super) fn unknown_references(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Notice, Request};
 use crate::error::{Error, Result, While};
-use crate::publish::Entry;
+use crate::ledger::Entry;
 
 /// What to do where a time guard refuses.
 const HINT: &str = "leave --as-of out, or say why it is meant so: --accept \"WHY\"";

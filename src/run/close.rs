@@ -6,23 +6,23 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 
-use super::check::first_rows;
+use super::checks::first_rows;
 use super::{Close, Run, clock};
-use crate::books::{Closing, keep_project};
-use crate::data_file::TableWriter;
+use crate::catalog;
+use crate::engine::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::error::{Error, Result, While};
-use crate::plan::{BILLING_PERIOD, execution_error, plan};
+use crate::ledger::closing::{Closing, keep_project};
+use crate::project::schema::TableSchema;
 use crate::project::{CLOSED_PERIOD, PERIOD_END};
-use crate::reader;
 use crate::refresh::Scope;
-use crate::schema::TableSchema;
-use crate::warehouse::DataFile;
+use crate::table::file::DataFile;
+use crate::table::write::TableWriter;
 
 impl Run<'_> {
     /// Closes a period as the run before left it.
     pub(super) async fn close(&mut self, close: &Close) -> Result<()> {
         // Opened before anything of this run: they say what stands behind the lines while the period is open.
-        let head = reader::open(self.project, self.warehouse, self.context, self.request.as_of).await?;
+        let head = catalog::open(self.project, self.warehouse, self.context, self.request.as_of).await?;
         self.may_close(&close.period).await?;
         let parked = head.map(|head| head.parked).unwrap_or_default();
         let reasons = self.reasons_against(close, &parked).await?;

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use crate::config;
 use crate::error::{Error, Mistake};
 use crate::project::Project;
-use crate::schema::TableSchema;
+use crate::project::schema::TableSchema;
+use crate::project::settings;
 
 const HINT: &str =
     "the file is outside of the project, so nothing of it is shown; a copy in data/ is told in full";
@@ -14,7 +14,7 @@ const HINT: &str =
 /// What is wrong with the files of a reference table, without their content where they are outside of the project.
 pub(super) fn hide(project: &Project, schema: &TableSchema, error: Error) -> Error {
     let Some(setting) = project.settings.reference.get(&schema.name) else { return error };
-    let error = config::hide(setting, error);
+    let error = settings::hide(setting, error);
     if is_inside(project, setting) {
         return error;
     }
@@ -38,8 +38,8 @@ pub(super) fn hide(project: &Project, schema: &TableSchema, error: Error) -> Err
 
 /// Whether the files that a setting names are in the project, or in the one that it extends, links followed.
 fn is_inside(project: &Project, setting: &str) -> bool {
-    let Ok(pattern) = config::path(&project.root, setting) else { return true };
-    let base = project.settings.extends.as_ref().and_then(|base| config::path(&project.root, base).ok());
+    let Ok(pattern) = settings::path(&project.root, setting) else { return true };
+    let base = project.settings.extends.as_ref().and_then(|base| settings::path(&project.root, base).ok());
     let folders: Vec<_> = [Some(project.root.clone()), base]
         .into_iter()
         .flatten()

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::books::kept_project;
 use crate::error::Result;
+use crate::ledger::closing::kept_project;
+use crate::ledger::{self, Entry, TableEntry};
 use crate::project::{INVOICE_LINE, Project};
-use crate::publish::{self, Entry, TableEntry};
-use crate::warehouse::Warehouse;
+use crate::store::warehouse::Warehouse;
 
 /// The closed periods whose lines are made from other reference data, or by other queries, than in this run.
 ///
@@ -37,10 +37,10 @@ pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry
 /// Whether a closed period was rated again already, by the same contracts, prices, quotas and queries as today's, and
 /// nothing has closed since: rating it once more would change nothing.
 pub async fn is_rerated(project: &Project, warehouse: &Warehouse, period: &str) -> Result<bool> {
-    let Some(head) = publish::head(warehouse).await? else { return Ok(false) };
+    let Some(head) = ledger::head(warehouse).await? else { return Ok(false) };
     let Some(rules) = head.rules.get(period) else { return Ok(false) };
     let pinned = kept_project(warehouse, &rules.project).await?;
-    Ok(publish::entry(warehouse, rules.run).await?.closings.len() == head.closings.len()
+    Ok(ledger::entry(warehouse, rules.run).await?.closings.len() == head.closings.len()
         && rating(&pinned) == rating(project)
         && has_same_references(project, warehouse, &head, rules.run).await?)
 }
@@ -57,7 +57,7 @@ async fn has_same_references(
     head: &Entry,
     run: u64,
 ) -> Result<bool> {
-    let pinned = publish::entry(warehouse, run).await?;
+    let pinned = ledger::entry(warehouse, run).await?;
     // A table that the project did not have then was as good as empty.
     let content = |entry: &Entry, name: &str| match entry.tables.get(name) {
         Some(table) => table.content(),

@@ -12,14 +12,16 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::Notice;
-use crate::books::kept_project;
+use crate::catalog::{pin_at, register, register_view};
+use crate::engine::session::session;
 use crate::error::{Error, Result, While};
+use crate::ledger::closing::kept_project;
+use crate::ledger::{self, Entry, TableEntry, content};
 use crate::project::{BOOKS, Project};
-use crate::proof;
-use crate::publish::{self, Entry, TableEntry, content};
-use crate::reader::{pin_at, register, register_view};
 use crate::refresh::{Making, Scope, is_limited};
-use crate::warehouse::{DataFile, Warehouse, session};
+use crate::store::warehouse::Warehouse;
+use crate::table::checksum;
+use crate::table::file::DataFile;
 
 /// Files that are asked for at a time.
 const ASKED: usize = 16;
@@ -42,16 +44,16 @@ pub async fn replay(
     let stem = format!("replay-{}", uuid::Uuid::new_v4().simple());
     let scratch = warehouse.with_scratch(folder.path(), &stem)?;
     let context = session(&project.settings, Some(&scratch))?;
-    proof::demand(&context);
+    checksum::demand(&context);
     let again = Again { pinned: &pinned, warehouse: &scratch, context: &context, entry: &entry, stem: &stem };
     again.take_inputs().await?;
     again.make(notice).await.map_err(|error| not_as_it_was(number, error))
 }
 
 async fn published(warehouse: &Warehouse, number: u64) -> Result<Entry> {
-    let last = publish::head(warehouse).await?.map_or(0, |head| head.run);
+    let last = ledger::head(warehouse).await?.map_or(0, |head| head.run);
     if (1..=last).contains(&number) {
-        return publish::entry(warehouse, number).await;
+        return ledger::entry(warehouse, number).await;
     }
     let hint = match last {
         0 => "nothing was published yet: meterhouse run".into(),

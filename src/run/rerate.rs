@@ -10,21 +10,22 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, Time
 use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::prelude::SessionContext;
 
-use super::check::{Broken, broken, first_rows};
+use super::checks::{Broken, broken, first_rows};
 use super::{Notice, Rerate, Run};
-use crate::books::{Rules, keep_project, kept_project};
-use crate::data_file::TableWriter;
+use crate::catalog::{register, register_view};
+use crate::engine::plan::{BILLING_PERIOD, execution_error};
+use crate::engine::session::session;
 use crate::error::{Error, Result, While};
-use crate::plan::{BILLING_PERIOD, execution_error};
+use crate::ledger::closing::{Rules, keep_project, kept_project};
+use crate::ledger::{self, Entry, TableEntry, content};
 use crate::project::{
     BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, Query, RERATED_LINE,
     RERATING,
 };
-use crate::proof;
-use crate::publish::{self, Entry, TableEntry, content};
-use crate::reader::{register, register_view};
 use crate::refresh::{Making, Scope, is_made_by_period};
-use crate::warehouse::{DataFile, session};
+use crate::table::checksum;
+use crate::table::file::DataFile;
+use crate::table::write::TableWriter;
 
 /// Tables with the files that were written of them.
 type Written = Vec<(String, Vec<DataFile>)>;
@@ -180,10 +181,10 @@ impl Run<'_> {
                 entry.tables.extend(self.tables.clone());
                 entry
             }
-            _ => publish::entry(self.warehouse, rules.run).await?,
+            _ => ledger::entry(self.warehouse, rules.run).await?,
         };
         let context = session(&self.project.settings, Some(self.warehouse))?;
-        proof::demand(&context);
+        checksum::demand(&context);
         let stem = format!("{}-{period}", self.stem);
         let mut written = Written::new();
         let made = self.rerate_into(&context, &pinned, &entry, period, &stem, &mut written).await;

@@ -9,17 +9,19 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::{Notice, Run, Step, foreign};
-use crate::data_file::{TableWriter, Written};
+use crate::catalog::{register, register_view, register_written};
+use crate::engine::session::work_undivided;
 use crate::error::{Error, Mistake, Place, Result, While};
-use crate::fingerprint;
 use crate::land;
-use crate::primary_key::check_key;
+use crate::ledger::TableEntry;
+use crate::project::schema::TableSchema;
 use crate::project::{Query, Wave};
-use crate::publish::TableEntry;
-use crate::reader::{register, register_view, register_written};
+use crate::refresh::fingerprint;
 use crate::refresh::{MadeRows, Making, Scope, is_limited};
-use crate::schema::TableSchema;
-use crate::warehouse::{BATCH_ROWS, DataFile, work_undivided};
+use crate::table::BATCH_ROWS;
+use crate::table::file::DataFile;
+use crate::table::key::check_key;
+use crate::table::write::{TableWriter, Written};
 
 /// Landed records up to which tables are made side by side.
 const LITTLE_USAGE: u64 = 1 << 20;

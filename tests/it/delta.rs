@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use meterhouse::schema::sql_type;
+use meterhouse::project::schema::sql_type;
 
 use crate::aws_bill::{Bill, is_required};
 use crate::sample::{Sample, project, repository};

@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use meterhouse::engine::session::session;
 use meterhouse::error::Error;
+use meterhouse::ledger;
 use meterhouse::project::Project;
-use meterhouse::publish;
 use meterhouse::run::{self, Request};
-use meterhouse::warehouse::{Warehouse, session};
+use meterhouse::store::warehouse::Warehouse;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use url::Url;
@@ -199,7 +200,7 @@ fn landing_in_slices_with_runs_between_equals_landing_at_once() {
 }
 
 fn publish_hash(text: &str) -> String {
-    meterhouse::fingerprint::fingerprint([text])
+    meterhouse::refresh::fingerprint::fingerprint([text])
 }
 
 // Law 5 comes with closed periods. Law 6: cost follows change.
@@ -240,13 +241,13 @@ fn a_run_of_one_period_makes_that_period_and_a_run_of_all_the_others() {
 
 /// What a reader sees: the run, and the content of every table.
 async fn seen(warehouse: &Warehouse) -> (u64, BTreeMap<String, String>) {
-    let Some(head) = publish::head(warehouse).await.unwrap() else { return (0, BTreeMap::new()) };
+    let Some(head) = ledger::head(warehouse).await.unwrap() else { return (0, BTreeMap::new()) };
     (head.run, head.tables.iter().map(|(name, table)| (name.clone(), table.content())).collect())
 }
 
 /// Each table's Delta log has exactly the files that the ledger names.
 pub async fn assert_delta_follows(warehouse: &Warehouse) {
-    let head = publish::head(warehouse).await.unwrap().unwrap();
+    let head = ledger::head(warehouse).await.unwrap().unwrap();
     for (name, table) in &head.tables {
         let (_, files) = warehouse.delta_files(name).await.unwrap();
         let logged: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
@@ -408,7 +409,7 @@ fn of_two_runners_at_once_one_publishes() {
         let folder = sample.path().canonicalize().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(assert_delta_follows(&local(&folder)));
-        let head = runtime.block_on(publish::head(&local(&folder))).unwrap().unwrap();
+        let head = runtime.block_on(ledger::head(&local(&folder))).unwrap().unwrap();
         assert_eq!(head.run, 2 + round);
     }
 }

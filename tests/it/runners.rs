@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Barrier;
 
+use meterhouse::engine::session::session;
 use meterhouse::error::Error;
+use meterhouse::ledger;
+use meterhouse::proof::verify;
 use meterhouse::run::{self, Report, Request};
-use meterhouse::warehouse::session;
-use meterhouse::{publish, verify};
 
 use crate::laws::{assert_delta_follows, local};
 use crate::sample::{AS_OF, Sample, project};
@@ -92,7 +93,7 @@ fn in_200_races_one_publishes_and_the_other_says_who_was_first() {
     }
     runtime.block_on(async {
         let warehouse = local(&folder);
-        let head = publish::head(&warehouse).await.unwrap().unwrap();
+        let head = ledger::head(&warehouse).await.unwrap().unwrap();
         assert_eq!(head.run, ROUNDS);
         assert_eq!(won.iter().sum::<u64>(), ROUNDS);
         assert_delta_follows(&warehouse).await;

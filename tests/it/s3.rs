@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
-use meterhouse::publish;
-use meterhouse::warehouse::Warehouse;
+use meterhouse::ledger;
+use meterhouse::store::warehouse::Warehouse;
 use object_store::local::LocalFileSystem;
 use tokio::runtime::Runtime;
 use url::Url;
@@ -23,7 +23,7 @@ const LINES: &str = "select line_id, record_count, quantity, amount_exact, amoun
 
 /// The rows and the hash of every table as the last run left them.
 fn tables(warehouse: &Warehouse) -> BTreeMap<String, String> {
-    let head = Runtime::new().unwrap().block_on(publish::head(warehouse)).unwrap().unwrap();
+    let head = Runtime::new().unwrap().block_on(ledger::head(warehouse)).unwrap().unwrap();
     head.tables.iter().map(|(name, table)| (name.clone(), table.content())).collect()
 }
 

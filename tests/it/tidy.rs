@@ -1,8 +1,9 @@
 //! House rules. What breaks one is told as `path:line: error: ...`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use meterhouse::schema::TableSchema;
+use meterhouse::project::schema::TableSchema;
 
 use crate::sample::repository;
 
@@ -198,29 +199,46 @@ fn every_column_has_a_comment() {
     none(&errors);
 }
 
-/// The rooms that a text names by `crate::room` or in a `use crate::{...}`.
-fn rooms_used(text: &str) -> Vec<String> {
+/// What a text of source uses of its own crate: each path behind `crate`, `self` or `super`, groups taken apart.
+fn paths_used(text: &str) -> Vec<Vec<String>> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let code = code.split("#[cfg(test)]").next().unwrap_or_default().to_string();
-    let mut rooms = Vec::new();
-    for part in code.split("crate::").skip(1) {
-        match part.strip_prefix('{') {
-            Some(several) => {
-                let mut depth = 0;
-                let several = several.split(|letter: char| {
-                    depth += match letter {
-                        '{' => 1,
-                        '}' => -1,
-                        _ => 0,
-                    };
-                    depth < 0 || (depth == 0 && letter == ',')
-                });
-                rooms.extend(several.map_while(|name| words(name).next().map(String::from)));
-            }
-            None => rooms.extend(words(part).next().map(String::from)),
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut paths = Vec::new();
+    for first in ["crate", "self", "super"] {
+        for part in code.split(&format!("{first}::")).skip(1) {
+            taken_apart(&[first.to_string()], part, &mut paths);
         }
     }
-    rooms
+    paths
+}
+
+/// The paths that `text` begins with, each behind `before`; what follows them, which is returned.
+fn taken_apart<'a>(before: &[String], text: &'a str, paths: &mut Vec<Vec<String>>) -> &'a str {
+    let mut rest = text.trim_start();
+    if let Some(group) = rest.strip_prefix('{') {
+        rest = group;
+        while !rest.is_empty() && !rest.starts_with('}') {
+            rest = taken_apart(before, rest, paths).trim_start().trim_start_matches(',').trim_start();
+        }
+        return rest.get(1..).unwrap_or_default();
+    }
+    let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+    let path: Vec<String> = before.iter().cloned().chain([rest[..end].to_string()]).collect();
+    match rest[end..].strip_prefix("::") {
+        Some(rest) => taken_apart(&path, rest, paths),
+        None => {
+            paths.push(path);
+            // A group goes on behind what its members are called.
+            let rest = &rest[end..];
+            rest.find([',', '}', ';', '(']).map_or("", |end| &rest[end..])
+        }
+    }
+}
+
+/// The module that a file is: `[table, delta]` of `src/table/delta.rs`.
+fn module(path: &str) -> Vec<String> {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(String::from).collect()
 }
 
 #[test]
@@ -253,11 +271,47 @@ fn out_of_order(folder: &str) -> Vec<String> {
         let room =
             path.trim_start_matches(folder).trim_start_matches('/').split('/').next().unwrap_or_default();
         let room = room.trim_end_matches(".rs");
-        for other in rooms_used(&text) {
+        let others = paths_used(&text).into_iter().filter(|path| path[0] == "crate");
+        for other in others.map(|path| path[1].clone()) {
             if let Some((mine, its)) = place(room).zip(place(&other)).filter(|(mine, its)| its < mine) {
                 errors.push(format!("{path}:1: error: `{room}` ({mine}) uses `{other}` ({its})"));
             }
         }
     }
     errors
+}
+
+/// The files whose modules a text uses, but for those that its own stands in and those within it: they are one.
+fn files_used(text: &str, own: &[String], modules: &[Vec<String>]) -> BTreeSet<usize> {
+    let named = paths_used(text).into_iter().filter_map(|path| {
+        let ups = path.iter().take_while(|name| *name == "super").count();
+        let mut whole = match path[0].as_str() {
+            "super" => own[..own.len().saturating_sub(ups)].to_vec(),
+            "self" => own.to_vec(),
+            _ => Vec::new(),
+        };
+        whole.extend(path.into_iter().skip(ups.max(1)));
+        let behind = |module: &Vec<String>| whole.starts_with(module);
+        (0..modules.len()).filter(|&file| behind(&modules[file])).max_by_key(|&file| modules[file].len())
+    });
+    named.filter(|&file| !own.starts_with(&modules[file]) && !modules[file].starts_with(own)).collect()
+}
+
+#[test]
+fn no_file_uses_itself_by_way_of_others() {
+    let files = files(&["src"], &["rs"]);
+    let modules: Vec<Vec<String>> = files.iter().map(|(path, _)| module(path)).collect();
+    let uses: Vec<BTreeSet<usize>> =
+        files.iter().zip(&modules).map(|((_, text), own)| files_used(text, own, &modules)).collect();
+    // Take away, one after the other, what uses only what was taken away: what is left is a circle, or leads to one.
+    let mut left: BTreeSet<usize> = (0..files.len()).collect();
+    while let Some(&free) = left.iter().find(|&&file| uses[file].is_disjoint(&left)) {
+        left.remove(&free);
+    }
+    let errors = left.iter().map(|&file| {
+        let others: Vec<&str> =
+            uses[file].intersection(&left).map(|&other| files[other].0.as_str()).collect();
+        format!("{}:1: error: uses, in a circle, {}", files[file].0, others.join(", "))
+    });
+    none(&errors.collect::<Vec<_>>());
 }

@@ -8,8 +8,8 @@ use meterhouse_sql::decimal::{POWERS_OF_TEN, SUMMABLE_DIGITS};
 use meterhouse_sql::name::normal_name;
 
 use super::super::times::TimeRules;
-use crate::config::SourceSettings;
 use crate::error::{Error, Result};
+use crate::project::settings::SourceSettings;
 
 /// One input column as landing needs it.
 #[derive(Debug, Clone)]

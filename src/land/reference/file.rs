@@ -17,7 +17,7 @@ use crate::land::json::Cell;
 use crate::land::record::{RecordShape, Rejected, Sink};
 use crate::land::{CHUNK_ROWS, project_zone, reader, record_shape};
 use crate::project::Project;
-use crate::schema::TableSchema;
+use crate::project::schema::TableSchema;
 
 /// A reference file that was read.
 pub(super) struct ReferenceFile {

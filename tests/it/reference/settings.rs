@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::Command;
 
-use meterhouse::config::{FILE, SETTINGS, Settings};
+use meterhouse::project::settings::{FILE, SETTINGS, Settings};
 use tempfile::TempDir;
 
 use super::cell;

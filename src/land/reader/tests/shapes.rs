@@ -9,7 +9,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::*;
-use crate::config::{Decimals, EpochUnit, SourceSettings};
+use crate::project::settings::{Decimals, EpochUnit, SourceSettings};
 
 #[test]
 fn objects_one_behind_another() {

@@ -1,0 +1,111 @@
+//! What tables there are, and what their columns mean.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::prelude::SessionContext;
+use meterhouse_sql::name::did_you_mean;
+
+use super::encode::{self, Format};
+use crate::error::{Error, Result, While};
+use crate::project::schema::{header, sql_type};
+use crate::project::{BOOKS, LANDED, Project};
+
+/// Writes the columns of a table or view; `context` knows the views.
+///
+/// # Errors
+/// No such table.
+pub async fn describe(
+    project: &Project,
+    context: &SessionContext,
+    table: &str,
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> Result<()> {
+    let columns: Vec<[String; 4]> = match project.schemas.get(table) {
+        Some(schema) => schema
+            .columns
+            .iter()
+            .map(|column| {
+                let null = if column.required { "not null" } else { "" };
+                [column.name.clone(), sql_type(&column.data_type), null.into(), column.comment.clone()]
+            })
+            .collect(),
+        None => {
+            if !project.queries.contains_key(table) {
+                let known = project.schemas.keys().chain(project.queries.keys());
+                let hint = did_you_mean(table, known.map(String::as_str));
+                return Err(Error::usage(format!("there is no table or view `{table}`"), hint));
+            }
+            let view = context.table(table).await.during(|| format!("describing {table}"))?;
+            let fields = view.schema().fields().iter();
+            fields
+                .map(|field| {
+                    let comment = comment_of(project, table, field.name());
+                    [field.name().clone(), sql_type(field.data_type()), String::new(), comment]
+                })
+                .collect()
+        }
+    };
+    write(["column", "type", "null", "comment"], &columns, format, out)
+}
+
+/// What makes a table or view: the file of its query, or where its rows come from.
+pub fn made_by(project: &Project, table: &str) -> String {
+    match project.queries.get(table) {
+        Some(query) => query.file.clone(),
+        None if LANDED.contains(&table) || BOOKS.contains(&table) => "the program".into(),
+        None => format!("data/{table}.csv"),
+    }
+}
+
+/// Writes the tables and views with what they hold, and what makes them.
+pub fn tables(project: &Project, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for (name, schema) in &project.schemas {
+        let comment = schema.comment.lines().collect::<Vec<_>>().join(" ");
+        rows.push([name.clone(), "table".into(), made_by(project, name), comment]);
+    }
+    for query in project.queries.values().filter(|query| !project.schemas.contains_key(&query.name)) {
+        let title = header(&query.text).first().copied().unwrap_or_default();
+        let comment = title.split_once(": ").map_or(title, |(_, comment)| comment);
+        rows.push([query.name.clone(), "view".into(), query.file.clone(), comment.into()]);
+    }
+    rows.sort();
+    write(["name", "kind", "made_by", "comment"], &rows, format, out)
+}
+
+fn write<const N: usize>(
+    names: [&str; N],
+    rows: &[[String; N]],
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> Result<()> {
+    let schema = Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, false)).to_vec()));
+    let column = |at: usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>())
+    };
+    let batch = RecordBatch::try_new(schema.clone(), (0..N).map(column).collect());
+    encode::write(out, &schema, &[batch.during(|| "describing".into())?], format)
+}
+
+/// A view's column means what the column of that name means in the tables behind it, those first that it reads itself.
+fn comment_of(project: &Project, view: &str, name: &str) -> String {
+    let mut behind = vec![view];
+    let mut at = 0;
+    while let Some(reader) = behind.get(at).copied() {
+        at += 1;
+        if let Some(column) = project.schemas.get(reader).and_then(|schema| schema.column(name)) {
+            return column.comment.clone();
+        }
+        let reads = project.queries.get(reader).filter(|_| !project.schemas.contains_key(reader));
+        for read in reads.into_iter().flat_map(|query| query.reads.keys()) {
+            if !behind.contains(&read.as_str()) {
+                behind.push(read);
+            }
+        }
+    }
+    String::new()
+}

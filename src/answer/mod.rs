@@ -1,0 +1,6 @@
+//! What is asked of the tables, and answered as rows or text.
+
+pub mod ask;
+pub mod describe;
+pub mod encode;
+pub mod views;

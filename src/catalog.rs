@@ -1,0 +1,204 @@
+//! What whoever reads now sees: the tables of the newest published run, and the landed ones as they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::catalog::TableProvider;
+use datafusion::common::ToDFSchema;
+use datafusion::datasource::ViewTable;
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use datafusion::prelude::SessionContext;
+use futures::future::try_join_all;
+
+use crate::engine::plan::plan;
+use crate::error::{Error, Result, While};
+use crate::land::{acknowledged, acknowledged_files};
+use crate::ledger::{self, Entry};
+use crate::project::schema::TableSchema;
+use crate::project::{LANDED, Project, Query, USAGE_DECISION, USAGE_RECORD};
+use crate::store::warehouse::Warehouse;
+use crate::table::file::DataFile;
+use crate::table::scan::{FileTable, with_fields};
+
+/// A session with every table of a published run, and the landed ones as they are now.
+pub async fn open(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    as_of: i64,
+) -> Result<Option<Entry>> {
+    let (head, mut files) = readable(project, warehouse).await?;
+    for schema in project.schemas.values() {
+        register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
+    }
+    for name in &project.order {
+        if !project.schemas.contains_key(name) {
+            register_view(context, &project.queries[name], as_of).await?;
+        }
+    }
+    Ok(head)
+}
+
+/// The newest published run, and the files of every table as whoever reads now has to see them.
+pub async fn readable(
+    project: &Project,
+    warehouse: &Warehouse,
+) -> Result<(Option<Entry>, BTreeMap<String, Vec<DataFile>>)> {
+    let head = ledger::head(warehouse).await?;
+    let landed = match &head {
+        Some(head) => pin_all(warehouse, head).await?,
+        None => pin(warehouse).await?,
+    };
+    let of_table = |schema: &TableSchema| match landed.get(&schema.name) {
+        Some((_, files)) => files.clone(),
+        None => {
+            let table = head.as_ref().and_then(|head| head.tables.get(&schema.name));
+            table.map(|table| table.files.clone()).unwrap_or_default()
+        }
+    };
+    let files = project.schemas.values().map(|schema| (schema.name.clone(), of_table(schema))).collect();
+    Ok((head, files))
+}
+
+/// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
+/// so that whatever it names is there in the others.
+pub async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    pin_at(warehouse, None).await
+}
+
+/// The same as a run had pinned them; without its versions, as they are now.
+pub async fn pin_at(
+    warehouse: &Warehouse,
+    versions: Option<&BTreeMap<String, u64>>,
+) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    let (version, landing) = files_at(warehouse, versions, "landing").await?;
+    let landings = acknowledged(&landing);
+    let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
+    let others = LANDED.into_iter().filter(|table| *table != "landing");
+    let others = others.map(|table| async move {
+        let found = files_at(warehouse, versions, table).await?;
+        Result::Ok((table, found))
+    });
+    for (table, (version, files)) in try_join_all(others).await? {
+        // A decision is acknowledged by its own commit.
+        let is_of_landing = table != USAGE_DECISION;
+        let files = if is_of_landing { acknowledged_files(files, &landings) } else { files };
+        pinned.insert(table.to_string(), (version, files));
+    }
+    Ok(pinned)
+}
+
+/// The same as [`pin`], where all is there still that a published run read.
+///
+/// # Errors
+/// A Delta log that is shorter than it was, or names other files for what the run read: a bill without them would
+/// balance all the same.
+pub async fn pin_all(warehouse: &Warehouse, head: &Entry) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    let pinned = pin(warehouse).await?;
+    let mut gone = gone(head, &pinned);
+    if gone.is_empty() {
+        gone = changed(warehouse, head, &pinned).await?;
+    }
+    if gone.is_empty() {
+        return Ok(pinned);
+    }
+    let what = format!("a part of what had landed is gone:\n  {}", gone.join("\n  "));
+    Err(Error::data(what, "bring it back from a copy of the warehouse"))
+}
+
+/// The landed tables whose Delta logs name other files for what a published run read.
+async fn changed(
+    warehouse: &Warehouse,
+    head: &Entry,
+    pinned: &BTreeMap<String, (u64, Vec<DataFile>)>,
+) -> Result<Vec<String>> {
+    let is_then =
+        pinned.iter().all(|(table, (version, _))| head.inputs.get(table).copied() == Some(*version));
+    let then = match is_then {
+        true => None,
+        false => Some(pin_at(warehouse, Some(&head.inputs)).await?),
+    };
+    Ok(renamed(head, then.as_ref().unwrap_or(pinned)))
+}
+
+/// The same, given what the Delta logs name for the versions that the run read.
+pub fn renamed(head: &Entry, then: &BTreeMap<String, (u64, Vec<DataFile>)>) -> Vec<String> {
+    let is_other = |(table, (_, files)): &(&String, &(u64, Vec<DataFile>))| {
+        head.landed.get(*table).is_some_and(|known| *known != ledger::files_hash(files))
+    };
+    let run = head.run;
+    let text = |(table, _)| format!("{table}: its Delta log does not name the files that run {run} read");
+    then.iter().filter(is_other).map(text).collect()
+}
+
+/// The landed tables that are not what a published run read, but older.
+pub fn gone(head: &Entry, pinned: &BTreeMap<String, (u64, Vec<DataFile>)>) -> Vec<String> {
+    let mut gone = Vec::new();
+    for (table, before) in &head.inputs {
+        let now = pinned.get(table).map_or(0, |(version, _)| *version);
+        if now < *before {
+            let run = head.run;
+            gone.push(format!(
+                "{table}: its Delta log has {now} of the {before} commits that run {run} read"
+            ));
+        }
+    }
+    gone
+}
+
+async fn files_at(
+    warehouse: &Warehouse,
+    versions: Option<&BTreeMap<String, u64>>,
+    table: &str,
+) -> Result<(u64, Vec<DataFile>)> {
+    let Some(versions) = versions else { return warehouse.delta_files(table).await };
+    // A table that came later had nothing then.
+    let version = versions.get(table).copied().unwrap_or(0);
+    Ok((version, warehouse.delta_files_at(table, version).await?))
+}
+
+/// Makes a table's files readable under its name.
+///
+/// One without files is known to be empty when a query is planned, so that what is joined to it is not planned or read:
+/// a charge model that nobody uses takes no time.
+pub fn register(context: &SessionContext, schema: &TableSchema, files: Vec<DataFile>) -> Result<()> {
+    register_written(context, schema, files, None)
+}
+
+/// The same with the rows of the files, where they are known.
+pub fn register_written(
+    context: &SessionContext,
+    schema: &TableSchema,
+    files: Vec<DataFile>,
+    rows: Option<Vec<RecordBatch>>,
+) -> Result<()> {
+    let opening = || format!("opening {}", schema.name);
+    context.deregister_table(schema.name.as_str()).during(opening)?;
+    let table: Arc<dyn TableProvider> = if files.is_empty() {
+        let columns = schema.arrow().to_dfschema_ref().during(opening)?;
+        let empty = EmptyRelation { produce_one_row: false, schema: columns };
+        Arc::new(ViewTable::new(LogicalPlan::EmptyRelation(empty), None))
+    } else {
+        match rows {
+            Some(rows) => Arc::new(FileTable::of_rows(schema, files, &rows).during(opening)?),
+            None => Arc::new(FileTable::new(schema, files)),
+        }
+    };
+    let table = match schema.name.as_str() {
+        USAGE_RECORD => with_fields(USAGE_RECORD, table).during(opening)?,
+        _ => table,
+    };
+    context.register_table(schema.name.as_str(), table).during(opening)?;
+    Ok(())
+}
+
+/// Makes a query readable under its name; what it reads has to be registered already.
+pub async fn register_view(context: &SessionContext, query: &Query, as_of: i64) -> Result<()> {
+    let frame = plan(context, query, as_of).await?;
+    let view = ViewTable::new(frame.logical_plan().clone(), None);
+    let opening = || format!("opening {}", query.name);
+    context.deregister_table(query.name.as_str()).during(opening)?;
+    context.register_table(query.name.as_str(), Arc::new(view)).during(opening)?;
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! Whether rows name only what there is: every REFERENCES clause of the schemas, held against all tables alike.
+//!
+//! Owns the comparison and its messages. That a clause names a table which is there is the project's business, and a
+//! time zone in a file is found while the file is read. Always holds: a row of which one naming column is null names
+//! nothing, and what several clauses of the same columns name may stand in any of their tables.
+
+mod files;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+use datafusion::common::Column;
+use datafusion::common::JoinType;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::datasource::{MemTable, empty::EmptyTable};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, cast};
+use datafusion::prelude::{DataFrame, SessionContext};
+
+pub use files::unread_files;
+
+use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::name::did_you_mean;
+
+use crate::catalog::register_view;
+use crate::engine::session::session;
+use crate::error::{Error, Mistake, Place, Result, While};
+use crate::land;
+use crate::project::Project;
+use crate::project::schema::{Named, Reference, TableSchema};
+use crate::refresh::fingerprint::reference_files;
+
+/// Mistakes that are told of one reference.
+const TOLD: usize = 100;
+/// Values that a hint lists, where none is like the one that was given.
+const LISTED: usize = 5;
+/// Values that are compared with one that was given.
+const COMPARED: usize = 20_000;
+
+/// One reference of one table.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared<'a> {
+    schema: &'a TableSchema,
+    reference: &'a Reference,
+}
+
+/// All references of the tables that a run makes or takes in: those that only reference data has to do with, which hold
+/// before anything is rated, and the others.
+pub fn declared(project: &Project) -> (Vec<Declared<'_>>, Vec<Declared<'_>>) {
+    let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
+    let is_reference = |table: &str| match project.queries.get(table) {
+        Some(view) if !project.schemas.contains_key(table) => {
+            project.tables_behind(view).iter().all(|table| references.contains(table.as_str()))
+        }
+        _ => references.contains(table),
+    };
+    let all = project
+        .schemas
+        .values()
+        .flat_map(|schema| schema.references.iter().map(move |reference| Declared { schema, reference }));
+    // A zone in a file was looked for when the file was read: its times depend on it.
+    let all = all.filter(|one| !(one.reference.is_time_zone() && is_reference(&one.schema.name)));
+    all.partition(|one| {
+        is_reference(&one.schema.name) && one.reference.named.iter().all(|named| is_reference(&named.table))
+    })
+}
+
+/// Every value of these references that names nothing, at its place; so many are looked for at one time.
+///
+/// The tables have to be known to the session; views that only reference data is behind are made known here.
+pub async fn mistakes(
+    project: &Project,
+    context: &SessionContext,
+    declared: &[Declared<'_>],
+    as_of: i64,
+    at_once: usize,
+) -> Result<Vec<Mistake>> {
+    let named: Vec<&str> =
+        declared.iter().flat_map(|one| &one.reference.named).map(|named| named.table.as_str()).collect();
+    for name in &project.order {
+        let is_behind = named.iter().any(|named| named == name || project.is_made_from(named, name));
+        if is_behind && !project.schemas.contains_key(name) {
+            register_view(context, &project.queries[name], as_of).await?;
+        }
+    }
+    let mut mistakes = Vec::new();
+    for some in declared.chunks(at_once.max(1)) {
+        let asked: Vec<_> = some
+            .iter()
+            .map(|one| {
+                let (context, schema, reference) =
+                    (context.clone(), one.schema.name.clone(), one.reference.clone());
+                SpawnedTask::spawn(async move { unnamed(&context, &schema, &reference).await })
+            })
+            .collect();
+        for (one, asked) in some.iter().zip(asked) {
+            let looking = || format!("looking for what {} names", one.schema.name);
+            let values = asked.join().await.during(looking)?.during(looking)?;
+            if !values.is_empty() {
+                mistakes.extend(one.told(project, context, values).await?);
+            }
+        }
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    Ok(mistakes)
+}
+
+/// The same of a project's files alone, without a warehouse: nothing is looked for in what queries make of usage.
+///
+/// # Errors
+/// The mistakes, those of the files' lines first of all.
+pub async fn check(project: &Project) -> Result<()> {
+    let context = session(&project.settings, None)?;
+    let mut found = Vec::new();
+    for schema in project.reference() {
+        let opening = || format!("opening {}", schema.name);
+        let paths = reference_files(project, &schema.name)?;
+        match land::read_reference(&context, project, schema, &paths) {
+            Ok(batches) if batches.is_empty() => {
+                let empty = EmptyTable::new(schema.arrow());
+                context.register_table(schema.name.as_str(), Arc::new(empty)).during(opening)?;
+            }
+            Ok(batches) => {
+                let table = MemTable::try_new(batches[0].schema(), vec![batches]).during(opening)?;
+                context.register_table(schema.name.as_str(), Arc::new(table)).during(opening)?;
+            }
+            Err(Error::Project(mistakes)) => found.extend(mistakes),
+            Err(error) => return Err(error),
+        }
+    }
+    if found.is_empty() {
+        let (first, _) = declared(project);
+        found = mistakes(project, &context, &first, 0, 1).await?;
+    }
+    if found.is_empty() { Ok(()) } else { Err(Error::Project(found)) }
+}
+
+/// The values of some columns as texts, each once; `name` and a number is what they are called.
+fn values_of(frame: DataFrame, columns: &[String], name: &str) -> Result<DataFrame, DataFusionError> {
+    let column = |column: &String| Expr::Column(Column::from_name(column));
+    let frame = columns.iter().try_fold(frame, |frame, name| frame.filter(column(name).is_not_null()))?;
+    let texts = columns
+        .iter()
+        .enumerate()
+        .map(|(number, name_of)| cast(column(name_of), DataType::Utf8View).alias(format!("{name}_{number}")));
+    frame.select(texts.collect::<Vec<_>>())?.distinct()
+}
+
+fn texts_of(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let mut texts = Vec::new();
+    for batch in batches {
+        let columns: Vec<_> =
+            batch.columns().iter().filter_map(|column| column.as_string_view_opt()).collect();
+        texts.extend(
+            (0..batch.num_rows())
+                .map(|row| columns.iter().map(|column| column.value(row).to_string()).collect()),
+        );
+    }
+    texts
+}
+
+/// What the columns of a reference hold and none of the tables that it may name has.
+async fn unnamed(
+    context: &SessionContext,
+    table: &str,
+    reference: &Reference,
+) -> Result<Vec<Vec<String>>, DataFusionError> {
+    let mut values = values_of(context.table(table).await?, &reference.columns, "value")?;
+    let names = |name: &str| (0..reference.columns.len()).map(|number| format!("{name}_{number}")).collect();
+    let (left, right): (Vec<String>, Vec<String>) = (names("value"), names("named"));
+    let left: Vec<&str> = left.iter().map(String::as_str).collect();
+    let right: Vec<&str> = right.iter().map(String::as_str).collect();
+    for named in reference.named.iter().filter(|_| !reference.is_time_zone()) {
+        let there = values_of(context.table(named.table.as_str()).await?, &named.columns, "named")?;
+        values = values.join(there, JoinType::LeftAnti, &left, &right, None)?;
+    }
+    let mut values = texts_of(&values.collect().await?);
+    if reference.is_time_zone() {
+        values.retain(|value| value.iter().any(|zone| TimeZone::get(zone).is_err()));
+    }
+    values.sort();
+    Ok(values)
+}
+
+impl Declared<'_> {
+    /// What is wrong with values that name nothing, at the place of each row that has one.
+    async fn told(
+        &self,
+        project: &Project,
+        context: &SessionContext,
+        values: Vec<Vec<String>>,
+    ) -> Result<Vec<Mistake>> {
+        let known = self.known(context).await?;
+        let places = self.places(project, &values)?;
+        let mut hints: BTreeMap<Vec<String>, String> = BTreeMap::new();
+        let count = places.len();
+        let mut mistakes = Vec::new();
+        for (value, place) in places.into_iter().take(TOLD) {
+            let hint = hints.entry(value.clone()).or_insert_with(|| self.hint(project, &known, &value));
+            let given = self
+                .reference
+                .columns
+                .iter()
+                .zip(&value)
+                .map(|(column, value)| format!("`{column}` {value}"));
+            let tables: Vec<String> =
+                self.reference.named.iter().map(|named| format!("`{}`", named.table)).collect();
+            let what = format!(
+                "{} names no row of {}",
+                given.collect::<Vec<_>>().join(" with "),
+                tables.join(" or ")
+            );
+            mistakes.push(Mistake { place, what, hint: hint.clone() });
+        }
+        if let Some(last) = mistakes.last_mut().filter(|_| count > TOLD) {
+            last.hint += &format!("; {} more rows name nothing, too", count - TOLD);
+        }
+        Ok(mistakes)
+    }
+
+    /// The places of the rows that have these values: in the table's files, or where a query makes it, in the query.
+    fn places(&self, project: &Project, values: &[Vec<String>]) -> Result<Vec<(Vec<String>, Place)>> {
+        if let Some(query) = project.queries.get(&self.schema.name) {
+            let place = Place { file: query.file.clone(), line: 0, column: 0 };
+            return Ok(values.iter().map(|value| (value.clone(), place.clone())).collect());
+        }
+        let mut places = Vec::new();
+        for path in reference_files(project, &self.schema.name)? {
+            places.extend(land::places_of(project, self.schema, &path, &self.reference.columns, values)?);
+        }
+        Ok(places)
+    }
+
+    /// What could have been meant.
+    async fn known(&self, context: &SessionContext) -> Result<Vec<Vec<String>>> {
+        let mut known = Vec::new();
+        for Named { table, columns, .. } in
+            self.reference.named.iter().filter(|_| !self.reference.is_time_zone())
+        {
+            let reading = || format!("reading {table}");
+            let frame = context.table(table.as_str()).await.during(reading)?;
+            let values = values_of(frame, columns, "named").and_then(|frame| frame.limit(0, Some(COMPARED)));
+            known.extend(texts_of(&values.during(reading)?.collect().await.during(reading)?));
+        }
+        known.sort();
+        known.dedup();
+        Ok(known)
+    }
+
+    fn hint(&self, project: &Project, known: &[Vec<String>], value: &[String]) -> String {
+        if self.reference.is_time_zone() {
+            let near = value.first().and_then(|zone| TimeZone::nearest(zone));
+            return near.map_or("write an IANA name, such as Europe/Berlin".into(), |near| {
+                format!("did you mean `{near}`?")
+            });
+        }
+        let given = value.join(" with ");
+        let known: Vec<String> = known.iter().map(|value| value.join(" with ")).collect();
+        // Short names are alike by their letters and digits, or not at all.
+        if let Some(same) = known.iter().find(|name| plain(name) == plain(&given)) {
+            return format!("did you mean `{same}`?");
+        }
+        if known.is_empty() {
+            let tables = self.reference.named.iter().map(|named| named.table.as_str());
+            let files: Vec<String> = tables
+                .filter(|table| !project.queries.contains_key(*table))
+                .map(|table| format!("data/{table}.csv"))
+                .collect();
+            if files.is_empty() {
+                return "it has no rows".into();
+            }
+            return format!("it has no rows: write {}", files.join(" or "));
+        }
+        let hint = did_you_mean(&given, known.iter().map(String::as_str));
+        if !hint.is_empty() {
+            return hint;
+        }
+        let some = known.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+        let more = known.len().saturating_sub(LISTED);
+        if more == 0 { format!("there is {some}") } else { format!("there is {some}, and {more} more") }
+    }
+}
+
+/// The letters and digits of a name, in one case.
+fn plain(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}

@@ -1,0 +1,313 @@
+//! The command line: what may be typed, and which part of the program does it.
+
+mod answers;
+mod arguments;
+mod begin;
+mod books;
+mod completion;
+mod counter;
+mod explain;
+pub mod mistakes;
+pub mod prompt;
+mod runs;
+mod shown;
+pub mod stderr;
+pub mod stdout;
+mod usage;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use clap::CommandFactory;
+use datafusion::prelude::SessionContext;
+use futures::future::BoxFuture;
+
+pub use arguments::Cli;
+
+use self::arguments::Command;
+use self::shown::{in_reading_order, rows_of, title};
+use meterhouse_sql::cycle::parse_instant;
+
+use crate::answer::encode::{Format, Tables};
+use crate::answer::{describe, views};
+use crate::check::reference;
+use crate::engine::session::session;
+use crate::error::{Error, Mistake, Result, While};
+use crate::land::decision::Decision;
+use crate::project::{Project, Query};
+use crate::sample::{generate, init};
+use crate::store::location::keep_private;
+use crate::store::warehouse::Warehouse;
+use crate::{catalog, check, land, ledger, run};
+
+/// Whether somebody sits at both ends.
+fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Where data goes.
+type Out<'a> = &'a mut (dyn Write + Send);
+
+/// Does what was typed; `now` is the clock, in microseconds since the epoch, `sample` what `init` writes, and `out`
+/// takes the data.
+///
+/// Boxed, so that all of it is compiled with the library and not once more with each program and test.
+pub fn execute<'a>(
+    cli: Cli,
+    now: i64,
+    sample: fn() -> init::Sample,
+    out: Out<'a>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(dispatch(cli, now, sample, out))
+}
+
+async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>) -> Result<()> {
+    if cli.format == Some(Format::Html) && !matches!(cli.command, Command::Export { .. }) {
+        let hint = "--format table, json, ndjson, csv, markdown or parquet";
+        return Err(Error::usage("only `meterhouse export` writes html", hint));
+    }
+    if let Some(outcome) = without_project(&cli, sample, out) {
+        return outcome;
+    }
+    let (project, mut mistakes) = Project::read(&cli.project, &cli.set)?;
+    if mistakes.is_empty() {
+        mistakes = project.missing_tables();
+    }
+    if !mistakes.is_empty() {
+        return Err(all_mistakes(&project, mistakes).await);
+    }
+    let as_of = match &cli.as_of {
+        None => now,
+        Some(text) => parse_instant(text, &land::project_zone(&project)?)
+            .map_err(|error| Error::usage(format!("--as-of: {error}"), "such as 2026-11-01T00:00:00Z"))?,
+    };
+    if let Some(outcome) = without_warehouse(&cli, &project, out).await {
+        return outcome;
+    }
+    if project.settings.warehouse.private {
+        keep_private();
+    }
+    let warehouse = Warehouse::open(&cli.project, &project.settings).await?;
+    let context = session(&project.settings, Some(&warehouse))?;
+    let (asked, quiet) = (cli.format, cli.quiet);
+    let opened = Opened { project, warehouse, context, as_of, now, asked, quiet };
+    match cli.command {
+        // Done above.
+        Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
+        Command::Init { .. } | Command::Completions { .. } => Ok(()),
+        Command::Land { files, with, hold, again, why } => {
+            opened.land(&files, with.as_deref(), hold.as_deref(), again, &why).await
+        }
+        Command::Release { name, why } => opened.end_hold(Decision::Release(name), &why).await,
+        Command::Discard { name, why } => opened.end_hold(Decision::Discard(name), &why).await,
+        Command::Void { ids, which, replaced_by, why } => {
+            opened.void(&ids, &which, replaced_by.as_deref(), &why).await
+        }
+        Command::WriteOff { ids, which, why } => opened.write_off(&ids, &which, &why).await,
+        Command::Restore { ids, which, why } => opened.restore(&ids, &which, &why).await,
+        Command::Close { period, confirm, accept, by } => {
+            opened.close(period, confirm.as_deref(), accept, by).await
+        }
+        Command::Rerate { period, confirm, accept, why } => {
+            opened.rerate(period, confirm.as_deref(), accept, &why, out).await
+        }
+        Command::Verify { head } => opened.verify(head.as_deref(), out).await,
+        Command::Run { replay: Some(number), .. } => opened.replay(number).await,
+        Command::Run { period, replay: None, accept, by } => opened.run(period, accept, by, out).await,
+        Command::Status { reach_back: true, .. } => opened.reach_back(out).await,
+        Command::Status { accrual, reach_back: false } => opened.status(accrual, out).await,
+        Command::Explain { line_id, usage, source } => {
+            opened.explain(line_id.as_deref(), usage.as_deref(), source.as_deref(), out).await
+        }
+        Command::Export { period, to, one_file, .. } => {
+            let to = to.unwrap_or_else(|| cli.project.join("export").display().to_string());
+            opened.export(period, to, one_file).await
+        }
+        Command::Views { engine: views::Engine::Duckdb, scan } => opened.views(scan, out).await,
+        Command::Sql { query, file } => opened.sql(query, file, out).await,
+    }
+}
+
+/// A project and its warehouse, opened for one command.
+struct Opened {
+    project: Project,
+    warehouse: Warehouse,
+    context: SessionContext,
+    /// The instant it is for, and the clock, in microseconds since the epoch.
+    as_of: i64,
+    now: i64,
+    /// The format that was asked for.
+    asked: Option<Format>,
+    quiet: bool,
+}
+
+impl Opened {
+    fn say(&self, text: &str) {
+        say(self.quiet, text);
+    }
+
+    /// Says what a run does; a warning also to who asked for quiet.
+    fn notice(&self, text: &str) {
+        say(self.quiet && !text.starts_with("warning: "), text);
+    }
+
+    fn format(&self) -> Format {
+        Format::or_default(self.asked)
+    }
+
+    /// Registers every table as it was published last.
+    async fn read(&self) -> Result<Option<ledger::Entry>> {
+        catalog::open(&self.project, &self.warehouse, &self.context, self.as_of).await
+    }
+
+    /// What a run is asked for, of all open periods.
+    fn request(&self, by: String) -> Result<run::Request> {
+        let (as_of, as_of_text) = (self.as_of, instant_text(self.as_of)?);
+        Ok(run::Request {
+            as_of,
+            as_of_text,
+            now: self.now,
+            accepted: None,
+            by,
+            period: None,
+            close: None,
+            rerate: Vec::new(),
+        })
+    }
+
+    /// Shows what the queries of a folder say.
+    async fn show(&self, queries: &BTreeMap<String, Query>, out: Out<'_>) -> Result<()> {
+        let mut tables = Tables::begin(out, self.format(), queries.len())?;
+        for query in in_reading_order(queries) {
+            let (schema, rows) = rows_of(&self.context, query, self.as_of).await?;
+            tables.add(&query.name, title(query), &schema, &rows)?;
+        }
+        tables.end()
+    }
+}
+
+fn say(quiet: bool, text: &str) {
+    if !quiet {
+        stderr::line(text);
+    }
+}
+
+/// Does what reads and writes nothing in the warehouse.
+async fn without_warehouse(cli: &Cli, project: &Project, out: Out<'_>) -> Option<Result<()>> {
+    match &cli.command {
+        Command::Check => Some(check(project, cli.quiet).await),
+        Command::Describe { table } => {
+            Some(describe_table(project, table, Format::or_default(cli.format), cli.quiet, out).await)
+        }
+        Command::Generate { contracts, records, months, usage, to } => {
+            let size = generate::Size { contracts: *contracts, records: *records, months: *months };
+            let folder = to.clone().unwrap_or_else(|| cli.project.join("data/generated"));
+            Some(generate_sample(project, size, *usage, &folder, cli.quiet).await)
+        }
+        _ => None,
+    }
+}
+
+async fn check(project: &Project, quiet: bool) -> Result<()> {
+    let findings = check::check(project, &session(&project.settings, None)?).await;
+    let findings = match (findings, reference::check(project).await) {
+        (Err(Error::Project(mut mistakes)), Err(Error::Project(found))) => {
+            mistakes.extend(found);
+            mistakes.sort();
+            return Err(Error::Project(mistakes));
+        }
+        (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
+        (Ok(findings), Ok(())) => findings,
+    };
+    for warning in &findings.warnings {
+        stderr::line(&format!("warning: {warning}"));
+    }
+    for note in &findings.notes {
+        say(quiet, note);
+    }
+    let (queries, tables) = (findings.queries, project.schemas.len());
+    say(quiet, &format!("{queries} queries plan, {tables} tables have contracts"));
+    say(quiet, "next: meterhouse run");
+    Ok(())
+}
+
+async fn describe_table(
+    project: &Project,
+    table: &str,
+    format: Format,
+    quiet: bool,
+    out: Out<'_>,
+) -> Result<()> {
+    let planning = session(&project.settings, None)?;
+    if !project.schemas.contains_key(table) {
+        check::check(project, &planning).await?;
+    }
+    describe::describe(project, &planning, table, format, out).await?;
+    say(quiet, &format!("made by {}", describe::made_by(project, table)));
+    Ok(())
+}
+
+async fn generate_sample(
+    project: &Project,
+    size: generate::Size,
+    usage: generate::UsageFormat,
+    folder: &Path,
+    quiet: bool,
+) -> Result<()> {
+    generate::generate(project, size, usage, folder, &|text| say(quiet, text)).await?;
+    say(quiet, &format!("written to {}", folder.display()));
+    say(quiet, "next: meterhouse run");
+    Ok(())
+}
+
+/// Does what needs no project around it.
+fn without_project(cli: &Cli, sample: fn() -> init::Sample, out: Out<'_>) -> Option<Result<()>> {
+    match &cli.command {
+        Command::Init { folder, empty, time_zone, currency } => {
+            let folder = folder.as_deref().unwrap_or(&cli.project);
+            Some(if *empty {
+                begin::empty(folder, sample(), time_zone.as_deref(), currency, cli.quiet)
+            } else {
+                begin::sample(folder, sample(), cli.quiet)
+            })
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "meterhouse", &mut script);
+            Some(out.write_all(&script).during(|| "writing completions".into()))
+        }
+        _ => None,
+    }
+}
+
+/// The mistakes of reading together with those of planning what could be read.
+async fn all_mistakes(project: &Project, mut mistakes: Vec<Mistake>) -> Error {
+    let planning = match session(&project.settings, None) {
+        Ok(planning) => planning,
+        Err(error) => return error,
+    };
+    if let Err(Error::Project(found)) = check::check(project, &planning).await {
+        mistakes.extend(found);
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    Error::Project(mistakes)
+}
+
+fn check_period(period: &str) -> Result<()> {
+    let number = |text: &str| text.parse::<u32>().ok();
+    let is_period = period.split_once('-').is_some_and(|(year, month)| {
+        year.len() == 4 && month.len() == 2 && number(year).is_some() && matches!(number(month), Some(1..=12))
+    });
+    if is_period {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{period}` is no billing period"), "write year and month, such as 2026-10"))
+}
+
+/// RFC 3339 in UTC.
+fn instant_text(instant: i64) -> Result<String> {
+    let stamp = jiff::Timestamp::from_microsecond(instant);
+    Ok(stamp.during(|| "writing the as-of".into())?.to_string())
+}

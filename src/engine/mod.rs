@@ -1,0 +1,6 @@
+//! The engine that runs SQL, set up for money, and what it says of a query in the words of whoever wrote it.
+
+pub mod foreign_sql;
+pub mod microseconds;
+pub mod plan;
+pub mod session;

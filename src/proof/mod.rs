@@ -1,0 +1,3 @@
+//! Whether what was published is as it was.
+
+pub mod verify;

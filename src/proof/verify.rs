@@ -1,0 +1,247 @@
+//! `meterhouse verify`: whether anything that was published or closed is another than it was.
+//!
+//! The ledger is a chain: each entry has the hash of the one before. So is closing. Each file that the newest entry
+//! names or has read is read again, and its bytes compared with what was written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use futures::StreamExt;
+use object_store::path::Path;
+
+use crate::answer::encode::{self, Format};
+use crate::catalog::{gone, pin, pin_at, renamed};
+use crate::error::{Error, Result, While};
+use crate::ledger::closing::kept_texts;
+use crate::ledger::{self, Entry};
+use crate::project::Project;
+use crate::store::digest::sha256;
+use crate::store::warehouse::Warehouse;
+use crate::table::checksum::compare;
+use crate::table::file::DataFile;
+
+/// Files that are compared at a time.
+const COMPARED: usize = 8;
+
+/// What was found right.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Entries of the ledger.
+    pub runs: u64,
+    /// How many of them, the oldest, are from before entries had the hash of the one before.
+    pub unchained: u64,
+    /// SHA-256 of the newest entry; empty where there is none.
+    pub head: String,
+    /// Closed periods.
+    pub closings: usize,
+    /// Files of tables.
+    pub files: usize,
+}
+
+impl Verified {
+    /// Writes the number and the hash of the newest entry; nothing where there is none.
+    pub fn write_head(&self, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+        if self.head.is_empty() {
+            return Ok(());
+        }
+        let working = || "writing the ledger's head".to_string();
+        let head = RecordBatch::try_from_iter([
+            ("run", Arc::new(UInt64Array::from(vec![self.runs])) as ArrayRef),
+            ("sha256", Arc::new(StringArray::from(vec![self.head.as_str()])) as ArrayRef),
+        ])
+        .during(working)?;
+        encode::write(out, &head.schema(), std::slice::from_ref(&head), format)
+    }
+}
+
+/// Compares everything with what was published; all that differs is told at once.
+///
+/// `known` is the hash of an entry that was kept elsewhere: the ledger has to have it still. Without one, a ledger that
+/// was written anew as a whole could not be told.
+pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str>) -> Result<Verified> {
+    let head = ledger::head(warehouse).await?;
+    let mut wrong = Vec::new();
+    let mut chain = match &head {
+        Some(head) => verify_ledger(warehouse, head, &mut wrong).await?,
+        None => Chain::default(),
+    };
+    if let Some(known) = known.filter(|known| !chain.hashes.iter().any(|hash| hash == known)) {
+        wrong.push(format!("ledger: no entry has the SHA-256 {known}"));
+    }
+    let Some(head) = head else {
+        return if wrong.is_empty() { Ok(Verified::default()) } else { Err(changed(&wrong)) };
+    };
+    verify_closings(warehouse, &head, &mut wrong).await?;
+    verify_delta(project, warehouse, &head, &mut wrong).await?;
+    let mut files = landed_files(warehouse, &head, &mut wrong).await?;
+    files.extend(files_of(&head));
+    // A late record of a closed period is rated by the contracts and prices of its closing.
+    let pinned: BTreeSet<u64> = head.closings.iter().map(|closing| closing.rules(&head.rules).run).collect();
+    for run in pinned {
+        // One that cannot be read was told with the ledger.
+        if let Ok(entry) = ledger::entry(warehouse, run).await {
+            files.extend(files_of(&entry));
+        }
+    }
+    let count = files.len();
+    let compared = futures::stream::iter(files).map(|(table, file)| async move {
+        let path = Path::from(format!("{table}/{}", file.path));
+        match compare(warehouse.store(), &path, &file).await {
+            Ok(Ok(())) => None,
+            Ok(Err(unlike)) => Some(unlike.to_string()),
+            Err(error) => Some(format!("{path}: {error}")),
+        }
+    });
+    let compared: Vec<Option<String>> = compared.buffered(COMPARED).collect().await;
+    wrong.extend(compared.into_iter().flatten());
+    if wrong.is_empty() {
+        return Ok(Verified {
+            runs: head.run,
+            unchained: chain.unchained,
+            head: chain.hashes.pop().unwrap_or_default(),
+            closings: head.closings.len(),
+            files: count,
+        });
+    }
+    Err(changed(&wrong))
+}
+
+fn files_of(entry: &Entry) -> impl Iterator<Item = (String, DataFile)> {
+    entry.tables.iter().flat_map(|(name, table)| {
+        let files = table.files.iter().chain(table.again.values().flatten());
+        files.map(|file| (name.clone(), file.clone()))
+    })
+}
+
+/// Whether the Delta logs, which other engines read, name the files of the newest run.
+async fn verify_delta(
+    project: &Project,
+    warehouse: &Warehouse,
+    head: &Entry,
+    wrong: &mut Vec<String>,
+) -> Result<()> {
+    let mut found = Vec::new();
+    match ledger::replayed(warehouse).await? {
+        Some(run) if run > head.run => {
+            found.push(format!("ledger: the Delta logs follow run {run}, whose entry is gone"));
+        }
+        Some(run) if run == head.run => {
+            for (name, table) in head.tables.iter().filter(|(name, _)| project.schemas.contains_key(*name)) {
+                match warehouse.delta_files(name).await {
+                    Ok((_, named)) if are_those(&named, &table.files) => {}
+                    Ok(_) => found.push(format!(
+                        "{name}: its Delta log does not name the files that run {run} published"
+                    )),
+                    Err(error) => found.push(error.to_string()),
+                }
+            }
+        }
+        // The next command goes on with the replay.
+        _ => {}
+    }
+    // A run that was published meanwhile has gone on with the logs.
+    if ledger::head(warehouse).await?.is_some_and(|now| now.run == head.run) {
+        wrong.extend(found);
+    }
+    Ok(())
+}
+
+/// Whether a Delta log names these files.
+fn are_those(named: &[DataFile], files: &[DataFile]) -> bool {
+    let is_that = |(named, file): (&DataFile, &DataFile)| {
+        named.path == file.path
+            && named.size == file.size
+            && named.hash == file.hash
+            && named.checksum == file.checksum
+    };
+    named.len() == files.len() && named.iter().zip(files).all(is_that)
+}
+
+/// The files of landed tables, those that the newest run read and those that came after it.
+async fn landed_files(
+    warehouse: &Warehouse,
+    head: &Entry,
+    wrong: &mut Vec<String>,
+) -> Result<BTreeSet<(String, DataFile)>> {
+    let now = pin(warehouse).await?;
+    let gone = gone(head, &now);
+    let then = if gone.is_empty() { pin_at(warehouse, Some(&head.inputs)).await? } else { BTreeMap::new() };
+    wrong.extend(gone);
+    wrong.extend(renamed(head, &then));
+    let all = then
+        .into_iter()
+        .chain(now)
+        .flat_map(|(table, (_, files))| files.into_iter().map(move |file| (table.clone(), file)));
+    Ok(all.collect())
+}
+
+fn changed(wrong: &[String]) -> Error {
+    let hint = "restore these objects from a backup of the warehouse";
+    Error::data(format!("what was published has been changed:\n  {}", wrong.join("\n  ")), hint)
+}
+
+/// The ledger as it is.
+#[derive(Default)]
+struct Chain {
+    /// SHA-256 of each entry, oldest first.
+    hashes: Vec<String>,
+    /// How many entries were written before they had the hash of the one before.
+    unchained: u64,
+}
+
+async fn verify_ledger(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<Chain> {
+    let mut chain = Chain::default();
+    // Nothing can follow the first entry but one that has its hash, or one from before there were hashes.
+    let mut is_chained = false;
+    let mut projects = BTreeSet::new();
+    let mut before = String::new();
+    for run in 1..=head.run {
+        let Some(bytes) = ledger::entry_bytes(warehouse, run).await? else {
+            wrong.push(format!("ledger: the entry of run {run} is gone"));
+            continue;
+        };
+        let entry = serde_json::from_slice::<Entry>(&bytes);
+        projects
+            .extend(entry.iter().map(|entry| entry.project.clone()).filter(|project| !project.is_empty()));
+        match entry {
+            Ok(entry) if entry.previous.is_empty() && run > 1 && !is_chained => chain.unchained += 1,
+            Ok(entry) if entry.previous != before => {
+                is_chained = true;
+                wrong.push(format!("ledger: the entry of run {} is not what run {run} followed", run - 1));
+            }
+            Ok(_) => is_chained = run > 1,
+            Err(error) => wrong.push(format!("ledger: the entry of run {run} cannot be read: {error}")),
+        }
+        before = sha256(&bytes);
+        chain.hashes.push(before.clone());
+    }
+    for project in projects {
+        if let Err(error) = kept_texts(warehouse, &project).await {
+            wrong.push(format!("the queries of a run: {error}"));
+        }
+    }
+    Ok(chain)
+}
+
+async fn verify_closings(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<()> {
+    let mut before = "";
+    for closing in &head.closings {
+        let period = &closing.billing_period;
+        if closing.previous != before || closing.computed_hash()? != closing.hash {
+            wrong.push(format!("closing {}: {period} is not as it was closed", closing.number));
+        }
+        before = &closing.hash;
+        if let Err(error) = kept_texts(warehouse, &closing.project).await {
+            wrong.push(format!("closing of {period}: {error}"));
+        }
+        for (table, files) in &closing.files {
+            let now = head.tables.get(table).map(|table| table.files.as_slice()).unwrap_or_default();
+            for file in files.iter().filter(|file| !now.contains(file)) {
+                wrong.push(format!("closing of {period}: {table}/{} is no longer in the books", file.path));
+            }
+        }
+    }
+    Ok(())
+}

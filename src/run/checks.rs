@@ -1,0 +1,124 @@
+//! The rules that a run is held against: rows that break one stop it, or park the customers they name.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::prelude::SessionContext;
+
+use super::Run;
+use crate::check::reference::{self, Declared};
+use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
+use crate::error::{Error, Place, Result, While};
+use crate::project::Query;
+use crate::refresh::Scope;
+
+/// Rows of a failed check that a message shows.
+const ROWS_SHOWN: usize = 10;
+
+/// A check that did not hold, and its rows.
+pub(super) struct Broken<'a> {
+    pub(super) check: &'a Query,
+    pub(super) rows: Vec<RecordBatch>,
+}
+
+/// Those of some checks that do not hold, and that for one billing period if it is given: a row that names another
+/// period is not about it. So many are asked at one time.
+pub(super) async fn broken<'a>(
+    context: &SessionContext,
+    checks: &[&'a Query],
+    as_of: i64,
+    period: Option<&str>,
+    at_once: usize,
+) -> Result<Vec<Broken<'a>>> {
+    let scope = period.map_or(Scope::All, |period| Scope::Only(period.into()));
+    let mut broken = Vec::new();
+    for checks in checks.chunks(at_once) {
+        let asked: Vec<_> = checks
+            .iter()
+            .map(|check| SpawnedTask::spawn(rows(context.clone(), Query::clone(check), as_of, scope.clone())))
+            .collect();
+        for (check, asked) in checks.iter().zip(asked) {
+            let rows = asked.join().await.during(|| format!("asking check {}", check.name))??;
+            if rows.iter().any(|batch| batch.num_rows() > 0) {
+                broken.push(Broken { check, rows });
+            }
+        }
+    }
+    Ok(broken)
+}
+
+async fn rows(context: SessionContext, check: Query, as_of: i64, scope: Scope) -> Result<Vec<RecordBatch>> {
+    let mut frame = plan(&context, &check, as_of).await?;
+    if frame.schema().has_column_with_unqualified_name(BILLING_PERIOD) {
+        frame = scope.limit(frame).during(|| format!("asking check {}", check.name))?;
+    }
+    frame.collect().await.map_err(|error| execution_error(&error, &check.name))
+}
+
+impl Run<'_> {
+    /// Refuses rows that name nothing.
+    pub(super) async fn check_names(&self, declared: &[Declared<'_>]) -> Result<()> {
+        let as_of = self.request.as_of;
+        let mistakes =
+            reference::mistakes(self.project, self.context, declared, as_of, self.at_once()).await?;
+        if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
+    }
+
+    /// Runs checks; their rows stop the run, or park the customers they name.
+    pub(super) async fn check(&self, checks: &[&Query]) -> Result<Vec<(String, String)>> {
+        let mut parked = Vec::new();
+        let mut failed = Vec::new();
+        for broken in broken(self.context, checks, self.request.as_of, None, self.at_once()).await? {
+            let customers = customers(&broken.rows)?;
+            if customers.is_empty() {
+                failed.push(broken);
+                continue;
+            }
+            parked.extend(customers.into_iter().map(|customer| (customer, broken.check.name.clone())));
+        }
+        let Some(first) = failed.first() else { return Ok(parked) };
+        let place = Some(Place { file: first.check.file.clone(), line: 0, column: 0 });
+        let mut what = "nothing was published:".to_string();
+        for Broken { check, rows } in &failed {
+            let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+            what.push_str(&format!(
+                " check `{}` found {count} row{}\n{}\n",
+                check.name,
+                if count == 1 { "" } else { "s" },
+                first_rows(rows)?
+            ));
+        }
+        let hint = "mend what the rows show and run again; what was published before is unchanged".into();
+        Err(Error::Data { what: what.trim_end().into(), place, hint })
+    }
+}
+
+/// The customers that a check's rows name; none where a row names nobody.
+fn customers(rows: &[RecordBatch]) -> Result<BTreeSet<String>> {
+    let mut customers = BTreeSet::new();
+    for batch in rows {
+        let Some(column) = batch.column_by_name(CUSTOMER) else { return Ok(BTreeSet::new()) };
+        let column = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)
+            .during(|| "reading a check's rows".into())?;
+        for customer in column.as_string::<i32>() {
+            match customer {
+                Some(customer) => customers.insert(customer.to_string()),
+                None => return Ok(BTreeSet::new()),
+            };
+        }
+    }
+    Ok(customers)
+}
+
+pub(super) fn first_rows(rows: &[RecordBatch]) -> Result<String> {
+    let mut left = ROWS_SHOWN;
+    let mut shown = Vec::new();
+    for batch in rows {
+        let some = batch.slice(0, batch.num_rows().min(left));
+        left -= some.num_rows();
+        shown.push(some);
+    }
+    Ok(pretty_format_batches(&shown).during(|| "showing a check's rows".into())?.to_string())
+}

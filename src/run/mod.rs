@@ -1,0 +1,485 @@
+//! One run: pin what has landed, bring every table up to date, check, publish.
+//!
+//! A run is a function of the queries, the reference files, the landed records and the as-of. It reads no clock; where
+//! nothing that it depends on has changed, it does nothing.
+
+mod checks;
+pub mod clock;
+mod close;
+mod foreign;
+mod reach_back;
+mod replay;
+mod rerate;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use datafusion::prelude::SessionContext;
+
+pub use close::period_ends;
+pub use reach_back::{is_rerated, reached_back};
+pub use replay::replay;
+
+use crate::catalog::{pin, pin_all, register};
+use crate::check::reference;
+use crate::engine::session::session;
+use crate::error::{Error, Result, While};
+use crate::land;
+use crate::ledger::closing::{Closing, Rules, keep_project};
+use crate::ledger::{self, Entry, TableEntry, files_hash};
+use crate::project::{
+    BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
+};
+use crate::refresh::fingerprint::{self, fingerprint};
+use crate::store::warehouse::Warehouse;
+use crate::table::checksum;
+use crate::table::file::DataFile;
+
+/// Who hears of each step as it ends.
+pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// What a run is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The instant it is made for, in microseconds since the epoch.
+    pub as_of: i64,
+    /// The same as text, RFC 3339.
+    pub as_of_text: String,
+    /// The clock, in microseconds since the epoch; a guard compares the as-of with it, and nothing else reads it.
+    pub now: i64,
+    /// Why it is done though a guard refuses; none: not then.
+    pub accepted: Option<String>,
+    /// Who runs it.
+    pub by: String,
+    /// The one billing period whose cycle-grain tables are made; none: all.
+    pub period: Option<String>,
+    /// The period to close, as the run before published it; then the tables that follow the books are made.
+    pub close: Option<Close>,
+    /// The closed periods to rate by the rules of today.
+    pub rerate: Vec<Rerate>,
+}
+
+/// A period that is to be closed.
+#[derive(Debug, Clone)]
+pub struct Close {
+    /// The billing period.
+    pub period: String,
+    /// Who closes it.
+    pub by: String,
+}
+
+/// A closed period that is to be rated by the rules of today.
+#[derive(Debug, Clone)]
+pub struct Rerate {
+    /// The billing period.
+    pub period: String,
+    /// Who wants it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What happened to one table.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The table.
+    pub table: String,
+    /// `snapshot`, `rebuild`, or `same` where it was made again and had the same rows.
+    pub way: &'static str,
+    /// Its rows now.
+    pub rows: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct Report {
+    /// The tables that were made; those that were skipped are left out.
+    pub steps: Vec<Step>,
+    /// The tables that nothing had changed for.
+    pub skipped: usize,
+    /// The number it was published under; none where there was nothing to do.
+    pub published: Option<u64>,
+    /// The customers that a check holds back, with the check.
+    pub parked: Vec<(String, String)>,
+    /// How many checks held.
+    pub checks: usize,
+}
+
+/// What a run would find new.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// What changed in the project.
+    pub changed: Option<String>,
+    /// Whether anything landed.
+    pub has_landed: bool,
+}
+
+/// What is new since this run was published, without doing anything about it.
+pub async fn news(project: &Project, warehouse: &Warehouse, head: &Entry) -> Result<News> {
+    let mut landed = BTreeMap::new();
+    for (table, (version, files)) in pin(warehouse).await? {
+        let is_same = head.inputs.get(&table) == Some(&version);
+        landed.insert(table, is_same.then(|| fingerprint(files.iter().map(|file| file.path.as_str()))));
+    }
+    let has_landed = landed.values().any(Option::is_none);
+    Ok(News { changed: fingerprint::changed_since(project, head, &landed)?, has_landed })
+}
+
+/// Lands the inboxes, looks for mistakes in the project meanwhile, and runs and publishes where there is none; `notice`
+/// hears of each step as it ends.
+pub async fn run(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    request: &Request,
+    notice: Notice<'_>,
+) -> Result<Report> {
+    let checked = project.clone();
+    let checking =
+        tokio::spawn(async move { crate::check::check(&checked, &session(&checked.settings, None)?).await });
+    let begun = async {
+        let head = ledger::head(warehouse).await?;
+        clock::before_closing(request, head.as_ref())?;
+        clock::tell(request, head.as_ref(), notice)?;
+        take_in(project, warehouse, context, head.as_ref(), notice).await?;
+        begin(project, warehouse, context, request).await
+    };
+    let begun = begun.await;
+    // Whatever else went wrong may follow from a mistake.
+    if let Err(mistakes) = checking.await.during(|| "checking the project".into())? {
+        if let Ok(begun) = begun {
+            begun.run.discard().await?;
+        }
+        return Err(mistakes);
+    }
+    begun?.make(notice).await?.publish().await
+}
+
+async fn take_in(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    head: Option<&Entry>,
+    notice: Notice<'_>,
+) -> Result<()> {
+    warehouse.probe().await?;
+    if let Some(head) = head {
+        // What is landed on a log that lost its end would hide that.
+        pin_all(warehouse, head).await?;
+    }
+    land::land_inboxes(project, warehouse, context, &|one| notice(&one.to_string())).await
+}
+
+/// A run whose inputs are pinned and whose reference data is taken in and checked.
+struct Begun<'a> {
+    run: Run<'a>,
+    parked: Vec<(String, String)>,
+    /// The checks that read reference data only.
+    first: Vec<&'a Query>,
+    /// The others.
+    last: Vec<&'a Query>,
+    started: Instant,
+}
+
+/// A run that is made and checked; nobody sees it before it is published.
+pub struct Prepared<'a> {
+    run: Run<'a>,
+    parked: Vec<(String, String)>,
+    /// How long it took so far; while somebody is asked whether it is right, nothing is done.
+    took: Duration,
+}
+
+/// Brings every table up to date with what has landed, and checks it; the tables of the session are those of the run.
+pub async fn prepare<'a>(
+    project: &'a Project,
+    warehouse: &'a Warehouse,
+    context: &'a SessionContext,
+    request: &'a Request,
+    notice: Notice<'_>,
+) -> Result<Prepared<'a>> {
+    begin(project, warehouse, context, request).await?.make(notice).await
+}
+
+/// Pins what has landed, and takes in reference data and checks it.
+async fn begin<'a>(
+    project: &'a Project,
+    warehouse: &'a Warehouse,
+    context: &'a SessionContext,
+    request: &'a Request,
+) -> Result<Begun<'a>> {
+    let started = Instant::now();
+    let head = ledger::recover(warehouse, project).await?;
+    let is_accepted = clock::before_closing(request, head.as_ref())?;
+    checksum::demand(context);
+    let mut run = Run::start(project, warehouse, context, request, head).await?;
+    run.is_accepted = is_accepted;
+    if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
+        let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
+        return Err(Error::usage(format!("{period} is closed"), hint));
+    }
+    if let Some(close) = &request.close {
+        run.close(close).await?;
+    }
+    run.let_rerate(&request.rerate).await?;
+    run.read_ahead();
+    run.snapshot_references().await?;
+    run.divide_work();
+    let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
+    // Two prices in force at one instant are found before anything is rated.
+    let (first, last): (Vec<&Query>, Vec<&Query>) = project
+        .checks
+        .values()
+        .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
+    let mut parked = Vec::new();
+    if !run.steps.is_empty() {
+        run.check_names(&reference::declared(project).0).await?;
+        parked = run.check(&first).await?;
+    }
+    Ok(Begun { run, parked, first, last, started })
+}
+
+impl<'a> Begun<'a> {
+    /// Makes every table, and checks them.
+    async fn make(self, notice: Notice<'_>) -> Result<Prepared<'a>> {
+        let Self { mut run, mut parked, first, last, started } = self;
+        let project = run.project;
+        let has_references = !run.steps.is_empty();
+        // Closed periods are rated again before anything carries on from them.
+        run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
+        run.rerate_changed(notice).await?;
+        run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
+        if let Err(error) = run.knows_its_period().await {
+            run.discard().await?;
+            return Err(error);
+        }
+        if run.has_news() {
+            // Whoever was parked for what is the same still stays parked.
+            if !has_references {
+                parked.extend(run.check(&first).await?);
+            }
+            run.check_names(&reference::declared(project).1).await?;
+            parked.extend(run.check(&last).await?);
+            parked.sort();
+            parked.dedup();
+        }
+        Ok(Prepared { run, parked, took: started.elapsed() })
+    }
+}
+
+/// Whether a table or view carries on from closed periods, as they are rated now.
+fn carries_on(project: &Project, name: &str) -> bool {
+    let tells = name == PERIOD_CHANGE || project.is_made_from(PERIOD_CHANGE, name);
+    !tells && [GUIDED_USAGE, RERATED_LINE].iter().any(|table| project.is_made_from(name, table))
+}
+
+impl Prepared<'_> {
+    /// Publishes the run; where nothing is new, there is nothing to publish.
+    pub async fn publish(self) -> Result<Report> {
+        let Self { run, parked, took } = self;
+        if !run.has_news() {
+            run.discard().await?;
+            let parked = run.head.map(|head| head.parked).unwrap_or_default();
+            let skipped = run.tables.keys().filter(|table| !BOOKS.contains(&table.as_str())).count();
+            return Ok(Report { steps: Vec::new(), skipped, published: None, parked, checks: 0 });
+        }
+        let (project, warehouse) = (run.project, run.warehouse);
+        let mut entry = Entry {
+            schema_version: 1,
+            run: run.number,
+            as_of: run.request.as_of_text.clone(),
+            by: run.request.by.clone(),
+            took_seconds: took.as_millis() as f64 / 1000.0,
+            project: keep_project(warehouse, project).await?,
+            period: run.request.period.clone(),
+            inputs: run.inputs,
+            landed: run
+                .landed_files
+                .iter()
+                .map(|(table, files)| (table.clone(), files_hash(files)))
+                .collect(),
+            tables: run.tables,
+            accepted: run.request.accepted.clone().filter(|_| run.is_accepted),
+            parked: parked.clone(),
+            closings: run.closings,
+            rules: run.rules,
+            rerated: run.rerated,
+            previous: String::new(),
+        };
+        ledger::publish(warehouse, project, &mut entry).await?;
+        let written: BTreeSet<&str> = run.steps.iter().map(|step| step.table.as_str()).chain(BOOKS).collect();
+        let skipped = entry.tables.keys().filter(|table| !written.contains(table.as_str())).count();
+        let broken: BTreeSet<&String> = parked.iter().map(|(_, check)| check).collect();
+        let checks = project.checks.len() - broken.len();
+        Ok(Report { steps: run.steps, skipped, published: Some(entry.run), parked, checks })
+    }
+
+    /// Gives the run up; what it wrote is deleted.
+    pub async fn discard(self) -> Result<()> {
+        self.run.discard().await
+    }
+}
+
+struct Run<'a> {
+    project: &'a Project,
+    warehouse: &'a Warehouse,
+    context: &'a SessionContext,
+    request: &'a Request,
+    head: Option<Entry>,
+    number: u64,
+    /// Names the files of this attempt, so that two runners never write one path.
+    stem: String,
+    inputs: BTreeMap<String, u64>,
+    /// What each landed table holds, as far as fingerprints are concerned.
+    landed: BTreeMap<String, String>,
+    /// The files of each landed table.
+    landed_files: BTreeMap<String, Vec<DataFile>>,
+    tables: BTreeMap<String, TableEntry>,
+    steps: Vec<Step>,
+    /// Whether it is done because somebody accepted what a guard refuses.
+    is_accepted: bool,
+    closings: Vec<Closing>,
+    rerated: BTreeMap<String, String>,
+    rules: BTreeMap<String, Rules>,
+    /// What this run made of closed periods, by table and period.
+    again: BTreeMap<String, BTreeMap<String, Vec<DataFile>>>,
+}
+
+impl<'a> Run<'a> {
+    async fn start(
+        project: &'a Project,
+        warehouse: &'a Warehouse,
+        context: &'a SessionContext,
+        request: &'a Request,
+        head: Option<Entry>,
+    ) -> Result<Self> {
+        let number = head.as_ref().map_or(0, |head| head.run) + 1;
+        let attempt = uuid::Uuid::new_v4().simple().to_string();
+        let mut inputs = BTreeMap::new();
+        let mut landed = BTreeMap::new();
+        let mut landed_files = BTreeMap::new();
+        let pinned = match &head {
+            Some(head) => pin_all(warehouse, head).await?,
+            None => pin(warehouse).await?,
+        };
+        for (table, (version, files)) in pinned {
+            inputs.insert(table.clone(), version);
+            landed.insert(table.clone(), fingerprint(files.iter().map(|file| file.path.as_str())));
+            register(context, &project.schemas[&table], files.clone())?;
+            landed_files.insert(table, files);
+        }
+        let mut tables = BTreeMap::new();
+        for schema in BOOKS.iter().filter_map(|name| project.schemas.get(*name)) {
+            let before = head.as_ref().and_then(|head| head.tables.get(&schema.name));
+            let before = before.cloned().unwrap_or_default();
+            register(context, schema, before.files.clone())?;
+            tables.insert(schema.name.clone(), before);
+        }
+        let closings = head.as_ref().map(|head| head.closings.clone()).unwrap_or_default();
+        let rerated = head.as_ref().map(|head| head.rerated.clone()).unwrap_or_default();
+        let rules = head.as_ref().map(|head| head.rules.clone()).unwrap_or_default();
+        Ok(Self {
+            project,
+            warehouse,
+            context,
+            request,
+            head,
+            number,
+            stem: format!("run-{number:06}-{}", &attempt[..8]),
+            inputs,
+            landed,
+            landed_files,
+            tables,
+            steps: Vec::new(),
+            is_accepted: false,
+            closings,
+            rerated,
+            rules,
+            again: BTreeMap::new(),
+        })
+    }
+
+    /// The periods that are closed, or are being closed by this run.
+    fn closed(&self) -> BTreeSet<String> {
+        self.closings.iter().map(|closing| closing.billing_period.clone()).collect()
+    }
+
+    fn before(&self, table: &str) -> TableEntry {
+        let before = self.head.as_ref().and_then(|head| head.tables.get(table));
+        let mut before = before.cloned().unwrap_or_default();
+        before.again.extend(self.again.get(table).cloned().unwrap_or_default());
+        before
+    }
+
+    /// Reads little usage that is new while reference data is taken in; the first tables are made from it.
+    fn read_ahead(&self) {
+        let before = self.head.as_ref().and_then(|head| head.inputs.get(USAGE_RECORD));
+        if self.inputs.get(USAGE_RECORD) == before {
+            return;
+        }
+        let context = self.context.clone();
+        // An error comes again from whoever reads it next.
+        tokio::spawn(async move { context.table(USAGE_RECORD).await?.create_physical_plan().await });
+    }
+
+    /// Whether there is anything to publish: a changed table, or one that need not be made again next time.
+    fn has_news(&self) -> bool {
+        let Some(head) = &self.head else { return true };
+        self.tables.iter().any(|(name, table)| match head.tables.get(name) {
+            None => true,
+            Some(before) => {
+                // What reads the as-of is made again whenever that moves; the same rows are no news.
+                let by_as_of =
+                    self.project.queries.get(name).is_some_and(|query| self.project.reads_as_of(query));
+                table.files != before.files
+                    || table.again != before.again
+                    || (!by_as_of && table.fingerprint != before.fingerprint)
+            }
+        })
+    }
+
+    /// Refuses the one billing period that is to be made where there is none of that name.
+    async fn knows_its_period(&self) -> Result<()> {
+        let Some(period) = &self.request.period else { return Ok(()) };
+        if !self.project.queries.contains_key(PERIOD_END) {
+            return Ok(());
+        }
+        let ends = period_ends(self.context).await?;
+        if ends.contains_key(period) {
+            return Ok(());
+        }
+        let known = match (ends.keys().next(), ends.keys().last()) {
+            (Some(first), Some(last)) => format!("there are {first} to {last}"),
+            _ => "there are none: no contract has a cycle".into(),
+        };
+        Err(Error::data(
+            format!("there is no billing period {period}; nothing was published"),
+            format!("{known}, as of {}; `meterhouse status` shows them", self.request.as_of_text),
+        ))
+    }
+
+    /// Nothing was published, so nothing is left behind.
+    async fn discard(&self) -> Result<()> {
+        for step in self.steps.iter().filter(|step| step.way != "same") {
+            let before = self.before(&step.table);
+            self.delete_new(
+                &self.project.schemas[&step.table],
+                &self.tables[&step.table].files,
+                &before.files,
+            )
+            .await?;
+        }
+        for (table, periods) in &self.again {
+            for files in periods.values() {
+                self.delete_new(&self.project.schemas[table], files, &[]).await?;
+            }
+        }
+        for schema in BOOKS.iter().filter_map(|name| self.project.schemas.get(*name)) {
+            let now = self.tables.get(&schema.name).map(|table| table.files.as_slice()).unwrap_or_default();
+            self.delete_new(schema, now, &self.before(&schema.name).files).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! The object store that holds the tables, the ledger and the registers.
+//!
+//! Owns how an object is made once, whoever else tries. A path in here is relative to the warehouse's own root. What
+//! the objects say is left to the rooms that write them.
+
+use std::collections::BTreeSet;
+use std::iter;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use url::Url;
+
+use super::location::Location;
+use super::overlay::Scratch;
+use crate::error::{Error, Result, While};
+use crate::project::settings::{self, Settings};
+
+/// What to wait before each try of a create or a commit, half a minute in all. A store also refuses a create because of
+/// another that is under way: somebody's, or one's own that was given up; and one that has just been started takes its
+/// time for that one.
+pub fn tries() -> impl Iterator<Item = Duration> {
+    let again = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_secs(4))
+        .with_max_times(14)
+        .with_jitter();
+    iter::once(Duration::ZERO).chain(again.build())
+}
+
+/// The object store that holds the tables, the ledger and the registers.
+#[derive(Debug, Clone)]
+pub struct Warehouse {
+    /// The whole bucket or file system, in which Delta names tables by URL.
+    root: Arc<dyn ObjectStore>,
+    /// The warehouse's part of it.
+    store: Arc<dyn ObjectStore>,
+    url: Url,
+}
+
+impl Warehouse {
+    /// Opens the warehouse that the settings name; a local directory is made, a store is asked whether it is there.
+    pub async fn open(root: &FilePath, project: &Settings) -> Result<Self> {
+        let setting = &project.warehouse.url;
+        let text = settings::expand(setting)?;
+        let location = Location::open(root, &text).map_err(|error| match settings::hide(setting, error) {
+            Error::Usage { what, hint } => project.wrong("warehouse.url", what, &hint),
+            other => other,
+        })?;
+        location.reach().await.map_err(|error| settings::hide(setting, error))?;
+        Self::over(location.store.clone(), location.url()?)
+    }
+
+    /// The warehouse at a URL, in a store that holds the whole bucket or file system.
+    pub fn over(root: Arc<dyn ObjectStore>, url: Url) -> Result<Self> {
+        let path = Path::from_url_path(url.path()).during(|| format!("opening the warehouse {url}"))?;
+        let store = Arc::new(PrefixStore::new(root.clone(), path));
+        Ok(Self { root, store, url })
+    }
+
+    /// The same, to try something out: files whose name begins with `stem` are written to a folder of this machine, and
+    /// read from there.
+    pub fn with_scratch(&self, folder: &FilePath, stem: &str) -> Result<Self> {
+        let store = Scratch::over(self.store.clone(), folder, stem);
+        let store = Arc::new(store.during(|| format!("opening {}", folder.display()))?);
+        Ok(Self { store, ..self.clone() })
+    }
+
+    /// Where it is; ends with a slash.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The whole bucket or file system that it is in.
+    pub fn root(&self) -> &Arc<dyn ObjectStore> {
+        &self.root
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// Refuses a store that lets a second conditional create win: such a store loses acknowledged commits.
+    pub async fn probe(&self) -> Result<()> {
+        let path = Path::from("registry/probe");
+        // A create that is refused says already that the store honours it.
+        for _ in 0..2 {
+            match self.create_object(&path, b"probe".to_vec()).await {
+                Ok(()) => {}
+                Err(object_store::Error::AlreadyExists { .. }) => return Ok(()),
+                Err(object_store::Error::NotImplemented { .. }) => break,
+                Err(error) => return Err(error).during(|| format!("creating {path} in the warehouse")),
+            }
+        }
+        Err(Error::usage(
+            "the warehouse's object store does not honour conditional puts (If-None-Match)",
+            "use a store that does: S3, GCS, Azure, SeaweedFS 4.48, or a local directory",
+        ))
+    }
+
+    /// Creates an object unless it is there already; `false` where it was. An error leaves open whether it is there
+    /// now, and `false` who made it: where that counts, [`Self::settle`].
+    pub async fn create(&self, path: &Path, bytes: Vec<u8>) -> Result<bool> {
+        match self.create_object(path, bytes).await {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(error).during(|| format!("creating {path} in the warehouse")),
+        }
+    }
+
+    /// Creates an object unless it is there already, and returns what is there then: `bytes`, or what somebody else
+    /// was first with.
+    ///
+    /// A create that returned an error may have happened all the same, and one that was refused may have met its own
+    /// first try; so whatever a store says but success, what it holds decides.
+    pub async fn settle(&self, path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let mut outcome = Ok(false);
+        for pause in tries() {
+            tokio::time::sleep(pause).await;
+            outcome = self.create(path, bytes.clone()).await;
+            if let Ok(true) = outcome {
+                return Ok(bytes);
+            }
+            if let Some(found) = self.read(path).await? {
+                return Ok(found);
+            }
+            // Neither made nor there.
+        }
+        outcome?;
+        Err(Error::Busy { what: format!("{path} in the warehouse could not be made") })
+    }
+
+    async fn create_object(&self, path: &Path, bytes: Vec<u8>) -> object_store::Result<()> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(path, PutPayload::from(bytes), options).await.map(|_| ())
+    }
+
+    /// The bytes of an object, or `None` where there is none.
+    pub async fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match self.store.get(path).await {
+            Ok(found) => {
+                let bytes = found.bytes().await.during(|| format!("reading {path} in the warehouse"))?;
+                Ok(Some(bytes.to_vec()))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error).during(|| format!("reading {path} in the warehouse")),
+        }
+    }
+
+    /// The names of the objects below a folder of the warehouse.
+    pub async fn list(&self, folder: &str) -> Result<BTreeSet<String>> {
+        use futures::TryStreamExt;
+        let objects = self.store.list(Some(&Path::from(folder)));
+        let names = objects.map_ok(|object| object.location.filename().unwrap_or_default().to_string());
+        names.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
+    }
+
+    /// The next free number of a register, by a create-only object below `folder`; nobody else is given it.
+    pub async fn take_number(&self, folder: &str) -> Result<i64> {
+        let taken = self.list(folder).await?;
+        let mut number = taken.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
+        while !self.create(&Path::from(format!("{folder}/{number:010}")), Vec::new()).await? {
+            number += 1;
+        }
+        Ok(number)
+    }
+}
+
+/// How the session names the warehouse's own store.
+pub fn store_url() -> ObjectStoreUrl {
+    #[allow(clippy::unwrap_used, reason = "the text is constant and parses")]
+    ObjectStoreUrl::parse("meterhouse://warehouse").unwrap()
+}

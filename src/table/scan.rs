@@ -1,0 +1,199 @@
+//! A table as the session reads it: a fixed list of data files under a contract.
+//!
+//! One that fits a batch is read once and kept, because a run reads it several times: usage that lands day by day in
+//! small files would be opened again for each query. What the run itself has just written need not be read at all.
+//!
+//! `usage_record` has a column that no file has: `fields`, a struct of all its columns, so that rules can name them.
+//! It costs nothing but where a query reads it, and then no copy.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Field, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Column, Result, ScalarValue, Statistics, stats::Precision};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetFileReaderFactory,
+};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema as ScanSchema;
+use datafusion::datasource::{TableType, ViewTable, provider_as_source};
+use datafusion::functions::core::expr_fn::named_struct;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use object_store::path::Path;
+use tokio::sync::OnceCell;
+
+use super::BATCH_ROWS;
+use super::checksum::{Proof, ProvenFiles};
+use super::file::DataFile;
+use crate::project::schema::TableSchema;
+use crate::store::cache::SMALL;
+use crate::store::warehouse::store_url;
+
+/// Columns that landing fills by itself: no field of a record.
+const NO_FIELDS: [&str; 2] = ["landing_sequence", "usage_date"];
+/// Files that are kept in memory take at most this together, in bytes.
+const KEPT_BYTES: u64 = 8 << 20;
+
+/// The files of one version of a table; columns are matched by name, and one that a file lacks is null.
+#[derive(Debug)]
+pub struct FileTable {
+    name: String,
+    schema: SchemaRef,
+    stored: SchemaRef,
+    partitions: Vec<Field>,
+    files: Vec<DataFile>,
+    /// Its rows, once they are known, where they are few.
+    kept: OnceCell<RecordBatch>,
+}
+
+impl FileTable {
+    /// The table made of `files`, in the contract's column order with partition columns last.
+    pub fn new(schema: &TableSchema, files: Vec<DataFile>) -> Self {
+        Self {
+            name: schema.name.clone(),
+            schema: schema.arrow(),
+            stored: schema.stored(),
+            partitions: schema.partitions(),
+            files,
+            kept: OnceCell::new(),
+        }
+    }
+
+    /// The same whose rows are known, as they were when its files were written.
+    pub fn of_rows(schema: &TableSchema, files: Vec<DataFile>, rows: &[RecordBatch]) -> Result<Self> {
+        let table = Self::new(schema, files);
+        if !table.is_small() {
+            return Ok(table);
+        }
+        let rows = concat_batches(&table.schema, rows)?;
+        Ok(Self { kept: OnceCell::new_with(Some(rows)), ..table })
+    }
+
+    fn is_small(&self) -> bool {
+        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
+        let bytes: u64 = self.files.iter().map(|file| file.size).sum();
+        rows <= BATCH_ROWS as u64 && bytes <= KEPT_BYTES
+    }
+
+    async fn read(&self, state: &dyn Session) -> Result<RecordBatch> {
+        // A file is opened and its footer read before its few rows: that is the work, so all threads take their part.
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+        let batches = collect(self.scan_files(state, threads, None, None)?, state.task_ctx()).await?;
+        Ok(concat_batches(&self.schema, &batches)?)
+    }
+
+    fn scan_files(
+        &self,
+        state: &dyn Session,
+        groups: usize,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions: Vec<_> = self.partitions.iter().cloned().map(Arc::new).collect();
+        let columns = ScanSchema::builder(self.stored.clone()).with_table_partition_cols(partitions).build();
+        // One read brings the whole of a small file, instead of its last bytes, then its footer, then its columns.
+        let runtime = state.runtime_env();
+        // A file never changes, so its footer is read once for all queries of a session.
+        let store = runtime.object_store(store_url())?;
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let mut reader: Arc<dyn ParquetFileReaderFactory> =
+            Arc::new(CachedParquetFileReaderFactory::new(store.clone(), footers));
+        if let Some(proof) = state.config().get_extension::<Proof>() {
+            let path = |file: &DataFile| Path::from(format!("{}/{}", self.name, file.path));
+            let files = self.files.iter().map(|file| (path(file), file.clone())).collect();
+            reader = Arc::new(ProvenFiles { proof, store, files, inner: reader });
+        }
+        let source = ParquetSource::new(columns)
+            .with_metadata_size_hint(SMALL as usize)
+            .with_parquet_file_reader_factory(reader);
+        let groups = groups.min(self.files.len());
+        let mut file_groups = vec![Vec::new(); groups];
+        for (number, file) in self.files.iter().enumerate() {
+            let path = format!("{}/{}", self.name, file.path);
+            let values = self.partitions.iter().map(|column| {
+                let text = file.partition.get(column.name()).cloned();
+                ScalarValue::Utf8(text).cast_to(column.data_type())
+            });
+            let columns = self.stored.fields().len();
+            let statistics = Statistics {
+                num_rows: Precision::Exact(file.rows as usize),
+                total_byte_size: Precision::Absent,
+                column_statistics: vec![Default::default(); columns],
+            };
+            let file = PartitionedFile::new(path, file.size)
+                .with_partition_values(values.collect::<Result<_>>()?)
+                .with_statistics(Arc::new(statistics));
+            file_groups[number % groups].push(file);
+        }
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(self.files.iter().map(|file| file.rows as usize).sum());
+        let scan = FileScanConfigBuilder::new(store_url(), Arc::new(source))
+            .with_file_groups(file_groups.into_iter().map(FileGroup::new).collect())
+            .with_statistics(statistics)
+            .with_limit(limit)
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+}
+
+/// The column of usage records that has all others, as a struct.
+pub const FIELDS: &str = "fields";
+
+/// A table of usage records with [`FIELDS`] beside its columns, those that a project added among them.
+pub fn with_fields(name: &str, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+    let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let column = |column: &String| Expr::Column(Column::new(Some(name.to_string()), column));
+    let said = names.iter().filter(|name| !NO_FIELDS.contains(&name.as_str()));
+    let said = said.flat_map(|name| [lit(name.as_str()), column(name)]).collect();
+    let all = names.iter().map(column).chain([named_struct(said).alias(FIELDS)]);
+    let plan = LogicalPlanBuilder::scan(name, provider_as_source(table), None)?.project(all)?.build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// The number of rows is known, so that the smaller side of a join is built.
+    fn statistics(&self) -> Option<Statistics> {
+        let rows = self.files.iter().map(|file| file.rows as usize).sum();
+        Some(Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(&self.schema) })
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema.clone(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        if self.is_small() {
+            let rows = self.kept.get_or_try_init(|| self.read(state)).await?;
+            let rows = [vec![rows.clone()]];
+            return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
+        }
+        self.scan_files(state, state.config().target_partitions(), projection, limit)
+    }
+}
