@@ -6,6 +6,7 @@
 //! - `proof`: whether what was published is as it was
 //! - `export`: files for the invoicing system
 //! - `answer`: one query, what tables there are, rows as text
+//! - `books`: closing and rating again, whoever asks for it
 //! - `run`: one run: pin, refresh, check, publish
 //! - `check`: every mistake of a project at once
 //! - `sample`: projects to begin with, and usage to try them with
@@ -20,6 +21,7 @@
 //! - `error`: what went wrong, for the person who has to act
 
 pub mod answer;
+pub mod books;
 pub mod catalog;
 pub mod check;
 pub mod cli;

@@ -184,10 +184,11 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Ends the document.
-    pub fn end(self) -> Result<()> {
+    /// Ends the document; of JSON, with what it is about besides, under a name.
+    pub fn end(self, about: Option<(&str, serde_json::Value)>) -> Result<()> {
         if self.format == Format::Json {
-            self.out.write_all(b"}}\n").during(|| "writing rows".into())?;
+            let about = about.map(|(name, value)| format!(",\"{name}\":{value}")).unwrap_or_default();
+            writeln!(self.out, "}}{about}}}").during(|| "writing rows".into())?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ impl Opened {
         let request = export::Request { period, as_of: self.as_of, to, one_file, format };
         let counter = Counter::new(self.quiet, "customers exported");
         let progress = |count| counter.show(count);
-        let warn = |text: &str| stderr::line(text);
+        let warn = |remark: export::Remark| stderr::line(&remark.to_string());
         let (project, warehouse) = (&self.project, &self.warehouse);
         let report = export::export(project, warehouse, &self.context, &request, &warn, &progress).await?;
         counter.clear();

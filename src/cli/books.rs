@@ -1,21 +1,11 @@
 //! The books: closing, rating closed periods again, and proving that nothing has changed.
 
-use datafusion::prelude::SessionContext;
-
 use super::arguments::{Why, has_reason};
-use super::shown::rows_of;
 use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
-use crate::answer::encode::{self, Format};
-use crate::engine::session::session;
 use crate::error::{Error, Result, While};
-use crate::ledger::TableEntry;
-use crate::project::SUSPENSE;
 use crate::proof::verify;
-use crate::{ledger, run};
-
-/// The query of `status` that says what waits, and why.
-const SUSPENSE_STATUS: &str = "suspense_age";
+use crate::{books, run};
 
 impl Opened {
     pub(super) async fn close(
@@ -27,88 +17,17 @@ impl Opened {
     ) -> Result<()> {
         check_period(&period)?;
         has_reason(accepted.as_deref())?;
-        if self.is_closed(&period).await? {
+        if books::is_closed(&self.warehouse, &period).await? {
             self.say(&format!("{period} is closed already"));
             self.say(&format!("next: meterhouse export --period {period}"));
             return Ok(());
         }
         confirmed("closed", &period, confirm)?;
+        let request = run::Request { accepted, ..self.request(by.clone())? };
         let close = run::Close { period: period.clone(), by };
-        self.close_on(&self.context, close, accepted).await?;
+        let hear = |event: &_| self.hear(event);
+        books::close(&self.project, &self.warehouse, &self.context, &request, close, &hear).await?;
         self.say(&format!("next: meterhouse export --period {period}"));
-        Ok(())
-    }
-
-    /// Closes what is due, oldest first, where the settings say so.
-    ///
-    /// Not after a run that somebody had to accept, for that reason is none for closing, or that is ahead of the clock.
-    pub(super) async fn close_due(&self, request: &run::Request) -> Result<()> {
-        let settings = &self.project.settings;
-        if !settings.close.automatic || request.accepted.is_some() || self.as_of > self.now {
-            return Ok(());
-        }
-        const DAY: i64 = 86_400_000_000;
-        let waits = i64::from(settings.close.after_days) * DAY;
-        for (period, end) in run::period_ends(&self.context).await? {
-            if self.is_closed(&period).await? || end.saturating_add(waits) > self.as_of {
-                continue;
-            }
-            let context = session(settings, Some(&self.warehouse))?;
-            let close = run::Close { period, by: "settings: close.automatic".into() };
-            self.close_on(&context, close, None).await?;
-        }
-        Ok(())
-    }
-
-    async fn is_closed(&self, period: &str) -> Result<bool> {
-        Ok(ledger::head(&self.warehouse).await?.is_some_and(|head| head.is_closed(period)))
-    }
-
-    /// Runs a last time, and closes what that has published.
-    async fn close_on(
-        &self,
-        context: &SessionContext,
-        close: run::Close,
-        accepted: Option<String>,
-    ) -> Result<()> {
-        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.notice(text));
-        let period = close.period.clone();
-        let mut request = run::Request { accepted, ..self.request(close.by.clone())? };
-        run::clock::closing(&request, &period)?;
-        let report = run::run(project, warehouse, context, &request, &notice).await?;
-        self.say_published(&report);
-        request.close = Some(close);
-        let prepared = run::prepare(project, warehouse, context, &request, &notice).await?;
-        if let Err(error) = self.tell_what_waits(context, &period).await {
-            prepared.discard().await?;
-            return Err(error);
-        }
-        prepared.publish().await?;
-        self.say(&format!("{period} is closed"));
-        Ok(())
-    }
-
-    /// Says, also to who asked for quiet, what is not in the period that is about to close.
-    async fn tell_what_waits(&self, context: &SessionContext, period: &str) -> Result<()> {
-        let head = ledger::head(&self.warehouse).await?;
-        let waiting = head.and_then(|head| head.tables.get(SUSPENSE).map(TableEntry::rows)).unwrap_or(0);
-        if waiting == 0 {
-            return Ok(());
-        }
-        let records = match waiting {
-            1 => "1 record waits in suspense, and is".to_string(),
-            _ => format!("{waiting} records wait in suspense, and are"),
-        };
-        stderr::line(&format!("warning: {records} not in the books of {period}"));
-        if let Some(query) = self.project.status.get(SUSPENSE_STATUS) {
-            let (schema, rows) = rows_of(context, query, self.as_of).await?;
-            let mut text = Vec::new();
-            encode::write(&mut text, &schema, &rows, Format::Table)?;
-            stderr::line(String::from_utf8_lossy(&text).trim_end());
-        }
-        stderr::line(
-            "hint: what finds its place later makes corrections; data/close_limit.csv says how much may wait",
-        );
         Ok(())
     }
 
@@ -125,17 +44,14 @@ impl Opened {
         has_reason(accepted.as_deref())?;
         self.format().of_tables(self.project.rerate.len())?;
         let author = why.author(self.now)?;
-        let (project, warehouse, notice) = (&self.project, &self.warehouse, |text: &str| self.notice(text));
         let mut request = run::Request { accepted, ..self.request(author.by.clone())? };
-        let report = run::run(project, warehouse, &self.context, &request, &notice).await?;
-        self.say_published(&report);
-        if run::is_rerated(project, warehouse, &period).await? {
+        let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
+        let (project, warehouse, hear) = (&self.project, &self.warehouse, |event: &_| self.hear(event));
+        let prepared = books::rerate(project, warehouse, &self.context, &mut request, rerate, &hear).await?;
+        let Some(prepared) = prepared else {
             self.say(&format!("{period} is rated again already, by the rules of today"));
             return Ok(());
-        }
-        let rerate = run::Rerate { period: period.clone(), by: author.by, reason: author.reason };
-        request.rerate.push(rerate);
-        let prepared = run::prepare(project, warehouse, &self.context, &request, &notice).await?;
+        };
         self.show(&project.rerate, out).await?;
         if let Err(error) = confirmed("rated again", &period, confirm) {
             prepared.discard().await?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::shown::{in_reading_order, rows_of, title};
+use super::shown::{in_reading_order, title};
 use super::{Opened, Out};
 use crate::answer::encode::Tables;
-use crate::engine::plan::Values;
+use crate::engine::plan::{Values, rows_of};
 use crate::error::{Error, Result};
 use crate::land::decision;
 use crate::project::{Query, USAGE_RECORD};
@@ -87,7 +87,7 @@ impl Opened {
             let (schema, rows) = rows_of(&self.context, query, values.clone()).await?;
             tables.add(&query.name, title(query), &schema, &rows)?;
         }
-        tables.end()?;
+        tables.end(None)?;
         Ok(true)
     }
 }

@@ -22,20 +22,21 @@ use std::path::Path;
 use clap::CommandFactory;
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
+use meterhouse_sql::cycle::parse_instant;
 
 pub use arguments::Cli;
 
 use self::arguments::Command;
-use self::shown::{in_reading_order, rows_of, title};
-use meterhouse_sql::cycle::parse_instant;
-
+use self::shown::{in_reading_order, title, warn_waiting};
 use crate::answer::encode::{Format, Tables};
 use crate::answer::{describe, views};
 use crate::check::reference;
+use crate::engine::plan::rows_of;
 use crate::engine::session::session;
 use crate::error::{Error, Mistake, Result, While};
 use crate::land::decision::Decision;
 use crate::project::{Project, Query};
+use crate::run::event::{Event, Report, Way};
 use crate::sample::{generate, init};
 use crate::store::location::keep_private;
 use crate::store::warehouse::Warehouse;
@@ -147,9 +148,17 @@ impl Opened {
         say(self.quiet, text);
     }
 
-    /// Says what a run does; a warning also to who asked for quiet.
-    fn notice(&self, text: &str) {
-        say(self.quiet && !text.starts_with("warning: "), text);
+    /// Says what a run or a closing does; a warning also to who asked for quiet.
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::Begun { .. } | Event::Checked { .. } => {}
+            Event::Made(step) if step.way == Way::Snapshot => {}
+            Event::Published(report) => self.say_published(report),
+            _ => say(self.quiet && !event.is_warning(), &event.to_string()),
+        }
+        if let Event::Waiting { shown, .. } = event {
+            warn_waiting(shown.as_ref());
+        }
     }
 
     fn format(&self) -> Format {
@@ -178,12 +187,23 @@ impl Opened {
 
     /// Shows what the queries of a folder say.
     async fn show(&self, queries: &BTreeMap<String, Query>, out: Out<'_>) -> Result<()> {
+        self.show_with(queries, None, out).await
+    }
+
+    /// The same; a JSON document has besides what a run did.
+    async fn show_with(
+        &self,
+        queries: &BTreeMap<String, Query>,
+        report: Option<&Report>,
+        out: Out<'_>,
+    ) -> Result<()> {
         let mut tables = Tables::begin(out, self.format(), queries.len())?;
         for query in in_reading_order(queries) {
             let (schema, rows) = rows_of(&self.context, query, self.as_of).await?;
             tables.add(&query.name, title(query), &schema, &rows)?;
         }
-        tables.end()
+        let report = report.map(serde_json::to_value).transpose().during(|| "writing a report".into())?;
+        tables.end(report.map(|report| ("run", report)))
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Instant;
 use super::arguments::has_reason;
 use super::shown::warn_parked;
 use super::{Opened, Out, check_period};
+use crate::books::{self, reach_back::reached_back};
 use crate::error::Result;
 use crate::ledger::Entry;
-use crate::project::PERIOD_END;
 use crate::run;
+use crate::run::event::{Event, Report};
 
 impl Opened {
     pub(super) async fn run(
@@ -26,15 +27,15 @@ impl Opened {
         self.format().of_tables(self.project.reports.len())?;
         let request = run::Request { period, accepted, ..self.request(by)? };
         let started = Instant::now();
-        let notice = |text: &str| self.notice(text);
-        let report = run::run(&self.project, &self.warehouse, &self.context, &request, &notice).await?;
+        let hear = |event: &_| self.hear(event);
+        let report = run::run(&self.project, &self.warehouse, &self.context, &request, &hear).await?;
         let seconds = started.elapsed().as_secs_f64();
         for (customer, check) in &report.parked {
             warn_parked(customer, check);
         }
         let next = match report.published {
             Some(number) => {
-                self.show(&self.project.reports, out).await?;
+                self.show_with(&self.project.reports, Some(&report), out).await?;
                 self.say(&format!(
                     "published as run {number}: {} tables made, {} up to date, {} checks held ({seconds:.1} s)",
                     report.steps.len(),
@@ -44,32 +45,32 @@ impl Opened {
                 "next: meterhouse sql \"select line_id, description, amount, currency from invoice_line\""
             }
             None => {
-                self.show(&BTreeMap::new(), out).await?;
+                self.show_with(&BTreeMap::new(), Some(&report), out).await?;
                 let skipped = report.skipped;
                 self.say(&format!("nothing to do: all {skipped} tables are up to date ({seconds:.1} s)"));
                 "next: meterhouse status"
             }
         };
         // What is published is told, whatever comes of closing.
-        self.close_due(&request).await?;
+        books::close_due(&self.project, &self.warehouse, &self.context, &request, &hear).await?;
         self.say(next);
         Ok(())
     }
 
     /// Says what a run published on the way to something else.
-    pub(super) fn say_published(&self, report: &run::Report) {
+    pub(super) fn say_published(&self, report: &Report) {
         for (customer, check) in &report.parked {
             warn_parked(customer, check);
         }
-        if let Some(number) = report.published {
-            self.say(&format!("published as run {number}: {} tables made", report.steps.len()));
+        if report.published.is_some() {
+            self.say(&Event::Published(report.clone()).to_string());
         }
     }
 
     pub(super) async fn replay(&self, number: u64) -> Result<()> {
         let started = Instant::now();
-        let notice = |text: &str| self.say(text);
-        let tables = run::replay(&self.project, &self.warehouse, number, &notice).await?;
+        let hear = |event: &_| self.hear(event);
+        let tables = run::replay(&self.project, &self.warehouse, number, &hear).await?;
         let seconds = started.elapsed().as_secs_f64();
         self.say(&format!("run {number} repeated: {tables} tables, all the same rows ({seconds:.1} s)"));
         Ok(())
@@ -78,7 +79,7 @@ impl Opened {
     pub(super) async fn status(&self, accrual: bool, out: Out<'_>) -> Result<()> {
         let Some(head) = self.last_run().await? else { return Ok(()) };
         let queries = if accrual { &self.project.accrual } else { &self.project.status };
-        let reached = run::reached_back(&self.project, &self.warehouse, &head).await?;
+        let reached = reached_back(&self.project, &self.warehouse, &head).await?;
         self.show(queries, out).await?;
         if !reached.is_empty() {
             self.say(&format!(
@@ -87,39 +88,25 @@ impl Opened {
                 first_to_last(&reached)
             ));
         }
-        match self.due(&head).await? {
+        match books::next_due(&self.project, &self.context, &head, self.as_of).await? {
             Some(period) => self.say(&format!("next: meterhouse close --period {period}")),
             None => self.say("next: meterhouse run, when usage, prices or contracts have changed"),
         }
         Ok(())
     }
 
-    /// The oldest period that has ended and is not closed.
-    async fn due(&self, head: &Entry) -> Result<Option<String>> {
-        if !self.project.queries.contains_key(PERIOD_END) {
-            return Ok(None);
-        }
-        let ends = run::period_ends(&self.context).await?;
-        let due = ends.into_iter().find(|(period, end)| *end <= self.as_of && !head.is_closed(period));
-        Ok(due.map(|(period, _)| period))
-    }
-
     /// Shows what the rules of today make of closed periods; nothing is published.
     pub(super) async fn reach_back(&self, out: Out<'_>) -> Result<()> {
         self.format().of_tables(self.project.reach_back.len())?;
         let Some(head) = self.last_run().await? else { return Ok(()) };
-        let by = "meterhouse status".to_string();
-        let reached = run::reached_back(&self.project, &self.warehouse, &head).await?;
-        if reached.is_empty() {
+        let mut request = self.request("meterhouse status".into())?;
+        let (project, warehouse, hear) = (&self.project, &self.warehouse, |event: &_| self.hear(event));
+        let prepared =
+            books::reach_back(project, warehouse, &self.context, &mut request, &head, &hear).await?;
+        let Some(prepared) = prepared else {
             self.say("nothing reaches back: closed periods are rated by what counts today");
             return Ok(());
-        }
-        let why = |period| run::Rerate { period, by: by.clone(), reason: "to be shown".into() };
-        let rerate = reached.into_iter().map(why).collect();
-        // Nothing is published, whatever the time.
-        let request = run::Request { rerate, accepted: Some(by.clone()), ..self.request(by.clone())? };
-        let notice = |text: &str| self.say(text);
-        let prepared = run::prepare(&self.project, &self.warehouse, &self.context, &request, &notice).await?;
+        };
         self.show(&self.project.reach_back, out).await?;
         prepared.discard().await?;
         self.say("next: meterhouse rerate --period PERIOD --reason WHY, where that is right");

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
 use super::stderr;
-use crate::engine::plan;
+use crate::answer::encode::{self, Format};
 use crate::error::{Error, Result};
 use crate::project::Query;
 
@@ -39,6 +39,20 @@ pub(super) fn warn_parked(customer: &str, check: &str) {
     ));
 }
 
+/// Shows what waits, and what comes of it, where a period closes without it.
+pub(super) fn warn_waiting(shown: Option<&(Schema, Vec<RecordBatch>)>) {
+    if let Some((schema, rows)) = shown {
+        let mut text = Vec::new();
+        // A table that cannot be drawn is no reason not to close.
+        if encode::write(&mut text, schema, rows, Format::Table).is_ok() {
+            stderr::line(String::from_utf8_lossy(&text).trim_end());
+        }
+    }
+    stderr::line(
+        "hint: what finds its place later makes corrections; data/close_limit.csv says how much may wait",
+    );
+}
+
 /// Queries by the number in their file's name.
 pub(super) fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query> {
     let mut queries: Vec<&Query> = queries.values().collect();
@@ -50,16 +64,4 @@ pub(super) fn in_reading_order(queries: &BTreeMap<String, Query>) -> Vec<&Query>
 pub(super) fn title(query: &Query) -> &str {
     let title = crate::project::schema::header(&query.text);
     title.first().and_then(|line| line.split_once(": ")).map_or("", |(_, title)| title)
-}
-
-/// The rows of a query, and their columns.
-pub(super) async fn rows_of(
-    context: &datafusion::prelude::SessionContext,
-    query: &Query,
-    values: impl Into<plan::Values>,
-) -> Result<(Schema, Vec<RecordBatch>)> {
-    let frame = plan::plan(context, query, values).await?;
-    let schema = frame.schema().as_arrow().clone();
-    let rows = frame.collect().await.map_err(|error| plan::execution_error(&error, &query.name))?;
-    Ok((schema, rows))
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
@@ -269,4 +271,16 @@ pub fn failure(error: &DataFusionError, whose: &str) -> Failure {
     }
     let whole = error.find_root().strip_backtrace();
     Failure::OfData(without_layers(whole.lines().next().unwrap_or_default()))
+}
+
+/// The rows of a query, and their columns.
+pub async fn rows_of(
+    context: &SessionContext,
+    query: &Query,
+    values: impl Into<Values>,
+) -> Result<(Schema, Vec<RecordBatch>)> {
+    let frame = plan(context, query, values).await?;
+    let schema = frame.schema().as_arrow().clone();
+    let rows = frame.collect().await.map_err(|error| execution_error(&error, &query.name))?;
+    Ok((schema, rows))
 }

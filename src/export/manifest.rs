@@ -133,8 +133,8 @@ pub struct About<'a> {
     pub billing_period: &'a str,
     /// What the files end in.
     pub format: &'a str,
-    /// The states of the period, see `status`: what is open is a draft.
-    pub states: &'a BTreeSet<String>,
+    /// `closed`, or `draft`, which may change.
+    pub state: &'a str,
     /// The customers who are left out because a check holds them back.
     pub parked: &'a BTreeSet<String>,
 }

@@ -15,6 +15,7 @@ mod sorted;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use arrow::array::AsArray;
 use arrow::compute::cast;
@@ -31,22 +32,15 @@ use self::manifest::{About, FileEntry, Manifest, Totals};
 use self::page::Pages;
 use self::sorted::{Customers, Sorted};
 use self::target::{FileWriter, Target};
-use meterhouse_sql::cycle::{TimeZone, parse_instant};
-
 use crate::answer::encode::Format;
 use crate::catalog;
 use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::error::{Error, Result, While};
 use crate::ledger::Entry;
 use crate::project::{INVOICE_LINE, Project, Query};
-use crate::run::{self, Notice};
+use crate::run;
 use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
-
-/// The query of `status` that says which state a billing period is in, its column, and the state that is a draft.
-const PERIOD_STATUS: &str = "period";
-const STATE: &str = "state";
-const OPEN: &str = "open";
 
 /// The column of lines that says how many records are behind each.
 const RECORD_COUNT: &str = "record_count";
@@ -81,6 +75,34 @@ pub struct Report {
     pub parked: Vec<(String, String)>,
 }
 
+/// What the reader of the files has to know. Its text is a line for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// The period is not closed.
+    Draft {
+        /// The billing period.
+        period: String,
+    },
+    /// Usage has landed that is not in it.
+    Later {
+        /// The run that it shows.
+        run: u64,
+    },
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Draft { period } => {
+                write!(text, "warning: {period} is not closed: what is exported is a draft")
+            }
+            Self::Later { run } => {
+                write!(text, "warning: usage landed after run {run}, and is not in this export")
+            }
+        }
+    }
+}
+
 /// How the export writes: rows in a form, or pages.
 enum Way<'a> {
     Rows { form: Form, period: BTreeMap<&'a str, RowFile> },
@@ -88,7 +110,7 @@ enum Way<'a> {
 }
 
 /// Exports one billing period as the last run published it. After each customer `progress` hears how many there were;
-/// `notice` hears what the reader of the files has to know.
+/// `remark` hears what the reader of the files has to know.
 ///
 /// # Errors
 /// A project that is another than the one published, a period that has nothing to export, a format that is no file,
@@ -99,7 +121,7 @@ pub async fn export(
     warehouse: &Warehouse,
     context: &SessionContext,
     request: &Request,
-    notice: Notice<'_>,
+    remark: &(dyn Fn(Remark) + Sync),
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report> {
     let (extension, mut way) = way(project, request)?;
@@ -107,8 +129,8 @@ pub async fn export(
     let Some(head) = catalog::open(project, warehouse, context, request.as_of).await? else {
         return Err(Error::usage("nothing was published yet", "meterhouse run"));
     };
-    up_to_date(project, warehouse, &head, &request.period, notice).await?;
-    let states = period_states(project, context, &head, &request.period).await?;
+    up_to_date(project, warehouse, &head, &request.period, remark).await?;
+    let state = if head.is_closed(&request.period) { "closed" } else { "draft" };
     let mut queries: Vec<&Query> = project.export.values().collect();
     if let Way::Pages(pages) = &way {
         queries.extend(project.page.values());
@@ -124,8 +146,8 @@ pub async fn export(
         let what = format!("there is nothing to export for {}", request.period);
         return Err(Error::data(what, "`meterhouse status` shows the billing periods that have lines"));
     }
-    if states.contains(OPEN) {
-        notice(&format!("warning: {0} is still open: what is exported is a draft", request.period));
+    if !head.is_closed(&request.period) {
+        remark(Remark::Draft { period: request.period.clone() });
     }
     let mut target = Target::open(&request.to).await?;
     let name = format!("{}/manifest-{extension}.json", request.period);
@@ -133,8 +155,7 @@ pub async fn export(
     contents.extend(matches!(way, Way::Pages(_)).then_some(page::TEMPLATE));
     target.clear(&request.period, &name, extension, &contents).await?;
     let parked: BTreeSet<String> = head.parked.iter().map(|(customer, _)| customer.clone()).collect();
-    let about =
-        About { billing_period: &request.period, format: extension, states: &states, parked: &parked };
+    let about = About { billing_period: &request.period, format: extension, state, parked: &parked };
     let manifest = Manifest::begin(&target, &name, &about).await?;
     let mut work = Work { target: &mut target, manifest, period: &request.period };
     let mut customers = 0;
@@ -228,7 +249,7 @@ async fn up_to_date(
     warehouse: &Warehouse,
     head: &Entry,
     period: &str,
-    notice: Notice<'_>,
+    remark: &(dyn Fn(Remark) + Sync),
 ) -> Result<()> {
     if let Some(other) = head.period.as_ref().filter(|other| *other != period) {
         let what = format!("{period} may be out of date: run {} was for {other} only", head.run);
@@ -243,32 +264,9 @@ async fn up_to_date(
         return Err(Error::data(what, "meterhouse run, then export"));
     }
     if news.has_landed {
-        notice(&format!("warning: usage landed after run {}, and is not in this export", head.run));
+        remark(Remark::Later { run: head.run });
     }
     Ok(())
-}
-
-/// The states of the period as `status` shows them, at the as-of of the run.
-async fn period_states(
-    project: &Project,
-    context: &SessionContext,
-    head: &Entry,
-    period: &str,
-) -> Result<BTreeSet<String>> {
-    let Some(query) = project.status.get(PERIOD_STATUS) else { return Ok(BTreeSet::new()) };
-    let failed = |error: DataFusionError| execution_error(&error, &query.name);
-    let as_of =
-        parse_instant(&head.as_of, &TimeZone::utc()).during(|| "reading the as-of of the run".into())?;
-    let frame = plan(context, query, as_of).await?;
-    let frame = frame.filter(col(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
-    let rows = frame.collect().await.map_err(failed)?;
-    let mut states = BTreeSet::new();
-    for batch in &rows {
-        let Some(column) = batch.column_by_name(STATE) else { continue };
-        let column = cast(column, &DataType::Utf8).during(|| "reading the state of the period".into())?;
-        states.extend(column.as_string::<i32>().iter().flatten().map(String::from));
-    }
-    Ok(states)
 }
 
 fn way<'a>(project: &Project, request: &Request) -> Result<(&'static str, Way<'a>)> {

@@ -8,6 +8,7 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
 
 use super::Run;
+use super::event::Event;
 use crate::check::reference::{self, Declared};
 use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::error::{Error, Place, Result, While};
@@ -70,12 +71,17 @@ impl Run<'_> {
     pub(super) async fn check(&self, checks: &[&Query]) -> Result<Vec<(String, String)>> {
         let mut parked = Vec::new();
         let mut failed = Vec::new();
-        for broken in broken(self.context, checks, self.request.as_of, None, self.at_once()).await? {
+        let found = broken(self.context, checks, self.request.as_of, None, self.at_once()).await?;
+        for held in checks.iter().filter(|check| found.iter().all(|broken| broken.check.name != check.name)) {
+            (self.hear)(&Event::Checked { check: held.name.clone(), parked: 0 });
+        }
+        for broken in found {
             let customers = customers(&broken.rows)?;
             if customers.is_empty() {
                 failed.push(broken);
                 continue;
             }
+            (self.hear)(&Event::Checked { check: broken.check.name.clone(), parked: customers.len() });
             parked.extend(customers.into_iter().map(|customer| (customer, broken.check.name.clone())));
         }
         let Some(first) = failed.first() else { return Ok(parked) };

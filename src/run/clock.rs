@@ -4,7 +4,8 @@
 
 use jiff::Timestamp;
 
-use super::{Notice, Request};
+use super::Request;
+use super::event::{Event, Hear};
 use crate::error::{Error, Result, While};
 use crate::ledger::Entry;
 
@@ -28,23 +29,15 @@ pub(super) fn before_closing(request: &Request, head: Option<&Entry>) -> Result<
 }
 
 /// Says what a run does that is for an earlier time than the one before, or for a time that has not come.
-pub(super) fn tell(request: &Request, head: Option<&Entry>, notice: Notice<'_>) -> Result<()> {
+pub(super) fn tell(request: &Request, head: Option<&Entry>, hear: Hear<'_>) -> Result<()> {
     let as_of = &request.as_of_text;
     if let Some(head) = head
         && request.as_of < instant_of(&head.as_of)?
     {
-        notice(&format!(
-            "warning: this run is as of {as_of}, the one before as of {}: cycles that began in between are taken back, \
-             and their drafts with them",
-            head.as_of
-        ));
+        hear(&Event::Earlier { as_of: as_of.clone(), before: head.as_of.clone() });
     }
     if request.as_of > request.now {
-        notice(&format!(
-            "warning: this run is as of {as_of}, ahead of the clock ({}): cycles that have not begun are billed as \
-             drafts",
-            text_of(request.now)?
-        ));
+        hear(&Event::Ahead { as_of: as_of.clone(), now: text_of(request.now)? });
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 mod checks;
 pub mod clock;
 mod close;
+pub mod event;
 mod foreign;
-mod reach_back;
 mod replay;
 mod rerate;
 mod tables;
@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use datafusion::prelude::SessionContext;
 
 pub use close::period_ends;
-pub use reach_back::{is_rerated, reached_back};
 pub use replay::replay;
 
+use self::event::{Event, Hear, Report, Step, Way};
 use crate::catalog::{pin, pin_all, register};
 use crate::check::reference;
 use crate::engine::session::session;
@@ -35,9 +35,6 @@ use crate::refresh::fingerprint::{self, fingerprint};
 use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
 use crate::table::file::DataFile;
-
-/// Who hears of each step as it ends.
-pub type Notice<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// What a run is asked for.
 #[derive(Debug, Clone)]
@@ -80,34 +77,6 @@ pub struct Rerate {
     pub reason: String,
 }
 
-/// What happened to one table.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// The table.
-    pub table: String,
-    /// `snapshot`, `rebuild`, or `same` where it was made again and had the same rows.
-    pub way: &'static str,
-    /// Its rows now.
-    pub rows: u64,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// What a run did.
-#[derive(Debug)]
-pub struct Report {
-    /// The tables that were made; those that were skipped are left out.
-    pub steps: Vec<Step>,
-    /// The tables that nothing had changed for.
-    pub skipped: usize,
-    /// The number it was published under; none where there was nothing to do.
-    pub published: Option<u64>,
-    /// The customers that a check holds back, with the check.
-    pub parked: Vec<(String, String)>,
-    /// How many checks held.
-    pub checks: usize,
-}
-
 /// What a run would find new.
 #[derive(Debug, Clone)]
 pub struct News {
@@ -128,14 +97,13 @@ pub async fn news(project: &Project, warehouse: &Warehouse, head: &Entry) -> Res
     Ok(News { changed: fingerprint::changed_since(project, head, &landed)?, has_landed })
 }
 
-/// Lands the inboxes, looks for mistakes in the project meanwhile, and runs and publishes where there is none; `notice`
-/// hears of each step as it ends.
+/// Lands the inboxes, looks for mistakes in the project meanwhile, and runs and publishes where there is none.
 pub async fn run(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
     request: &Request,
-    notice: Notice<'_>,
+    hear: Hear<'_>,
 ) -> Result<Report> {
     let checked = project.clone();
     let checking =
@@ -143,9 +111,9 @@ pub async fn run(
     let begun = async {
         let head = ledger::head(warehouse).await?;
         clock::before_closing(request, head.as_ref())?;
-        clock::tell(request, head.as_ref(), notice)?;
-        take_in(project, warehouse, context, head.as_ref(), notice).await?;
-        begin(project, warehouse, context, request).await
+        clock::tell(request, head.as_ref(), hear)?;
+        take_in(project, warehouse, context, head.as_ref(), hear).await?;
+        begin(project, warehouse, context, request, hear).await
     };
     let begun = begun.await;
     // Whatever else went wrong may follow from a mistake.
@@ -155,7 +123,7 @@ pub async fn run(
         }
         return Err(mistakes);
     }
-    begun?.make(notice).await?.publish().await
+    begun?.make().await?.publish().await
 }
 
 async fn take_in(
@@ -163,14 +131,14 @@ async fn take_in(
     warehouse: &Warehouse,
     context: &SessionContext,
     head: Option<&Entry>,
-    notice: Notice<'_>,
+    hear: Hear<'_>,
 ) -> Result<()> {
     warehouse.probe().await?;
     if let Some(head) = head {
         // What is landed on a log that lost its end would hide that.
         pin_all(warehouse, head).await?;
     }
-    land::land_inboxes(project, warehouse, context, &|one| notice(&one.to_string())).await
+    land::land_inboxes(project, warehouse, context, &|one| hear(&Event::Landed(one.clone()))).await
 }
 
 /// A run whose inputs are pinned and whose reference data is taken in and checked.
@@ -198,9 +166,9 @@ pub async fn prepare<'a>(
     warehouse: &'a Warehouse,
     context: &'a SessionContext,
     request: &'a Request,
-    notice: Notice<'_>,
+    hear: Hear<'a>,
 ) -> Result<Prepared<'a>> {
-    begin(project, warehouse, context, request).await?.make(notice).await
+    begin(project, warehouse, context, request, hear).await?.make().await
 }
 
 /// Pins what has landed, and takes in reference data and checks it.
@@ -209,12 +177,13 @@ async fn begin<'a>(
     warehouse: &'a Warehouse,
     context: &'a SessionContext,
     request: &'a Request,
+    hear: Hear<'a>,
 ) -> Result<Begun<'a>> {
     let started = Instant::now();
     let head = ledger::recover(warehouse, project).await?;
     let is_accepted = clock::before_closing(request, head.as_ref())?;
     checksum::demand(context);
-    let mut run = Run::start(project, warehouse, context, request, head).await?;
+    let mut run = Run::start(project, warehouse, context, request, hear, head).await?;
     run.is_accepted = is_accepted;
     if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
         let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
@@ -243,14 +212,14 @@ async fn begin<'a>(
 
 impl<'a> Begun<'a> {
     /// Makes every table, and checks them.
-    async fn make(self, notice: Notice<'_>) -> Result<Prepared<'a>> {
+    async fn make(self) -> Result<Prepared<'a>> {
         let Self { mut run, mut parked, first, last, started } = self;
         let project = run.project;
         let has_references = !run.steps.is_empty();
         // Closed periods are rated again before anything carries on from them.
-        run.refresh_all(project.waves(|name| !carries_on(project, name)), notice).await?;
-        run.rerate_changed(notice).await?;
-        run.refresh_all(project.waves(|name| carries_on(project, name)), notice).await?;
+        run.refresh_all(project.waves(|name| !carries_on(project, name))).await?;
+        run.rerate_changed().await?;
+        run.refresh_all(project.waves(|name| carries_on(project, name))).await?;
         if let Err(error) = run.knows_its_period().await {
             run.discard().await?;
             return Err(error);
@@ -327,6 +296,7 @@ struct Run<'a> {
     warehouse: &'a Warehouse,
     context: &'a SessionContext,
     request: &'a Request,
+    hear: Hear<'a>,
     head: Option<Entry>,
     number: u64,
     /// Names the files of this attempt, so that two runners never write one path.
@@ -353,6 +323,7 @@ impl<'a> Run<'a> {
         warehouse: &'a Warehouse,
         context: &'a SessionContext,
         request: &'a Request,
+        hear: Hear<'a>,
         head: Option<Entry>,
     ) -> Result<Self> {
         let number = head.as_ref().map_or(0, |head| head.run) + 1;
@@ -385,6 +356,7 @@ impl<'a> Run<'a> {
             warehouse,
             context,
             request,
+            hear,
             head,
             number,
             stem: format!("run-{number:06}-{}", &attempt[..8]),
@@ -462,7 +434,7 @@ impl<'a> Run<'a> {
 
     /// Nothing was published, so nothing is left behind.
     async fn discard(&self) -> Result<()> {
-        for step in self.steps.iter().filter(|step| step.way != "same") {
+        for step in self.steps.iter().filter(|step| step.way != Way::Same) {
             let before = self.before(&step.table);
             self.delete_new(
                 &self.project.schemas[&step.table],

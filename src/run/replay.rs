@@ -11,7 +11,7 @@ use meterhouse_sql::cycle::{TimeZone, parse_instant};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::Notice;
+use super::event::{Event, Hear};
 use crate::catalog::{pin_at, register, register_view};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -32,12 +32,7 @@ const NAMED: usize = 20;
 ///
 /// # Errors
 /// There was no such run; its inputs or queries are gone, or do not plan any more; a table has other rows.
-pub async fn replay(
-    project: &Project,
-    warehouse: &Warehouse,
-    number: u64,
-    notice: Notice<'_>,
-) -> Result<usize> {
+pub async fn replay(project: &Project, warehouse: &Warehouse, number: u64, hear: Hear<'_>) -> Result<usize> {
     let entry = published(warehouse, number).await?;
     let pinned = queries_of(warehouse, &entry).await?;
     let folder = tempfile::tempdir().during(|| "making a folder to repeat a run in".into())?;
@@ -47,7 +42,7 @@ pub async fn replay(
     checksum::demand(&context);
     let again = Again { pinned: &pinned, warehouse: &scratch, context: &context, entry: &entry, stem: &stem };
     again.take_inputs().await?;
-    again.make(notice).await.map_err(|error| not_as_it_was(number, error))
+    again.make(hear).await.map_err(|error| not_as_it_was(number, error))
 }
 
 async fn published(warehouse: &Warehouse, number: u64) -> Result<Entry> {
@@ -156,18 +151,14 @@ impl Again<'_> {
     }
 
     /// Makes every table, and compares each with what the run published.
-    async fn make(&self, notice: Notice<'_>) -> Result<usize> {
+    async fn make(&self, hear: Hear<'_>) -> Result<usize> {
         let as_of = parse_instant(&self.entry.as_of, &TimeZone::utc())
             .during(|| format!("reading the as-of of run {}", self.entry.run))?;
         let (mut tables, mut unlike) = (0, Vec::new());
         for name in &self.pinned.order {
             let Some(made) = self.make_one(name, as_of).await? else { continue };
             tables += 1;
-            register(
-                self.context,
-                &self.pinned.schemas[name],
-                self.compare(name, made, notice, &mut unlike),
-            )?;
+            register(self.context, &self.pinned.schemas[name], self.compare(name, made, hear, &mut unlike))?;
         }
         if unlike.is_empty() {
             return Ok(tables);
@@ -207,7 +198,7 @@ impl Again<'_> {
         &self,
         name: &str,
         made: Vec<DataFile>,
-        notice: Notice<'_>,
+        hear: Hear<'_>,
         unlike: &mut Vec<String>,
     ) -> Vec<DataFile> {
         let then = self.published(name);
@@ -217,7 +208,7 @@ impl Again<'_> {
         let count = |files: &[DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
         let (rows, rows_then) = (count(&files), count(&then.carried()));
         if content(&files) == then.content() {
-            notice(&format!("same {name}: {rows} rows"));
+            hear(&Event::Repeated { table: name.into(), rows });
         } else if rows == rows_then {
             unlike.push(format!("{name}: {rows} rows, some with other values"));
         } else {

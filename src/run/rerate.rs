@@ -11,7 +11,8 @@ use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::prelude::SessionContext;
 
 use super::checks::{Broken, broken, first_rows};
-use super::{Notice, Rerate, Run};
+use super::event::Event;
+use super::{Rerate, Run};
 use crate::catalog::{register, register_view};
 use crate::engine::plan::{BILLING_PERIOD, execution_error};
 use crate::engine::session::session;
@@ -32,7 +33,7 @@ type Written = Vec<(String, Vec<DataFile>)>;
 
 impl Run<'_> {
     /// Rates each closed period again whose usage is another than when that was last done.
-    pub(super) async fn rerate_changed(&mut self, notice: Notice<'_>) -> Result<()> {
+    pub(super) async fn rerate_changed(&mut self) -> Result<()> {
         if self.closings.is_empty() {
             return Ok(());
         }
@@ -59,10 +60,7 @@ impl Run<'_> {
                 is_carried |= self.carry(&table, period, files)?;
             }
             is_carried |= self.request.rerate.iter().any(|rerate| rerate.period == *period);
-            let seconds = started.elapsed().as_secs_f64();
-            notice(&format!(
-                "rerate {period}: its usage or its rules have changed since it closed ({seconds:.1} s)"
-            ));
+            (self.hear)(&Event::Rerated { period: period.clone(), took: started.elapsed() });
             let others = self.tables.get(RERATED_LINE).map(|table| table.files.clone()).unwrap_or_default();
             let others =
                 others.into_iter().filter(|file| file.partition.values().all(|value| value != period));

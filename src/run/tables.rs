@@ -8,7 +8,8 @@ use datafusion::common::runtime::SpawnedTask;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
-use super::{Notice, Run, Step, foreign};
+use super::event::{Event, Step, Way};
+use super::{Run, foreign};
 use crate::catalog::{register, register_view, register_written};
 use crate::engine::session::work_undivided;
 use crate::error::{Error, Mistake, Place, Result, While};
@@ -52,7 +53,7 @@ impl<'a> Run<'a> {
         let mut mistakes = Vec::new();
         for made in taken {
             match made {
-                Ok(made) => self.take(made, "snapshot").await?,
+                Ok(made) => self.take(made, Way::Snapshot).await?,
                 Err(Error::Project(found)) => mistakes.extend(found),
                 Err(error) => return Err(error),
             }
@@ -123,10 +124,10 @@ impl<'a> Run<'a> {
     }
 
     /// Brings tables up to date, wave after wave, and the views between them.
-    pub(super) async fn refresh_all(&mut self, waves: Vec<Wave<'_>>, notice: Notice<'_>) -> Result<()> {
+    pub(super) async fn refresh_all(&mut self, waves: Vec<Wave<'_>>) -> Result<()> {
         for wave in waves {
             for tables in wave.tables.chunks(self.at_once()) {
-                self.refresh(tables, notice).await?;
+                self.refresh(tables).await?;
             }
             for view in wave.views {
                 register_view(self.context, view, self.request.as_of).await?;
@@ -136,19 +137,14 @@ impl<'a> Run<'a> {
     }
 
     /// Brings tables up to date that do not read each other.
-    async fn refresh(&mut self, queries: &[&Query], notice: Notice<'_>) -> Result<()> {
+    async fn refresh(&mut self, queries: &[&Query]) -> Result<()> {
         let mut making: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
         for query in queries {
             making.push(self.make(query).boxed());
         }
         let made: Vec<Made<'a>> = futures::stream::iter(making).buffered(AT_ONCE).try_collect().await?;
         for made in made {
-            let steps = self.steps.len();
-            self.take(made, "rebuild").await?;
-            for step in &self.steps[steps..] {
-                let seconds = step.took.as_secs_f64();
-                notice(&format!("{} {}: {} rows ({seconds:.1} s)", step.way, step.table, step.rows));
-            }
+            self.take(made, Way::Rebuild).await?;
         }
         for query in queries {
             self.renew(query).await?;
@@ -178,6 +174,7 @@ impl<'a> Run<'a> {
         if before.fingerprint == fingerprint {
             return Ok(Made { schema, before, files: None, rows: None, fingerprint, started });
         }
+        (self.hear)(&Event::Begun { table: schema.name.clone() });
         let making = self.making(schema, query, scope.clone(), self.stem.clone());
         let made = SpawnedTask::spawn(making.make_rows()).join().await;
         let made = made.during(|| format!("making {}", schema.name))?;
@@ -221,7 +218,7 @@ impl<'a> Run<'a> {
     }
 
     /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
-    async fn take(&mut self, made: Made<'a>, way: &'static str) -> Result<()> {
+    async fn take(&mut self, made: Made<'a>, way: Way) -> Result<()> {
         let Made { schema, before, files, rows, fingerprint, started } = made;
         let Some(files) = files else {
             register(self.context, schema, before.carried())?;
@@ -241,9 +238,11 @@ impl<'a> Run<'a> {
         // Where closed periods were rated again, others are carried on from than those that were made.
         let rows = rows.filter(|_| entry.again.is_empty());
         register_written(self.context, schema, entry.carried(), rows)?;
-        let way = if is_same { "same" } else { way };
+        let way = if is_same { Way::Same } else { way };
         let (table, rows, took) = (schema.name.clone(), entry.rows(), started.elapsed());
-        self.steps.push(Step { table, way, rows, took });
+        let step = Step { table, way, rows, took };
+        (self.hear)(&Event::Made(step.clone()));
+        self.steps.push(step);
         self.tables.insert(schema.name.clone(), entry);
         Ok(())
     }

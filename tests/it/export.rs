@@ -137,7 +137,7 @@ fn what_an_export_says() {
     assert_eq!((quotas.len(), quotas[0]["overage_quantity"].as_str()), (1, "1127.25"));
     assert_eq!(
         manifest(&sample, "csv")["export"],
-        serde_json::json!({"billing_period": "2026-10", "format": "csv", "states": ["due"], "parked": []})
+        serde_json::json!({"billing_period": "2026-10", "format": "csv", "state": "draft", "parked": []})
     );
 }
 
@@ -402,13 +402,13 @@ fn an_open_period_is_a_draft() {
     exit 0
     ----- stdout
     ----- stderr
-    warning: 2026-11 is still open: what is exported is a draft
+    warning: 2026-11 is not closed: what is exported is a draft
     3 customers, 8 files
     manifest: ./export/2026-11/manifest-csv.json
     next: meterhouse export --period 2026-11 --format html
     "#);
     let manifest: Value = serde_json::from_str(&sample.read("export/2026-11/manifest-csv.json")).unwrap();
-    assert_eq!(manifest["export"]["states"], serde_json::json!(["open"]));
+    assert_eq!(manifest["export"]["state"], "draft");
 }
 
 #[test]

@@ -8,7 +8,8 @@ use meterhouse::engine::session::session;
 use meterhouse::error::Error;
 use meterhouse::ledger;
 use meterhouse::proof::verify;
-use meterhouse::run::{self, Report, Request};
+use meterhouse::run::event::Report;
+use meterhouse::run::{self, Request};
 
 use crate::laws::{assert_delta_follows, local};
 use crate::sample::{AS_OF, Sample, project};
