@@ -1,8 +1,8 @@
 //! The books: which periods are closed, and the queries they were closed under.
 //!
 //! A closing names the files that it added to the tables of the books, each with its size and the hash of its rows, and
-//! the hash of the closing before it, so that nothing in closed books changes unnoticed (`proof::verify`). The texts of the
-//! queries are kept under their own hash; the versions of contracts and prices are in the ledger entry of its run.
+//! the hash of the closing before it, so that nothing in closed books changes unnoticed (`proof::verify`). The texts of
+//! the queries are kept under their own hash; the versions of contracts and prices are in the ledger entry of its run.
 
 use std::collections::BTreeMap;
 

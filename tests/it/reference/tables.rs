@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use meterhouse::describe::describe;
-use meterhouse::lint;
-use meterhouse::output::Format;
+use meterhouse::answer::describe::describe;
+use meterhouse::answer::encode::Format;
+use meterhouse::check;
+use meterhouse::engine::session::session;
+use meterhouse::project::schema::{TableSchema, header, sql_type};
 use meterhouse::project::{BOOKS, LANDED, Project, Query, USAGE_DECISION};
-use meterhouse::schema::{TableSchema, header, sql_type};
-use meterhouse::warehouse::session;
 
 use super::cell;
 use super::queries::QUERY_FOLDERS;
@@ -141,7 +141,7 @@ fn table(page: &mut String, project: &Project, schema: &TableSchema) {
 fn views(project: &Project) -> BTreeMap<String, serde_json::Value> {
     let plan = async {
         let context = session(&project.settings, None).unwrap();
-        lint::check(project, &context).await.unwrap();
+        check::check(project, &context).await.unwrap();
         let mut views = BTreeMap::new();
         for name in project.order.iter().filter(|name| !project.schemas.contains_key(*name)) {
             let mut out = Vec::new();
