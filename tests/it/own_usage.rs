@@ -70,6 +70,11 @@ fn a_customer_is_added() {
 }
 
 #[test]
+fn a_charge_model_is_added() {
+    says_what_happens("docs/add-a-charge-model.md");
+}
+
+#[test]
 fn a_foreign_shape_lands() {
     says_what_happens("docs/landing.md");
 }
