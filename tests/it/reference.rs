@@ -20,7 +20,7 @@ const PAGES: [Page; 4] = [
 ];
 
 #[test]
-fn the_pages_say_what_settings_schemas_and_queries_say() {
+fn the_pages_are_tidy_and_say_what_schemas_queries_and_source_say() {
     let stale: Vec<String> = PAGES.iter().filter_map(|(name, make)| stale(name, &make())).collect();
     assert!(stale.is_empty(), "\n{}", stale.join("\n"));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::cell;
 use super::tables::{STAGES, stage};
@@ -21,33 +22,40 @@ pub fn page() -> String {
     format!("{before}{BEFORE}{lists}\n{BEHIND}{behind}")
 }
 
-/// The rooms of a crate and what each is for, in their order.
+/// The first sentence of a file, which says what it owns.
+fn sentence(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!")).take_while(|line| !line.is_empty());
+    let comment = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+    comment.split_once(". ").map_or(comment.as_str(), |(first, _)| first).trim_end_matches('.').to_string()
+}
+
+/// The rooms of a crate in their order, what each is for, and its files.
 fn rooms(folder: &str) -> String {
-    let list = std::fs::read_to_string(repository().join(folder).join("lib.rs")).unwrap();
-    let comment = list.lines().map_while(|line| line.strip_prefix("//!"));
-    let mut items: Vec<String> = Vec::new();
-    for line in comment {
-        match line.strip_prefix(" - ") {
-            Some(item) => items.push(item.into()),
-            // An item goes on where its line is set in.
-            None if line.starts_with("   ") => {
-                if let Some(item) = items.last_mut() {
-                    *item += line.trim_start_matches(' ').trim_end();
-                }
-            }
-            None => {}
-        }
-    }
+    let root = repository().join(folder);
+    let list = std::fs::read_to_string(root.join("lib.rs")).unwrap();
+    let items = list.lines().filter_map(|line| line.strip_prefix("//! - "));
     let mut text = format!("\n| in `{folder}/` | what it is for |\n|---|---|\n");
     for item in items {
-        let (names, what) = item.split_once(": ").unwrap_or((&item, ""));
+        let (names, what) = item.split_once(": ").unwrap_or((item, ""));
         for name in names.split('`').skip(1).step_by(2) {
-            let places = [format!("{folder}/{name}.rs"), format!("{folder}/{name}/mod.rs")];
-            let file = places.iter().find(|file| repository().join(file).is_file()).unwrap();
-            let own = std::fs::read_to_string(repository().join(file)).unwrap();
-            let own = own.lines().next().and_then(|line| line.strip_prefix("//! ")).unwrap_or_default();
-            let what = if what.is_empty() { own } else { what };
-            writeln!(text, "| [`{name}`](../{file}) | {} |", cell(what)).unwrap();
+            let is_folder = root.join(name).join("mod.rs").is_file();
+            let file = if is_folder { format!("{name}/mod.rs") } else { format!("{name}.rs") };
+            let what = if what.is_empty() { sentence(&root.join(&file)) } else { what.into() };
+            writeln!(text, "| **[`{name}`](../{folder}/{file})** | {} |", cell(&what)).unwrap();
+            let mut files: Vec<String> = match std::fs::read_dir(root.join(name)) {
+                Ok(entries) => {
+                    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+                }
+                Err(_) => Vec::new(),
+            };
+            files.retain(|file| file.ends_with(".rs") && !["mod.rs", "tests.rs"].contains(&file.as_str()));
+            files.sort();
+            for file in files {
+                let (stem, path) = (file.trim_end_matches(".rs"), format!("{name}/{file}"));
+                let what = cell(&sentence(&root.join(&path)));
+                writeln!(text, "| [`{name}/{stem}`](../{folder}/{path}) | {what} |").unwrap();
+            }
         }
     }
     text
@@ -86,4 +94,21 @@ fn the_drawing_of_stages_is_true() {
     for (name, _) in STAGES {
         assert!(page.contains(&format!("| `{name}` |")), "{name} is not on the page");
     }
+}
+
+#[test]
+fn a_change_is_sent_to_a_file_that_there_is() {
+    let page = std::fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
+    let rooms: String = CRATES.iter().map(|folder| rooms(folder)).collect();
+    let section = page.split("## Where a change of the program belongs").nth(1).unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")).skip(1);
+    let mut named = 0;
+    for row in rows {
+        let (_, places) = row.split_once(" | ").unwrap();
+        for place in places.split('`').skip(1).step_by(2) {
+            named += 1;
+            assert!(rooms.contains(&format!("[`{place}`]")), "docs/architecture.md: there is no {place}");
+        }
+    }
+    assert!(named > 30, "{named} files are named");
 }

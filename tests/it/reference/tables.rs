@@ -9,7 +9,7 @@ use meterhouse::answer::encode::Format;
 use meterhouse::check;
 use meterhouse::engine::session::session;
 use meterhouse::project::schema::{TableSchema, header, sql_type};
-use meterhouse::project::{BOOKS, LANDED, Project, Query, USAGE_DECISION};
+use meterhouse::project::{BOOKS, CLOSED_PERIOD, LANDED, Project, Query, USAGE_DECISION};
 
 use super::cell;
 use super::queries::QUERY_FOLDERS;
@@ -120,7 +120,13 @@ fn bullets(project: &Project, name: &str) -> String {
             text += "- made by `land --hold`, `void` and other decisions about usage\n"
         }
         None if LANDED.contains(&name) => text += "- made by landing\n",
-        None if BOOKS.contains(&name) => text += "- made by closing and by rating a closed period again\n",
+        None if BOOKS.contains(&name) => match project.closing.get(name) {
+            Some(query) => {
+                writeln!(text, "- made by closing, {}: {}", link(&query.file), question(query)).unwrap();
+            }
+            None if name == CLOSED_PERIOD => text += "- made by closing\n",
+            None => text += "- made by rating a closed period again\n",
+        },
         None => writeln!(text, "- made by you: `data/{name}.csv`").unwrap(),
     }
     text + &format!("- read by {}\n", readers(project, name))
