@@ -122,17 +122,23 @@ fn short(cell: &str) -> &str {
     if is_number { cell.trim_end_matches('0').trim_end_matches('.') } else { cell }
 }
 
-#[test]
-fn what_is_not_typed_is_on_a_page() {
-    let mut pages = vec![page("README.md")];
+/// The pages of the repository and of the examples.
+fn pages() -> Vec<String> {
+    let mut pages = vec!["README.md".to_string()];
     for folder in ["docs", "examples/aws_bill", "examples/bike_share", "examples/taxi"] {
         for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|ending| ending == "md") {
-                pages.push(std::fs::read_to_string(path).unwrap());
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                pages.push(format!("{folder}/{name}"));
             }
         }
     }
+    pages
+}
+
+#[test]
+fn what_is_not_typed_is_on_a_page() {
+    let pages: Vec<String> = pages().iter().map(|name| page(name)).collect();
     for (begins, _) in SKIPPED {
         let is_there = pages.iter().any(|page| indented(page).any(|line| line.starts_with(begins)));
         assert!(is_there, "no page shows a command that begins with {begins}");
@@ -151,19 +157,37 @@ fn links(name: &str) -> Vec<PathBuf> {
 
 #[test]
 fn links_lead_somewhere_and_the_readme_to_every_page() {
-    let mut named = vec!["README.md".to_string()];
-    for entry in std::fs::read_dir(repository().join("docs")).unwrap() {
-        named.push(format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()));
-    }
-    for name in &named {
-        for target in links(name) {
+    for name in pages() {
+        for target in links(&name) {
             assert!(repository().join(&target).exists(), "{name} links to {}", target.display());
         }
     }
     let from_readme = links("README.md");
-    for name in &named[1..] {
+    for name in pages().iter().filter(|name| name.starts_with("docs/")) {
         assert!(from_readme.contains(&PathBuf::from(name)), "README.md has no link to {name}");
     }
+}
+
+/// Folders of the repository whose files pages name; those in `data/` and `queries/landing/` are mostly the reader's.
+const FOLDERS: [&str; 7] = ["queries/", "schemas/", "src/", "docs/", "tests/", "crates/", "benches/"];
+
+#[test]
+fn files_that_pages_name_are_there() {
+    let mut missing = Vec::new();
+    for name in pages() {
+        let (page, project) = (page(&name), Path::new(&name).parent().unwrap());
+        for path in page.split('`').skip(1).step_by(2) {
+            let is_named = FOLDERS.iter().any(|folder| path.starts_with(folder))
+                && !path.starts_with("queries/landing/")
+                && !path.contains([' ', '*', '<', '{', ':'])
+                && !path.contains("NAME");
+            let places = [repository().join(path), repository().join(project).join(path)];
+            if is_named && !places.iter().any(|place| place.exists()) {
+                missing.push(format!("{name} names {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
 }
 
 #[test]
