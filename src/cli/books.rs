@@ -70,12 +70,6 @@ impl Opened {
             "as it was written: {} entries of the ledger, {} closed periods, {} files",
             verified.runs, verified.closings, verified.files
         ));
-        if verified.unchained > 0 {
-            let (first, last) = (2, verified.unchained + 1);
-            self.say(&format!(
-                "runs {first} to {last} are from before entries had the hash of the one before"
-            ));
-        }
         verified.write_head(self.format(), out)?;
         self.say("next: keep this hash elsewhere; meterhouse verify --head SHA256 tells whether it is still the same ledger");
         Ok(())

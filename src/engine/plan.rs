@@ -1,6 +1,7 @@
 //! Planning a query, and what is wrong with it in the words of the person who wrote it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -258,19 +259,57 @@ pub fn failure(error: &DataFusionError, whose: &str) -> Failure {
     if let Some(unlike) = Unlike::behind(error) {
         return Failure::OfMachine(unlike.told());
     }
-    let text = error.strip_backtrace();
-    if text.contains("Resources exhausted") {
+    let kinds: Vec<Kind> = causes(error).filter_map(kind).collect();
+    if kinds.contains(&Kind::Memory) {
         return Failure::OfMachine(Error::usage(
             format!("{whose} needs more memory than the engine may use"),
             "let it have more: `memory_mb` under [engine] in meterhouse.toml, or --set engine.memory_mb=8192; \
              one thread needs less than several: --set engine.threads=1",
         ));
     }
-    if ["Object Store error", "IO error", "Internal error"].iter().any(|machine| text.contains(machine)) {
-        return Failure::OfMachine(Error::Machine { what: format!("making {whose}"), source: text.into() });
+    if kinds.contains(&Kind::Machine) {
+        let source = error.strip_backtrace().into();
+        return Failure::OfMachine(Error::Machine { what: format!("making {whose}"), source });
     }
     let whole = error.find_root().strip_backtrace();
     Failure::OfData(without_layers(whole.lines().next().unwrap_or_default()))
+}
+
+/// What a cause of a failure says of whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Too little memory was allowed.
+    Memory,
+    /// A store, a disk or the engine itself has failed.
+    Machine,
+}
+
+/// An error and what is behind it.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+fn kind(cause: &(dyn std::error::Error + 'static)) -> Option<Kind> {
+    let of_engine = |error: &DataFusionError| match error {
+        DataFusionError::ResourcesExhausted(_) => Some(Kind::Memory),
+        DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) | DataFusionError::Internal(_) => {
+            Some(Kind::Machine)
+        }
+        _ => None,
+    };
+    // One failure that several partitions wait for is shared by them.
+    if let Some(shared) = cause.downcast_ref::<Arc<DataFusionError>>() {
+        return of_engine(shared);
+    }
+    if let Some(error) = cause.downcast_ref::<DataFusionError>() {
+        return of_engine(error);
+    }
+    let is_machine = cause.is::<std::io::Error>()
+        || cause.is::<object_store::Error>()
+        || matches!(cause.downcast_ref(), Some(arrow::error::ArrowError::IoError(..)));
+    is_machine.then_some(Kind::Machine)
 }
 
 /// The rows of a query, and their columns.

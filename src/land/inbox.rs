@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 
 use super::format::Input;
 use super::registry::Attempt;
 use super::turn::{Turn, mapping_of, turn};
 use super::{Before, How, Landed, Source, Written, acknowledge, landings, mapping, reader, write};
-use crate::error::{Mistake, Result};
+use crate::error::{Error, Mistake, Result};
 use crate::project::{Project, Query};
 use crate::store::digest::sha256;
 use crate::store::location::is_url;
@@ -20,6 +20,8 @@ use crate::store::warehouse::Warehouse;
 /// Files of an inbox that are landed side by side, if they are this small together, in bytes.
 const TOGETHER: usize = 16;
 const TOGETHER_BYTES: u64 = 16 << 20;
+/// Files of an inbox that are looked up one by one.
+const LOOKED_UP: usize = 64;
 
 /// Lands the new files of every inbox; a file is looked at again only when its size or time changed.
 pub async fn land_inboxes(
@@ -35,20 +37,47 @@ pub async fn land_inboxes(
         if files.is_empty() {
             continue;
         }
-        if seen.is_none() {
-            seen = Some(warehouse.list("registry/seen").await?);
-        }
-        let is_seen = |mark: &String| seen.as_ref().is_some_and(|seen| seen.contains(mark));
         let mapping = mapping_of(project, with)?;
-        let marked = files.into_iter().map(|file| (Marks::of(&file, &mapping), file));
-        let new = marked.filter(|(marks, _)| !is_seen(&marks.taken) && !is_seen(&marks.rejected));
-        let mut new: VecDeque<(Marks, Source)> = new.collect();
+        let marked = files.into_iter().map(|file| (Marks::of(&file, &mapping), file)).collect();
+        let mut new = not_seen(warehouse, marked, &mut seen).await?;
         while !new.is_empty() {
             let together = together(&mut new);
             land_together(project, warehouse, context, &together, with, notice).await?;
         }
     }
     Ok(())
+}
+
+/// The files that were not seen before. Few are looked up one by one, however many have been seen; of many, the list of
+/// those is shorter work, and it is read once.
+async fn not_seen(
+    warehouse: &Warehouse,
+    marked: Vec<(Marks, Source)>,
+    listed: &mut Option<BTreeSet<String>>,
+) -> Result<VecDeque<(Marks, Source)>> {
+    if marked.len() <= LOOKED_UP && listed.is_none() {
+        let looked_up = marked.into_iter().map(|(marks, file)| async move {
+            let is_seen = warehouse.has(&seen_at(&marks.taken)).await?
+                || warehouse.has(&seen_at(&marks.rejected)).await?;
+            Ok::<_, Error>((!is_seen).then_some((marks, file)))
+        });
+        let found: Vec<Option<(Marks, Source)>> =
+            futures::stream::iter(looked_up).buffered(TOGETHER).try_collect().await?;
+        return Ok(found.into_iter().flatten().collect());
+    }
+    let listed = match listed {
+        Some(listed) => listed,
+        None => listed.insert(warehouse.list(SEEN).await?),
+    };
+    let is_new = |marks: &Marks| !listed.contains(&marks.taken) && !listed.contains(&marks.rejected);
+    Ok(marked.into_iter().filter(|(marks, _)| is_new(marks)).collect())
+}
+
+/// The register of files that were seen, and where one is in it.
+const SEEN: &str = "registry/seen";
+
+fn seen_at(mark: &str) -> Path {
+    Path::from(format!("{SEEN}/{mark}"))
 }
 
 /// The names under which the registry keeps that a file was seen.
@@ -133,7 +162,7 @@ async fn land_together(
     acknowledge(project, warehouse, &with_records).await?;
     for ((marks, _), Written { landed, .. }) in files.iter().zip(&landed) {
         let mark = if landed.is_rejected() { &marks.rejected } else { &marks.taken };
-        warehouse.create(&Path::from(format!("registry/seen/{mark}")), Vec::new()).await?;
+        warehouse.create(&seen_at(mark), Vec::new()).await?;
         notice(landed);
     }
     failed.map_or(Ok(()), Err)

@@ -14,10 +14,8 @@ use crate::table::file::DataFile;
 pub(super) struct Attempt {
     pub(super) landing_id: i64,
     /// By which landing query and rules.
-    #[serde(default)]
     pub(super) mapping: String,
     /// The landing that it takes the place of.
-    #[serde(default)]
     pub(super) replaces: Option<i64>,
     /// Which try it is, from 1.
     #[serde(skip)]

@@ -9,14 +9,13 @@ pub mod closing;
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
-use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use self::closing::{Closing, Rules};
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::store::digest::{Digest, sha256};
-use crate::store::warehouse::Warehouse;
+use crate::store::warehouse::{Warehouse, numbered};
 use crate::table::file::DataFile;
 
 const FOLDER: &str = "ledger";
@@ -26,31 +25,29 @@ const APPLICATION: &str = "meterhouse-run";
 /// Delta logs that are written at a time.
 const COMMITS: usize = 8;
 
+/// The form of the entries that this program writes, and the only one that it reads.
+pub const FORM: u32 = 1;
+
 /// One published run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
-    /// The version of this document's form.
+    /// The version of this document's form, [`FORM`].
     pub schema_version: u32,
     /// The run's number, from 1.
     pub run: u64,
     /// The as-of the run was given, RFC 3339.
     pub as_of: String,
-    /// Who ran it; empty in entries from before that was kept.
-    #[serde(default)]
+    /// Who ran it.
     pub by: String,
     /// How long it took to make and check, to the millisecond [s].
-    #[serde(default)]
     pub took_seconds: f64,
-    /// SHA-256 of the texts of its queries, and their name in the warehouse; empty in entries from before every run
-    /// kept them.
-    #[serde(default)]
+    /// SHA-256 of the texts of its queries, and their name in the warehouse.
     pub project: String,
     /// The billing period it was limited to.
     pub period: Option<String>,
     /// The versions of the landed tables' Delta logs it read.
     pub inputs: BTreeMap<String, u64>,
-    /// What files it read of each landed table, as [`files_hash`] has them; none in entries from before that was kept.
-    #[serde(default)]
+    /// What files it read of each landed table, as [`files_hash`] has them.
     pub landed: BTreeMap<String, String>,
     /// Every table as it is since this run.
     pub tables: BTreeMap<String, TableEntry>,
@@ -60,16 +57,12 @@ pub struct Entry {
     /// The customers a check holds back, with the check's name.
     pub parked: Vec<(String, String)>,
     /// The periods that are closed, in the order of their closing.
-    #[serde(default)]
     pub closings: Vec<Closing>,
     /// By what closed periods are rated that a person let rate again; the others, by the rules of their closing.
-    #[serde(default)]
     pub rules: BTreeMap<String, Rules>,
     /// For which changed usage each closed period was rated again, as `period_change` has it.
-    #[serde(default)]
     pub rerated: BTreeMap<String, String>,
     /// SHA-256 of the entry before; empty for the first.
-    #[serde(default)]
     pub previous: String,
 }
 
@@ -137,37 +130,50 @@ pub fn files_hash(files: &[DataFile]) -> String {
 
 /// The newest published run, or `None` before the first.
 pub async fn head(warehouse: &Warehouse) -> Result<Option<Entry>> {
-    match warehouse.list(FOLDER).await?.last() {
-        Some(name) => Ok(Some(read(warehouse, name).await?)),
+    match warehouse.newest(FOLDER).await? {
+        Some(run) => Ok(Some(entry(warehouse, run).await?)),
         None => Ok(None),
     }
 }
 
-async fn read(warehouse: &Warehouse, name: &str) -> Result<Entry> {
-    let path = Path::from(format!("{FOLDER}/{name}"));
-    let bytes = warehouse.read(&path).await?.unwrap_or_default();
-    serde_json::from_slice(&bytes).during(|| format!("reading {path}"))
-}
-
 /// What a run published; an error where there was none of that number.
 pub async fn entry(warehouse: &Warehouse, run: u64) -> Result<Entry> {
-    read(warehouse, &format!("{run:010}.json")).await
+    parse(run, &entry_bytes(warehouse, run).await?.unwrap_or_default())
 }
 
 /// The bytes of a run's entry; none where there was no such run.
 pub async fn entry_bytes(warehouse: &Warehouse, run: u64) -> Result<Option<Vec<u8>>> {
-    warehouse.read(&Path::from(format!("{FOLDER}/{run:010}.json"))).await
+    warehouse.read(&numbered(FOLDER, run, ".json")).await
+}
+
+/// An entry from its bytes.
+///
+/// # Errors
+/// They are none, or have a form that this program does not know.
+pub fn parse(run: u64, bytes: &[u8]) -> Result<Entry> {
+    #[derive(Deserialize)]
+    struct Form {
+        schema_version: u32,
+    }
+    let reading = || format!("reading the ledger's entry of run {run}");
+    let Form { schema_version } = serde_json::from_slice(bytes).during(reading)?;
+    if schema_version != FORM {
+        let what = format!(
+            "the ledger's entry of run {run} has form {schema_version}, and this program reads {FORM}"
+        );
+        return Err(Error::data(what, "use the program that wrote it, or one that came after that"));
+    }
+    serde_json::from_slice(bytes).during(reading)
 }
 
 /// The newest run that the Delta logs have followed; none before the first.
 pub async fn replayed(warehouse: &Warehouse) -> Result<Option<u64>> {
-    let marks = warehouse.list(REPLAYED).await?;
-    Ok(marks.last().and_then(|name| name.strip_suffix(".json")?.parse().ok()))
+    warehouse.newest(REPLAYED).await
 }
 
 /// Publishes a run, or says who was first.
 pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &mut Entry) -> Result<()> {
-    let path = Path::from(format!("{FOLDER}/{:010}.json", entry.run));
+    let path = numbered(FOLDER, entry.run, ".json");
     entry.previous = match entry_bytes(warehouse, entry.run - 1).await? {
         Some(bytes) => sha256(&bytes),
         None => String::new(),
@@ -200,8 +206,7 @@ pub async fn recover(warehouse: &Warehouse, project: &Project) -> Result<Option<
 }
 
 async fn replay(warehouse: &Warehouse, project: &Project, entry: &Entry) -> Result<()> {
-    let name = format!("{:010}.json", entry.run);
-    let mark = Path::from(format!("{REPLAYED}/{name}"));
+    let mark = numbered(REPLAYED, entry.run, "");
     if warehouse.read(&mark).await?.is_some() {
         return Ok(());
     }

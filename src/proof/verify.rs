@@ -30,8 +30,6 @@ const COMPARED: usize = 8;
 pub struct Verified {
     /// Entries of the ledger.
     pub runs: u64,
-    /// How many of them, the oldest, are from before entries had the hash of the one before.
-    pub unchained: u64,
     /// SHA-256 of the newest entry; empty where there is none.
     pub head: String,
     /// Closed periods.
@@ -63,11 +61,11 @@ impl Verified {
 pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str>) -> Result<Verified> {
     let head = ledger::head(warehouse).await?;
     let mut wrong = Vec::new();
-    let mut chain = match &head {
+    let mut hashes = match &head {
         Some(head) => verify_ledger(warehouse, head, &mut wrong).await?,
-        None => Chain::default(),
+        None => Vec::new(),
     };
-    if let Some(known) = known.filter(|known| !chain.hashes.iter().any(|hash| hash == known)) {
+    if let Some(known) = known.filter(|known| !hashes.iter().any(|hash| hash == known)) {
         wrong.push(format!("ledger: no entry has the SHA-256 {known}"));
     }
     let Some(head) = head else {
@@ -99,8 +97,7 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
     if wrong.is_empty() {
         return Ok(Verified {
             runs: head.run,
-            unchained: chain.unchained,
-            head: chain.hashes.pop().unwrap_or_default(),
+            head: hashes.pop().unwrap_or_default(),
             closings: head.closings.len(),
             files: count,
         });
@@ -182,47 +179,33 @@ fn changed(wrong: &[String]) -> Error {
     Error::data(format!("what was published has been changed:\n  {}", wrong.join("\n  ")), hint)
 }
 
-/// The ledger as it is.
-#[derive(Default)]
-struct Chain {
-    /// SHA-256 of each entry, oldest first.
-    hashes: Vec<String>,
-    /// How many entries were written before they had the hash of the one before.
-    unchained: u64,
-}
-
-async fn verify_ledger(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<Chain> {
-    let mut chain = Chain::default();
-    // Nothing can follow the first entry but one that has its hash, or one from before there were hashes.
-    let mut is_chained = false;
+/// Compares each entry of the ledger with the hash that the next one has; the hashes, oldest first.
+async fn verify_ledger(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<Vec<String>> {
+    let mut hashes: Vec<String> = Vec::new();
     let mut projects = BTreeSet::new();
-    let mut before = String::new();
     for run in 1..=head.run {
         let Some(bytes) = ledger::entry_bytes(warehouse, run).await? else {
             wrong.push(format!("ledger: the entry of run {run} is gone"));
             continue;
         };
-        let entry = serde_json::from_slice::<Entry>(&bytes);
-        projects
-            .extend(entry.iter().map(|entry| entry.project.clone()).filter(|project| !project.is_empty()));
-        match entry {
-            Ok(entry) if entry.previous.is_empty() && run > 1 && !is_chained => chain.unchained += 1,
-            Ok(entry) if entry.previous != before => {
-                is_chained = true;
-                wrong.push(format!("ledger: the entry of run {} is not what run {run} followed", run - 1));
+        match ledger::parse(run, &bytes) {
+            Ok(entry) => {
+                if entry.previous != hashes.last().map_or("", String::as_str) {
+                    wrong
+                        .push(format!("ledger: the entry of run {} is not what run {run} followed", run - 1));
+                }
+                projects.insert(entry.project);
             }
-            Ok(_) => is_chained = run > 1,
-            Err(error) => wrong.push(format!("ledger: the entry of run {run} cannot be read: {error}")),
+            Err(error) => wrong.push(format!("ledger: {error}")),
         }
-        before = sha256(&bytes);
-        chain.hashes.push(before.clone());
+        hashes.push(sha256(&bytes));
     }
     for project in projects {
         if let Err(error) = kept_texts(warehouse, &project).await {
             wrong.push(format!("the queries of a run: {error}"));
         }
     }
-    Ok(chain)
+    Ok(hashes)
 }
 
 async fn verify_closings(warehouse: &Warehouse, head: &Entry, wrong: &mut Vec<String>) -> Result<()> {

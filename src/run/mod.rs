@@ -27,7 +27,7 @@ use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::land;
 use crate::ledger::closing::{Closing, Rules, keep_project};
-use crate::ledger::{self, Entry, TableEntry, files_hash};
+use crate::ledger::{self, Entry, FORM, TableEntry, files_hash};
 use crate::project::{
     BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
 };
@@ -256,7 +256,7 @@ impl Prepared<'_> {
         }
         let (project, warehouse) = (run.project, run.warehouse);
         let mut entry = Entry {
-            schema_version: 1,
+            schema_version: FORM,
             run: run.number,
             as_of: run.request.as_of_text.clone(),
             by: run.request.by.clone(),

@@ -59,17 +59,7 @@ async fn published(warehouse: &Warehouse, number: u64) -> Result<Entry> {
 
 /// The project as it was when the run was published.
 async fn queries_of(warehouse: &Warehouse, entry: &Entry) -> Result<Project> {
-    // Before every run kept its queries, closings did.
-    let of_closing = entry.closings.iter().find(|closing| closing.run == entry.run);
-    let hash = match of_closing {
-        Some(closing) if entry.project.is_empty() => &closing.project,
-        _ => &entry.project,
-    };
-    if hash.is_empty() {
-        let what = format!("run {} cannot be repeated: its queries were not kept", entry.run);
-        return Err(Error::data(what, "it was published before runs kept theirs; repeat a later one"));
-    }
-    kept_project(warehouse, hash).await.map_err(|error| not_as_it_was(entry.run, error))
+    kept_project(warehouse, &entry.project).await.map_err(|error| not_as_it_was(entry.run, error))
 }
 
 /// Says of queries that do not plan that they once did.

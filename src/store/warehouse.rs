@@ -161,19 +161,74 @@ impl Warehouse {
         names.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
     }
 
-    /// The next free number of a register, by a create-only object below `folder`; nobody else is given it.
-    pub async fn take_number(&self, folder: &str) -> Result<i64> {
-        let taken = self.list(folder).await?;
-        let mut number = taken.last().and_then(|name| name.parse::<i64>().ok()).unwrap_or(0) + 1;
-        while !self.create(&Path::from(format!("{folder}/{number:010}")), Vec::new()).await? {
+    /// Whether an object is there.
+    pub async fn has(&self, path: &Path) -> Result<bool> {
+        match self.store.head(path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error).during(|| format!("looking for {path} in the warehouse")),
+        }
+    }
+
+    /// The newest number of a register; none before the first.
+    pub async fn newest(&self, register: &str) -> Result<Option<u64>> {
+        let listing = || format!("listing {register} in the warehouse");
+        let folders = self.store.list_with_delimiter(Some(&Path::from(register))).await.during(listing)?;
+        let mut folders = folders.common_prefixes;
+        folders.sort();
+        // A folder of a file system may stay empty where a number was being taken when the machine stopped.
+        for folder in folders.iter().rev() {
+            let names = self.list(folder.as_ref()).await?;
+            if let Some(newest) = names.iter().filter_map(|name| name.split('.').next()?.parse().ok()).max() {
+                return Ok(Some(newest));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next free number of a register, by a create-only object; nobody else is given it.
+    pub async fn take_number(&self, register: &str) -> Result<i64> {
+        let mut number = self.newest(register).await?.unwrap_or(0) + 1;
+        while !self.create(&numbered(register, number, ""), Vec::new()).await? {
             number += 1;
         }
-        Ok(number)
+        Ok(number as i64)
     }
+}
+
+/// Numbers of a register that stand in one folder.
+const PER_FOLDER: u64 = 1000;
+
+/// Where a number of a register is: in the folder of its thousand, so that two short lists find the newest, however
+/// many there are.
+pub fn numbered(register: &str, number: u64, extension: &str) -> Path {
+    Path::from(format!("{register}/{:07}/{number:010}{extension}", number / PER_FOLDER))
 }
 
 /// How the session names the warehouse's own store.
 pub fn store_url() -> ObjectStoreUrl {
     #[allow(clippy::unwrap_used, reason = "the text is constant and parses")]
     ObjectStoreUrl::parse("meterhouse://warehouse").unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_number_is_behind_the_newest_of_the_last_folder() {
+        let url = Url::parse("memory:///").unwrap();
+        let warehouse = Warehouse::over(Arc::new(InMemory::new()), url).unwrap();
+        assert_eq!(warehouse.newest("registry/landing").await.unwrap(), None);
+        assert_eq!(warehouse.take_number("registry/landing").await.unwrap(), 1);
+        for taken in [998, 999, 1000, 123_456] {
+            let path = numbered("registry/landing", taken, ".json");
+            assert!(warehouse.create(&path, Vec::new()).await.unwrap());
+            assert_eq!(warehouse.newest("registry/landing").await.unwrap(), Some(taken));
+        }
+        assert_eq!(warehouse.take_number("registry/landing").await.unwrap(), 123_457);
+        assert_eq!(numbered("registry/landing", 123_457, "").as_ref(), "registry/landing/0000123/0000123457");
+    }
 }

@@ -17,7 +17,6 @@ pub struct DataFile {
     /// The order-independent hash of its rows: the sum of their 128-bit hashes, wrapping, in hexadecimal.
     pub hash: String,
     /// The hash of its bytes, as [`super::checksum::Checksum`] has it; empty where nobody noted it.
-    #[serde(default)]
     pub checksum: String,
     /// What its rows have in the partition columns.
     pub partition: BTreeMap<String, String>,

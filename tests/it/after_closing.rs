@@ -83,8 +83,9 @@ fn a_parked_customer_stays_parked_when_only_usage_is_new() {
          where customer.customer_id = 'KANJI'\n",
     );
     run_at(&sample, &["run"]);
-    let parked =
-        |number: u64| sample.read(&format!("warehouse/ledger/{number:010}.json")).contains("\"watched\"");
+    let parked = |number: u64| {
+        sample.read(&format!("warehouse/ledger/0000000/{number:010}.json")).contains("\"watched\"")
+    };
     assert!(parked(1));
     sample.write("data/usage/more.ndjson", &rental("more", "2026-10-03T12:00:00"));
     run_at(&sample, &["run"]);

@@ -19,11 +19,11 @@ fn at(sample: &Sample, as_of: &str, arguments: &[&str]) -> (i32, String) {
 }
 
 fn runs(sample: &Sample) -> usize {
-    std::fs::read_dir(sample.path().join("warehouse/ledger")).unwrap().count()
+    std::fs::read_dir(sample.path().join("warehouse/ledger/0000000")).unwrap().count()
 }
 
 fn newest(sample: &Sample) -> String {
-    sample.read(&format!("warehouse/ledger/{:010}.json", runs(sample)))
+    sample.read(&format!("warehouse/ledger/0000000/{:010}.json", runs(sample)))
 }
 
 /// A contract of a century that nobody has seen.
@@ -57,7 +57,10 @@ fn what_has_not_ended_by_the_clock_does_not_close() {
     let what = "2098-12 was not closed: 2099-02-01T00:00:00Z is ahead of the clock (";
     assert!(said.contains(what), "{said}");
     assert!(said.contains("--accept"), "{said}");
-    assert!(!sample.path().join("warehouse/ledger/0000000001.json").exists(), "not even a run is published");
+    assert!(
+        !sample.path().join("warehouse/ledger/0000000/0000000001.json").exists(),
+        "not even a run is published"
+    );
     let (status, said) = at(&sample, NEXT_CENTURY, &["run"]);
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("warning: this run is as of 2099-02-01T00:00:00Z, ahead of the clock ("), "{said}");

@@ -398,8 +398,10 @@ fn tampering_is_found() {
             text.replacen(old, new, 1).into_bytes()
         }
     };
-    let said =
-        tampered(&|warehouse| first(warehouse.join("ledger"), ".json"), &text("\"run\": 1", "\"run\": 01"));
+    let said = tampered(
+        &|warehouse| first(warehouse.join("ledger/0000000"), ".json"),
+        &text("\"run\": 1", "\"run\": 01"),
+    );
     assert!(said.contains("ledger"), "{said}");
     let said = tampered(&|warehouse| first(warehouse.join("books"), ".json"), &text("select", "SELECT"));
     assert!(said.contains("not what was kept there"), "{said}");
@@ -433,7 +435,7 @@ fn tampering_is_found() {
     );
     assert!(said.contains("invoice_line: its Delta log does not name the files that run 3"), "{said}");
     let copy = Sample::over(sample.path());
-    std::fs::remove_file(copy.path().join("warehouse/ledger/0000000003.json")).unwrap();
+    std::fs::remove_file(copy.path().join("warehouse/ledger/0000000/0000000003.json")).unwrap();
     let (_, said) = copy.fails(&["verify"]);
     assert!(said.contains("ledger: the Delta logs follow run 3, whose entry is gone"), "{said}");
 }

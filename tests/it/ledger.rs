@@ -4,7 +4,7 @@ use crate::closing::run_at;
 use crate::sample::Sample;
 
 fn entry(number: u64) -> String {
-    format!("warehouse/ledger/{number:010}.json")
+    format!("warehouse/ledger/0000000/{number:010}.json")
 }
 
 /// A value of a ledger entry as it is written.
@@ -78,35 +78,13 @@ fn a_head_that_was_kept_tells_a_ledger_that_was_written_anew() {
 }
 
 #[test]
-fn entries_from_before_the_chain_are_counted_and_not_refused() {
+fn an_entry_of_another_form_is_refused() {
     let sample = Sample::new();
     sample.ok(&["run"]);
-    another_price(&sample, "1.50", "1.60");
-    sample.ok(&["run"]);
-    // As an earlier version wrote them.
-    for number in 1..=2 {
-        let text = sample.read(&entry(number));
-        let new = ["previous", "by", "took_seconds", "project", "closings", "rules", "rerated"];
-        let is_new = |line: &&str| new.iter().any(|name| line.starts_with(&format!("  \"{name}\":")));
-        let text: Vec<&str> = text.lines().filter(|line| !is_new(line)).collect();
-        // The last field was the chain's.
-        let text = text.join("\n").replace("],\n}", "]\n}");
-        sample.write(&entry(number), &text);
-    }
-    let said = String::from_utf8(sample.meterhouse(&["verify"]).stderr).unwrap();
-    assert!(said.contains("runs 2 to 2 are from before entries had the hash of the one before"), "{said}");
-    another_price(&sample, "1.60", "1.70");
-    sample.ok(&["run"]);
-    sample.ok(&["verify"]);
-    // Once there is a chain, it does not break off.
-    another_price(&sample, "1.70", "1.80");
-    sample.ok(&["run"]);
-    sample.ok(&["verify"]);
-    let previous = field(&sample, 4, "previous");
-    sample.replace(&entry(4), &previous, "");
-    let (status, said) = sample.fails(&["verify"]);
-    assert_eq!(status, 1);
-    assert!(said.contains("the entry of run 3 is not what run 4 followed"), "{said}");
+    sample.replace(&entry(1), "\"schema_version\": 1", "\"schema_version\": 2");
+    let (status, said) = sample.fails(&["status"]);
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("the ledger's entry of run 1 has form 2, and this program reads 1"), "{said}");
 }
 
 #[test]

@@ -233,7 +233,8 @@ fn a_calendar_that_changes_parks_its_customer_until_closed_cycles_are_rated_agai
         "BYTE-API,BYTE,USD,America/New_York,quarter",
     );
     run_at(&sample, &["run"]);
-    let parked = |run: u32| sample.read(&format!("warehouse/ledger/{run:010}.json")).contains("\"BYTE\"");
+    let parked =
+        |run: u32| sample.read(&format!("warehouse/ledger/0000000/{run:010}.json")).contains("\"BYTE\"");
     assert!(parked(4), "the quarter holds two closed months");
     let waiting = "select count(*) from suspense where suspense_reason = 'cycle not begun'";
     assert_ne!(rows(&sample, waiting), ["0"]);

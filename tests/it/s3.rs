@@ -317,7 +317,7 @@ fn a_store_that_refuses_for_a_while_is_asked_again() {
     let busy = Warehouse::over(Arc::new(store), url).unwrap();
     let project = project(sample.path());
     Runtime::new().unwrap().block_on(async {
-        let path = "ledger/0000000001.json".into();
+        let path = "ledger/0000000/0000000001.json".into();
         assert_eq!(busy.settle(&path, b"mine".to_vec()).await.unwrap(), b"mine");
         assert_eq!(busy.settle(&path, b"yours".to_vec()).await.unwrap(), b"mine");
         busy.commit(&project.schemas["usage_filter"], "test", 1, &[], &[]).await.unwrap();
