@@ -287,6 +287,22 @@ pub(super) enum Command {
             .try_map(|name| <Format as clap::ValueEnum>::from_str(&name, false)))]
         format: Option<Format>,
     },
+    /// Removes files of tables that no run of the last days and no closed period needs; never usage, reference data or
+    /// books.
+    #[command(
+        before_help = "Examples:\n  meterhouse vacuum --dry-run           what would go, and what stays\n  meterhouse vacuum --keep-days 30"
+    )]
+    Vacuum {
+        /// What runs of so many days made stays, for readers and for run --replay.
+        #[arg(long, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+        keep_days: u32,
+        /// Shows what would be removed, and removes nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Who removes it.
+        #[arg(long, env = "USER", default_value = "unknown")]
+        by: String,
+    },
     /// Shows a table's columns with their types, units and meaning.
     #[command(before_help = "Examples:\n  meterhouse describe invoice_line")]
     Describe {

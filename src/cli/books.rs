@@ -1,9 +1,15 @@
 //! The books: closing, rating closed periods again, and proving that nothing has changed.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+
 use super::arguments::{Why, has_reason};
 use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
+use crate::answer::encode;
 use crate::error::{Error, Result, While};
+use crate::ledger::vacuum::{self, OfTable};
 use crate::proof::verify;
 use crate::{books, run};
 
@@ -63,6 +69,43 @@ impl Opened {
         Ok(())
     }
 
+    /// Removes what nobody needs, or shows it; and what stays for whom.
+    pub(super) async fn vacuum(&self, keep_days: u32, is_dry: bool, by: String, out: Out<'_>) -> Result<()> {
+        let request = vacuum::Request { now: self.now, keep_days, by, is_dry };
+        let Some((vacuumed, tables)) = vacuum::vacuum(&self.project, &self.warehouse, &request).await? else {
+            self.say("nothing was published yet");
+            return Ok(());
+        };
+        let numbers = |of: fn(&OfTable) -> u64| -> ArrayRef {
+            Arc::new(tables.values().map(of).map(Some).collect::<UInt64Array>())
+        };
+        let names: ArrayRef = Arc::new(tables.keys().map(Some).collect::<StringArray>());
+        let rows = RecordBatch::try_from_iter([
+            ("table", names),
+            ("kept_files", numbers(|table| table.kept.0)),
+            ("kept_bytes", numbers(|table| table.kept.1)),
+            ("removed_files", numbers(|table| table.removed.0)),
+            ("removed_bytes", numbers(|table| table.removed.1)),
+        ])
+        .during(|| "writing what was removed".into())?;
+        encode::write(out, &rows.schema(), std::slice::from_ref(&rows), self.format())?;
+        let days = if keep_days == 1 { "the last day".into() } else { format!("the last {keep_days} days") };
+        self.say(&format!(
+            "kept: what {} made, and what was written in {days}; usage, reference data and the books always stay",
+            vacuum::told(&vacuumed.kept_runs)
+        ));
+        if !vacuumed.closed_by.is_empty() {
+            self.say(&format!("closed periods are rated by what {} made", vacuum::told(&vacuumed.closed_by)));
+        }
+        let (done, next) = match is_dry {
+            true => ("would be removed", "next: meterhouse vacuum"),
+            false => ("removed", "next: meterhouse verify"),
+        };
+        self.say(&format!("{done}: {} files, {} bytes", vacuumed.files, vacuumed.bytes));
+        self.say(next);
+        Ok(())
+    }
+
     pub(super) async fn verify(&self, head: Option<&str>, out: Out<'_>) -> Result<()> {
         let known = head.map(sha256_of).transpose()?;
         let verified = verify::verify(&self.project, &self.warehouse, known.as_deref()).await?;
@@ -70,6 +113,12 @@ impl Opened {
             "as it was written: {} entries of the ledger, {} closed periods, {} files",
             verified.runs, verified.closings, verified.files
         ));
+        if let Some(vacuumed) = vacuum::last(&self.warehouse).await? {
+            self.say(&format!(
+                "vacuum has removed what other runs than {} made",
+                vacuum::told(&vacuumed.kept_runs)
+            ));
+        }
         verified.write_head(self.format(), out)?;
         self.say("next: keep this hash elsewhere; meterhouse verify --head SHA256 tells whether it is still the same ledger");
         Ok(())

@@ -113,6 +113,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         Command::Rerate { period, confirm, accept, why } => {
             opened.rerate(period, confirm.as_deref(), accept, &why, out).await
         }
+        Command::Vacuum { keep_days, dry_run, by } => opened.vacuum(keep_days, dry_run, by, out).await,
         Command::Verify { head } => opened.verify(head.as_deref(), out).await,
         Command::Run { replay: Some(number), .. } => opened.replay(number).await,
         Command::Run { period, replay: None, accept, by } => opened.run(period, accept, by, out).await,

@@ -5,6 +5,7 @@
 //! into the Delta logs, each once under the run's number, so that a replay cut short is finished by whoever comes next.
 
 pub mod closing;
+pub mod vacuum;
 
 use std::collections::BTreeMap;
 

@@ -16,6 +16,7 @@ use crate::catalog::{pin_at, register, register_view};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::ledger::closing::kept_project;
+use crate::ledger::vacuum::{that_removed, told};
 use crate::ledger::{self, Entry, TableEntry, content};
 use crate::project::{BOOKS, Project};
 use crate::refresh::{Making, Scope, is_limited};
@@ -130,6 +131,11 @@ impl Again<'_> {
         let gone: Vec<String> = found.into_iter().flatten().collect();
         if gone.is_empty() {
             return Ok(());
+        }
+        if let Some(vacuumed) = that_removed(self.warehouse, self.entry.run).await? {
+            let what = format!("run {} cannot be repeated: vacuum removed what it made", self.entry.run);
+            let runs = told(&vacuumed.kept_runs);
+            return Err(Error::usage(what, format!("vacuum kept what {runs} made, for `{}`", vacuumed.by)));
         }
         let what = format!(
             "run {} cannot be repeated: {} of the files it read are not as they were\n  {}",

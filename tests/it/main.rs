@@ -57,4 +57,5 @@ mod seaweed;
 mod spans;
 mod taxi;
 mod tidy;
+mod vacuum;
 mod voided;

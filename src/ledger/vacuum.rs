@@ -1,0 +1,211 @@
+//! Removing files of tables that nobody needs any more.
+//!
+//! A run writes the tables anew that have changed, and the files of the run before stay, for readers and for repeating
+//! it. Here those go that no run of the last days and no closed period names. Usage, reference data and the books are
+//! never touched, nor is what was written in these days, since a run that is not published yet may have written it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, entry, head};
+use crate::error::{Result, While};
+use crate::project::{BOOKS, LANDED, Project};
+use crate::store::warehouse::{Warehouse, numbered};
+
+/// The register of what was removed when.
+const REGISTER: &str = "registry/vacuum";
+/// Files that are deleted at one time.
+const AT_ONCE: usize = 16;
+const DAY: i64 = 86_400_000_000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The clock, in microseconds since the epoch.
+    pub now: i64,
+    /// What runs of so many days name stays.
+    pub keep_days: u32,
+    /// Who wants it.
+    pub by: String,
+    /// Whether it is only told.
+    pub is_dry: bool,
+}
+
+/// What a vacuum left of one table, and took of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfTable {
+    /// Files that stay, and their bytes.
+    pub kept: (u64, u64),
+    /// Files that went, and their bytes.
+    pub removed: (u64, u64),
+}
+
+/// What was removed when: whoever cannot repeat a run finds the reason here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Vacuumed {
+    /// The clock then, in microseconds since the epoch.
+    pub at: i64,
+    /// Who wanted it.
+    pub by: String,
+    /// The runs that name what stays; the newest is the last.
+    pub kept_runs: BTreeSet<u64>,
+    /// Those of them that closed periods are rated by.
+    pub closed_by: BTreeSet<u64>,
+    /// How many files were removed.
+    pub files: u64,
+    /// And their bytes.
+    pub bytes: u64,
+}
+
+/// Removes what nobody needs; nothing where nothing was published.
+///
+/// # Errors
+/// The store fails; what was removed before that is gone, and another try goes on.
+pub async fn vacuum(
+    project: &Project,
+    warehouse: &Warehouse,
+    request: &Request,
+) -> Result<Option<(Vacuumed, BTreeMap<String, OfTable>)>> {
+    let Some(newest) = head(warehouse).await? else { return Ok(None) };
+    let since = request.now - i64::from(request.keep_days) * DAY;
+    let closed_by = newest.closings.iter().map(|closing| closing.rules(&newest.rules).run).collect();
+    let kept = kept_runs(warehouse, newest, since, &closed_by).await?;
+    let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (table, entry) in kept.values().flat_map(|entry| &entry.tables) {
+        let files = entry.files.iter().chain(entry.again.values().flatten());
+        named.entry(table).or_default().extend(files.map(|file| file.path.as_str()));
+    }
+    let mut tables = BTreeMap::new();
+    let mut gone = Vec::new();
+    for table in project.schemas.keys().filter(|table| is_made(project, table)) {
+        let named = named.get(table.as_str());
+        let of_table: &mut OfTable = tables.entry(table.clone()).or_default();
+        let mut found = warehouse.store().list(Some(&Path::from(table.as_str())));
+        while let Some(object) = found.try_next().await.during(|| format!("listing the files of {table}"))? {
+            let Some(path) = object.location.as_ref().strip_prefix(&format!("{table}/")) else { continue };
+            if !path.ends_with(".parquet") || path.starts_with("_delta_log/") {
+                continue;
+            }
+            let is_named = named.is_some_and(|named| named.contains(path));
+            let is_kept = is_named || object.last_modified.timestamp_micros() >= since;
+            let (files, bytes) = if is_kept { &mut of_table.kept } else { &mut of_table.removed };
+            *files += 1;
+            *bytes += object.size;
+            if !is_kept {
+                gone.push(object.location);
+            }
+        }
+    }
+    let vacuumed = Vacuumed {
+        at: request.now,
+        by: request.by.clone(),
+        kept_runs: kept.keys().copied().collect(),
+        closed_by,
+        files: gone.len() as u64,
+        bytes: tables.values().map(|of_table| of_table.removed.1).sum(),
+    };
+    if !request.is_dry && !gone.is_empty() {
+        // Told before it is done, so that nobody finds files gone without a reason.
+        note(warehouse, &vacuumed).await?;
+        futures::stream::iter(gone)
+            .map(|path| async move {
+                match warehouse.store().delete(&path).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    Err(error) => Err(error).during(|| format!("removing {path}")),
+                }
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
+    }
+    Ok(Some((vacuumed, tables)))
+}
+
+/// Whether a table is made by a query, and nothing but: such a one can be made again.
+fn is_made(project: &Project, table: &str) -> bool {
+    project.queries.contains_key(table) && !LANDED.contains(&table) && !BOOKS.contains(&table)
+}
+
+/// The runs whose files stay: the newest, those that were published since, and those that closed periods are rated by.
+async fn kept_runs(
+    warehouse: &Warehouse,
+    newest: Entry,
+    since: i64,
+    closed_by: &BTreeSet<u64>,
+) -> Result<BTreeMap<u64, Entry>> {
+    let mut kept = BTreeMap::new();
+    let mut run = newest.run;
+    kept.insert(run, newest);
+    while run > 1 {
+        // A run was the newest until the next one was published.
+        let next = numbered(super::FOLDER, run, ".json");
+        let published = warehouse.store().head(&next).await.during(|| format!("looking for {next}"))?;
+        if published.last_modified.timestamp_micros() < since {
+            break;
+        }
+        run -= 1;
+        kept.insert(run, entry(warehouse, run).await?);
+    }
+    for run in closed_by {
+        if !kept.contains_key(run) {
+            kept.insert(*run, entry(warehouse, *run).await?);
+        }
+    }
+    Ok(kept)
+}
+
+async fn note(warehouse: &Warehouse, vacuumed: &Vacuumed) -> Result<()> {
+    let bytes = serde_json::to_vec_pretty(vacuumed).during(|| "noting what is removed".into())?;
+    let mut number = warehouse.newest(REGISTER).await?.unwrap_or(0) + 1;
+    while !warehouse.create(&numbered(REGISTER, number, ".json"), bytes.clone()).await? {
+        number += 1;
+    }
+    Ok(())
+}
+
+/// The newest vacuum; none where there was none.
+pub async fn last(warehouse: &Warehouse) -> Result<Option<Vacuumed>> {
+    match warehouse.newest(REGISTER).await? {
+        Some(number) => read(warehouse, number).await,
+        None => Ok(None),
+    }
+}
+
+async fn read(warehouse: &Warehouse, number: u64) -> Result<Option<Vacuumed>> {
+    let path = numbered(REGISTER, number, ".json");
+    let Some(bytes) = warehouse.read(&path).await? else { return Ok(None) };
+    serde_json::from_slice(&bytes).during(|| format!("reading {path}"))
+}
+
+/// The vacuum after which a run cannot be repeated any more; none where nothing of it was removed.
+pub async fn that_removed(warehouse: &Warehouse, run: u64) -> Result<Option<Vacuumed>> {
+    let Some(newest) = warehouse.newest(REGISTER).await? else { return Ok(None) };
+    for number in (1..=newest).rev() {
+        let Some(vacuumed) = read(warehouse, number).await? else { continue };
+        let was_there = vacuumed.kept_runs.last().is_some_and(|last| run <= *last);
+        if was_there && !vacuumed.kept_runs.contains(&run) {
+            return Ok(Some(vacuumed));
+        }
+    }
+    Ok(None)
+}
+
+/// Runs as they are told: `run 4 and runs 7 to 12`.
+pub fn told(runs: &BTreeSet<u64>) -> String {
+    let mut parts: Vec<(u64, u64)> = Vec::new();
+    for &run in runs {
+        match parts.last_mut() {
+            Some((_, last)) if *last + 1 == run => *last = run,
+            _ => parts.push((run, run)),
+        }
+    }
+    let part = |(first, last): &(u64, u64)| match first == last {
+        true => format!("run {first}"),
+        false => format!("runs {first} to {last}"),
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join(" and ")
+}
