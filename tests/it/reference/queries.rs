@@ -154,8 +154,8 @@ without a number before it, is the name of what it makes. This page says what th
 it is made from the folders, and a test holds that none is missing.
 
 A query sees the tables and views of the project and the functions of DataFusion and of meterhouse. It writes its columns out
-(no `*` over a table), calls nothing that is another value each time (`now()`, `random()`), and names a parameter as
-`$as_of`. Wherever a project says `extends`, a file of its own takes the place of the one of the same name.
+(no `*` over a table; `name.*` passes on the columns of a CTE of the same file), calls nothing that is another value each time
+(`now()`, `random()`), and names a parameter as `$as_of`. Wherever a project says `extends`, a file of its own takes the place of the one of the same name.
 
 ## The pipeline
 
