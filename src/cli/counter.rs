@@ -1,11 +1,11 @@
 //! How far a long piece of work is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::stderr;
+use super::stderr::{self, PATIENCE};
 
 /// How far a long piece of work is: after 300 ms, on standard error; a line that moves on a terminal, else now and then
 /// a line.
@@ -17,8 +17,7 @@ pub struct Counter {
     is_quiet: bool,
 }
 
-/// How long work goes on before a counter shows, and between its plain lines.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// Seconds between its plain lines.
 const BETWEEN_LINES: u64 = 10;
 
 impl Counter {

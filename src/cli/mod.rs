@@ -152,6 +152,7 @@ impl Opened {
     /// Says what a run or a closing does; a warning also to who asked for quiet.
     fn hear(&self, event: &Event) {
         match event {
+            Event::Begun { .. } if !self.quiet => stderr::moving(event.to_string()),
             Event::Begun { .. } | Event::Checked { .. } => {}
             Event::Made(step) if step.way == Way::Snapshot => {}
             Event::Published(report) => self.say_published(report),

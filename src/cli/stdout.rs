@@ -4,6 +4,8 @@
 
 use std::io::{BufWriter, ErrorKind, Result, Write};
 
+use super::stderr;
+
 /// Standard output, written in large pieces.
 pub struct Stdout {
     out: BufWriter<std::io::Stdout>,
@@ -35,6 +37,8 @@ impl Default for Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        // On a terminal both are one screen.
+        stderr::clear();
         let done = self.out.write(bytes);
         self.noted(done)
     }
