@@ -19,6 +19,7 @@ create table price (
     check (billing_timing = 'arrears' or charge_model = 'flat'),
     check (proration in ('none', 'days', 'time', 'fixed_days')),
     check (proration <> 'fixed_days' or fixed_days > 0),
+    check (proration = 'fixed_days' or fixed_days is null),
     check (valid_to > valid_from),
     primary key (price_id)
 );

@@ -25,6 +25,8 @@ create table price_modifier (
     check (discount_percent between 0 and 100),
     check (maximum_amount >= 0),
     check (minimum_amount >= 0),
+    check (minimum_amount <= maximum_amount),
     check (minimum_proration in ('none', 'days')),
+    check (minimum_proration = 'none' or minimum_amount is not null),
     primary key (price_id)
 );

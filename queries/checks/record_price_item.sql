@@ -1,23 +1,17 @@
 -- record_price_item: who pays the price that records carry says which field it
--- is, and has no quota; who says which field it is pays that price.
---
--- A quota frees units, and a record's price does not say what a unit costs.
+-- is; who says which field it is pays that price.
 
 select
     contract_item.contract_item_id,
     price.price_id,
     price.charge_model,
-    contract_item.price_field,
-    contract_item.quota_id
+    contract_item.price_field
 from contract_item
 inner join price
     on contract_item.product_id = price.product_id
 where
     price.charge_model in ('record_price', 'record_amount')
-    and (
-        contract_item.price_field is null
-        or contract_item.quota_id is not null
-    )
+    and contract_item.price_field is null
 
 union all
 
@@ -25,8 +19,7 @@ select
     contract_item.contract_item_id,
     cast(null as varchar) as price_id,
     'no record_price or record_amount' as charge_model,
-    contract_item.price_field,
-    contract_item.quota_id
+    contract_item.price_field
 from contract_item
 where
     contract_item.price_field is not null

@@ -45,22 +45,12 @@ select
     price.price_id,
     cast(null as integer) as tier_number,
     case price.charge_model
-        when 'matrix' then 'has neither a unit_amount nor rows in price_matrix'
         when 'dimension' then 'has no dimension_rule with a flat cost'
         else 'has no rate_schedule, or no rate_window with a rate_step'
     end as mistake
 from price
 where
     (
-        price.charge_model = 'matrix'
-        and price.unit_amount is null
-        and not exists (
-            select 1
-            from price_matrix
-            where price_matrix.price_id = price.price_id
-        )
-    )
-    or (
         price.charge_model = 'dimension'
         and not exists (
             select 1

@@ -43,6 +43,15 @@ met_rule_value as (
         )
 ),
 
+threshold_field as (
+    select distinct
+        dimension_rule.price_id,
+        dimension_rule.field
+    from dimension_rule
+    where dimension_rule.threshold is not null
+        and dimension_rule.field is not null
+),
+
 group_field as (
     select
         metric.product_id,
@@ -148,6 +157,48 @@ unmet as (
             usage.usage_type = tag_value.usage_type
             and field_is(usage.fields, tag_value.field, tag_value.field_value)
     )
+
+    union all
+
+    select
+        'dimension_rule' as table_name,
+        threshold_field.price_id as rule,
+        concat(threshold_field.field, ', which records lack: ', count(*))
+            as asks_for
+    from threshold_field
+    inner join record_detail
+        on threshold_field.price_id = record_detail.price_id
+    inner join usage_record
+        on record_detail.landing_sequence = usage_record.landing_sequence
+    where field_number(usage_record.fields, threshold_field.field) is null
+    group by
+        threshold_field.price_id,
+        threshold_field.field
+
+    union all
+
+    select
+        'metric' as table_name,
+        metric.product_id as rule,
+        concat(
+            'add or remove in ', metric.operation_field,
+            ', which says ',
+            field_text(usage_record.fields, metric.operation_field),
+            ': ', count(*)
+        ) as asks_for
+    from metric
+    inner join record_detail
+        on metric.product_id = record_detail.product_id
+    inner join usage_record
+        on record_detail.landing_sequence = usage_record.landing_sequence
+    where
+        metric.operation_field is not null
+        and field_text(usage_record.fields, metric.operation_field)
+        not in ('add', 'remove')
+    group by
+        metric.product_id,
+        metric.operation_field,
+        field_text(usage_record.fields, metric.operation_field)
 
     union all
 

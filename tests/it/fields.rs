@@ -122,7 +122,7 @@ fn a_group_that_the_metric_does_not_have_is_refused() {
 #[test]
 fn a_price_without_the_rows_of_its_model_is_refused() {
     for (model, mistake) in [
-        ("matrix", "has neither a unit_amount nor rows in price_matrix"),
+        ("matrix", "has no price_matrix"),
         ("dimension", "has no dimension_rule"),
         ("time_of_use", "has no rate_schedule"),
         ("graduated", "has no price_tier"),

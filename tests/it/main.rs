@@ -34,6 +34,7 @@ mod landing_again;
 mod landing_query;
 mod laws;
 mod ledger;
+mod listed;
 mod machine;
 mod mistakes;
 mod mistakes_in_data;

@@ -384,8 +384,42 @@ fn a_charge_model_has_what_it_needs_and_nothing_it_does_not_take() {
             "price_id,tier_number,unit_amount\np1,1,5",
             vec!["does not take price_tier"],
         ),
+        ("p1,p,matrix,1,,2026-01-01", "", "", vec!["has no price_matrix"]),
+        (
+            "p1,p,level_graduated,,,2026-01-01",
+            "price_tier",
+            "price_id,tier_number,unit_amount,block_quantity\np1,1,5,10",
+            vec!["has no metric of a level", "does not take block_quantity in price_tier"],
+        ),
+        (
+            "p1,p,capacity,,,2026-01-01",
+            "price_tier",
+            "price_id,tier_number,quantity_to,unit_amount\np1,1,10,5",
+            vec!["does not take bounds in price_tier", "does not take unit_amount in price_tier"],
+        ),
+        (
+            "p1,p,time_of_use,,,2026-01-01",
+            "rate_window",
+            "price_id,window_number\np1,1\np1,2",
+            vec!["has several rate_windows from 00:00:00 that nothing tells apart"],
+        ),
+        (
+            "p1,p,dimension,,,2026-01-01",
+            "dimension_rule",
+            "price_id,rule_group,rule_number,threshold,cost_type,cost\np1,g,1,0,flat,1\np1,g,2,0,flat,5",
+            vec!["rule_group g has several dimension_rules with one threshold"],
+        ),
+        (
+            "p1,p,percentage,0.02,,2026-01-01",
+            "quota",
+            "quota_id,included_quantity,valid_from\nq,50,2026-01-01",
+            vec!["does not take quota_id of an item"],
+        ),
     ] {
         let sample = calls();
+        if table == "quota" {
+            sample.replace("data/contract_item.csv", ",quantity,,", ",quantity,q,");
+        }
         sample.write(
             "data/price.csv",
             &format!("price_id,product_id,charge_model,unit_amount,flat_amount,valid_from\n{price}\n"),
@@ -432,23 +466,4 @@ fn a_cycle_that_is_none_is_no_interim_cycle() {
     assert!(said.contains("check `interim_cycle_start` found 1 row"), "{said}");
     sample.replace("data/interim_cycle.csv", "06-02", "06-01");
     sample.ok(&["run"]);
-}
-
-#[test]
-fn names_that_no_record_has_are_listed() {
-    let sample = calls();
-    sample.write("data/usage_filter.csv", "filter_rule,usage_type,source\ntests,test_call,\n");
-    sample.write("data/identity_rule.csv", "source,identity,keeps\nshop,transaction_id,latest\n");
-    sample.write("data/close_limit.csv", "limit_name,limit_value,unit\nsuspense_quantity,5,kWh\n");
-    sample.replace(
-        "data/contract_item.csv",
-        "i,K,p,Calls,call,",
-        "j,K,p,Calls,cal,,quantity,,suspend,2026-06-01T00:00:00Z\ni,K,p,Calls,call,",
-    );
-    let shown = sample.ok(&["run", "--format", "csv"]);
-    let (_, unseen) = shown.split_once("table_name,column_name,name\n").unwrap();
-    assert_eq!(
-        unseen,
-        "close_limit,unit,kWh\ncontract_item,usage_type,cal\nidentity_rule,source,shop\nusage_filter,usage_type,test_call\n"
-    );
 }

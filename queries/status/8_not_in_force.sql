@@ -1,0 +1,157 @@
+-- not_in_force: rows that are not in force when what names them asks for them
+with drawn as (
+    select
+        item_cycle.contract_item_id,
+        item_cycle.quota_id,
+        item_cycle.billing_period,
+        sum(metered_usage.record_count) as record_count
+    from item_cycle
+    inner join metered_usage
+        on item_cycle.contract_item_id = metered_usage.contract_item_id
+        and item_cycle.cycle_start = metered_usage.cycle_start
+        and item_cycle.price_id = metered_usage.price_id
+    where
+        item_cycle.quota_id is not null
+        and metered_usage.record_count > 0
+        and not exists (
+            select 1
+            from quota
+            where
+                quota.quota_id = item_cycle.quota_id
+                and quota.valid_from < item_cycle.cycle_end
+                and (
+                    quota.valid_to is null
+                    or quota.valid_to > item_cycle.cycle_start
+                )
+        )
+        and not exists (
+            select 1
+            from grant_account
+            where grant_account.quota_id = item_cycle.quota_id
+        )
+    group by
+        item_cycle.contract_item_id,
+        item_cycle.quota_id,
+        item_cycle.billing_period
+),
+
+dated as (
+    select
+        'contract_item' as table_name,
+        contract_item.contract_item_id as row_id,
+        contract_item.contract_id,
+        contract_item.valid_from,
+        contract_item.valid_to
+    from contract_item
+
+    union all
+
+    select
+        'contract_identifier' as table_name,
+        concat(
+            contract_identifier.identifier_kind, ' ',
+            contract_identifier.identifier
+        ) as row_id,
+        contract_identifier.contract_id,
+        contract_identifier.valid_from,
+        contract_identifier.valid_to
+    from contract_identifier
+
+    union all
+
+    select
+        'minimum_fee' as table_name,
+        minimum_fee.contract_id as row_id,
+        minimum_fee.contract_id,
+        minimum_fee.valid_from,
+        minimum_fee.valid_to
+    from minimum_fee
+
+    union all
+
+    select
+        'quota_grant' as table_name,
+        quota_grant.grant_id as row_id,
+        quota_grant.contract_id,
+        quota_grant.effective_at as valid_from,
+        quota_grant.expires_at as valid_to
+    from quota_grant
+),
+
+found as (
+    select
+        'quota' as table_name,
+        drawn.quota_id as row_id,
+        concat(
+            'not in force in ', drawn.billing_period, ', when records drew from it: ',
+            sum(drawn.record_count), ', of item ', min(drawn.contract_item_id)
+        ) as finding
+    from drawn
+    group by
+        drawn.quota_id,
+        drawn.billing_period
+
+    union all
+
+    select
+        'grant_account' as table_name,
+        concat(grant_account.contract_id, ' ', grant_account.quota_id) as row_id,
+        'has no quota_grant' as finding
+    from grant_account
+    where not exists (
+        select 1
+        from quota_grant
+        where
+            quota_grant.contract_id = grant_account.contract_id
+            and quota_grant.quota_id = grant_account.quota_id
+    )
+
+    union all
+
+    select
+        'grant_account' as table_name,
+        concat(grant_account.contract_id, ' ', grant_account.quota_id) as row_id,
+        concat('opens after records that draw from it: ', count(*)) as finding
+    from grant_account
+    inner join contract_item
+        on grant_account.quota_id = contract_item.quota_id
+        and grant_account.quota_scope = contract_item.quota_scope
+    inner join contract
+        on contract_item.contract_id = contract.contract_id
+    inner join contract as owner
+        on grant_account.contract_id = owner.contract_id
+        and contract.customer_id = owner.customer_id
+    inner join priced_usage
+        on contract_item.contract_item_id = priced_usage.contract_item_id
+        and grant_account.opened_at > priced_usage.usage_start
+    where
+        grant_account.quota_scope = 'customer'
+        or grant_account.contract_id = contract_item.contract_id
+    group by
+        grant_account.contract_id,
+        grant_account.quota_id
+
+    union all
+
+    select
+        dated.table_name,
+        dated.row_id,
+        concat('never in force while contract ', contract.contract_id, ' is')
+            as finding
+    from dated
+    inner join contract
+        on dated.contract_id = contract.contract_id
+    where
+        dated.valid_from >= contract.valid_to
+        or dated.valid_to <= contract.valid_from
+)
+
+select
+    found.table_name,
+    found.row_id,
+    found.finding
+from found
+order by
+    found.table_name,
+    found.row_id,
+    found.finding

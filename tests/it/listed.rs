@@ -1,0 +1,137 @@
+//! What looks right and does nothing is refused at its line, or listed.
+
+use crate::names::calls;
+
+#[test]
+fn names_that_no_record_has_are_listed() {
+    let sample = calls();
+    sample.write("data/usage_filter.csv", "filter_rule,usage_type,source\ntests,test_call,\n");
+    sample.write("data/identity_rule.csv", "source,identity,keeps\nshop,transaction_id,latest\n");
+    sample.write("data/close_limit.csv", "limit_name,limit_value,unit\nsuspense_quantity,5,kWh\n");
+    sample.replace(
+        "data/contract_item.csv",
+        "i,K,p,Calls,call,",
+        "j,K,p,Calls,cal,,quantity,,suspend,2026-06-01T00:00:00Z\ni,K,p,Calls,call,",
+    );
+    let shown = sample.ok(&["run", "--format", "csv"]);
+    let (_, unseen) = shown.split_once("table_name,column_name,name\n").unwrap();
+    assert_eq!(
+        unseen,
+        "close_limit,unit,kWh\ncontract_item,usage_type,cal\nidentity_rule,source,shop\nusage_filter,usage_type,test_call\n"
+    );
+}
+
+#[test]
+fn a_setting_that_would_do_nothing_is_refused() {
+    let sample = calls();
+    for (table, rows, column) in [
+        ("metric", "product_id,item_field\np,vin", "item_field"),
+        ("metric", "product_id,operation_field\np,op", "operation_field"),
+        ("metric", "product_id,aggregation,percentile_rank\np,max,0.5", "percentile_rank"),
+        (
+            "metric",
+            "product_id,aggregation,window_interval,window_aggregation\np,max,hour,percentile",
+            "window_aggregation",
+        ),
+        ("metric", "product_id,window_aggregation\np,max", "window_aggregation"),
+        ("metric", "product_id,aggregation,proration\np,max,days", "proration"),
+        ("price_modifier", "price_id,minimum_proration\np1,days", "minimum_proration"),
+        ("price_modifier", "price_id,minimum_amount,maximum_amount\np1,50,10", "minimum_amount"),
+    ] {
+        let file = format!("data/{table}.csv");
+        sample.write(&file, &format!("{rows}\n"));
+        let (status, said) = sample.fails(&["run"]);
+        assert_eq!(status, 1, "{said}");
+        assert!(said.contains("breaks CHECK") && said.contains(column) && said.contains(&file), "{said}");
+        std::fs::remove_file(sample.path().join(&file)).unwrap();
+    }
+}
+
+#[test]
+fn what_is_not_in_force_when_it_is_asked_for_is_listed() {
+    let sample = calls();
+    let item = "j,K,p,Gifts,gift,,quantity,g,suspend,2026-06-01T00:00:00Z\n\
+                k,K,p,Others,other,,quantity,h,suspend,2026-06-01T00:00:00Z\n\
+                l,K,p,Before,before,,quantity,,suspend,2025-06-01T00:00:00Z,2026-06-01T00:00:00Z\n\
+                i,K,p,Calls,call,,quantity,q,suspend,2026-06-01T00:00:00Z";
+    sample.replace(
+        "data/contract_item.csv",
+        "i,K,p,Calls,call,,quantity,,suspend,2026-06-01T00:00:00Z",
+        item,
+    );
+    sample.replace("data/contract_item.csv", "valid_from\n", "valid_from,valid_to\n");
+    for row in ["j,", "k,", "i,"] {
+        let line = item.lines().map(str::trim).find(|line| line.starts_with(row)).unwrap();
+        sample.replace("data/contract_item.csv", line, &format!("{line},"));
+    }
+    sample.write("data/quota.csv", "quota_id,included_quantity,valid_from\nq,1,2026-08-01\n");
+    sample.write(
+        "data/grant_account.csv",
+        "contract_id,quota_id,opened_at\nK,g,2026-06-10T00:00:00Z\nK,h,2026-06-01T00:00:00Z\n",
+    );
+    sample.write(
+        "data/quota_grant.csv",
+        "grant_id,contract_id,quota_id,amount,effective_at\nfirst,K,g,5,2026-06-10T00:00:00Z\nlate,K,g,5,2026-07-10T00:00:00Z\n",
+    );
+    sample.write("data/minimum_fee.csv", "contract_id,amount,valid_from\nK,100,2027-06-01\n");
+    sample.write(
+        "data/usage/gift.ndjson",
+        "{\"transaction_id\":\"2\",\"usage_type\":\"gift\",\"usage_start\":\"2026-06-02T08:00:00Z\",\"contract_id\":\"K\",\"quantity\":3}\n",
+    );
+    sample.ok(&["run"]);
+    let shown = sample.ok(&["status", "--format", "csv"]);
+    let (_, listed) = shown.split_once("table_name,row_id,finding\n").unwrap();
+    let listed: Vec<&str> = listed.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(
+        listed,
+        [
+            "contract_item,l,never in force while contract K is",
+            "grant_account,K g,opens after records that draw from it: 1",
+            "grant_account,K h,has no quota_grant",
+            "minimum_fee,K,never in force while contract K is",
+            "quota,q,\"not in force in 2026-06, when records drew from it: 1, of item i\"",
+            "quota_grant,late,never in force while contract K is",
+        ]
+    );
+}
+
+#[test]
+fn fields_of_thresholds_and_operations_that_records_lack_are_listed() {
+    let sample = calls();
+    sample.replace(
+        "data/price.csv",
+        "p1,p,per_unit,1,2026-01-01",
+        "p1,p,dimension,,2026-01-01\nq1,q,per_unit,1,2026-01-01",
+    );
+    sample.write(
+        "data/dimension_rule.csv",
+        "price_id,rule_group,rule_number,field,threshold,cost_type,cost\np1,g,1,,,flat,1\np1,g,2,tokens,5,rate,3\n",
+    );
+    sample.replace(
+        "data/contract_item.csv",
+        "i,K,p,",
+        "j,K,q,Seats,seat,,records,,suspend,2026-06-01T00:00:00Z\ni,K,p,",
+    );
+    sample.write(
+        "data/metric.csv",
+        "product_id,aggregation,item_field,operation_field\nq,unique_count,user,op\n",
+    );
+    let seat = |id: u32, op: &str| {
+        format!(
+            "{{\"transaction_id\":\"s{id}\",\"usage_type\":\"seat\",\"usage_start\":\"2026-06-0{id}T08:00:00Z\",\
+             \"contract_id\":\"K\",\"user\":\"u\",\"op\":\"{op}\"}}\n"
+        )
+    };
+    sample.write("data/usage/seat.ndjson", &(seat(2, "add") + &seat(3, "Remove")));
+    sample.ok(&["run"]);
+    let shown = sample.ok(&["status", "--format", "csv"]);
+    let (_, listed) = shown.split_once("table_name,rule,asks_for\n").unwrap();
+    let listed: Vec<&str> = listed.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(
+        listed,
+        [
+            "dimension_rule,p1,\"tokens, which records lack: 1\"",
+            "metric,q,\"add or remove in op, which says Remove: 1\"",
+        ]
+    );
+}
