@@ -47,7 +47,7 @@ create macro billing_cycles(a, b, c, d, e, f, g, h, i) as
 create macro session_steps(session_start, length, zone, schedule, window_at) as
     cast(null as struct(run_number integer, window_number integer, rate_number integer, step_count bigint)[]);
 create macro burn_down(steps) as
-    cast(null as struct(read_number integer, balance_number integer, balance decimal(38, 12), used decimal(38, 12),
+    cast(null as struct(read_number integer, place integer, balance decimal(38, 12), used decimal(38, 12),
     overage decimal(38, 12))[]);
 """
 

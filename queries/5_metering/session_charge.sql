@@ -1,38 +1,60 @@
 -- session_charge: what does a session cost by the clock?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  record_detail, price, session_schedule, rate_window, rate_step
+-- reads:  record_detail, price, session_rate, rate_schedule, rate_window, rate_step
 -- rule:   a session is walked in increments, each charged whole at the rate in
 --         force where it begins, each rounded; the connection fee is that of the
 --         first window, and of a split session's first part; no length costs
 --         nothing
 -- money:  decimal(38, 12), rounded as the rate schedule declares
 
-with session as (
+with schedule as (
+    select
+        session_rate.price_id,
+        array_agg(
+            {
+                'window_number': session_rate.window_number,
+                'weekdays': string_to_array(session_rate.weekdays, ','),
+                'months': string_to_array(session_rate.months, ','),
+                'month_days': string_to_array(session_rate.month_days, ','),
+                'start_time': cast(session_rate.start_time as time),
+                'rate_number': session_rate.step_number,
+                'elapsed_from': session_rate.elapsed_from,
+                'increment': session_rate.increment_quantity
+            }
+            order by session_rate.place
+        ) as rates
+    from session_rate
+    group by session_rate.price_id
+),
+
+session as (
     select
         record_detail.landing_sequence,
         record_detail.contract_item_id,
         record_detail.part_number,
         record_detail.price_id,
-        session_schedule.step_decimals,
-        session_schedule.session_decimals,
-        session_schedule.session_rounding,
+        rate_schedule.step_decimals,
+        rate_schedule.session_decimals,
+        rate_schedule.session_rounding,
         session_steps(
             record_detail.session_start,
             record_detail.quantity,
             record_detail.time_zone,
-            session_schedule.schedule_text,
+            schedule.rates,
             case
-                when session_schedule.splits_windows then null
+                when rate_schedule.splits_windows then null
                 else record_detail.session_start
             end
         ) as steps
-    from session_schedule
+    from rate_schedule
     inner join price
-        on session_schedule.price_id = price.price_id
+        on rate_schedule.price_id = price.price_id
         and price.charge_model = 'time_of_use'
+    inner join schedule
+        on rate_schedule.price_id = schedule.price_id
     inner join record_detail
-        on session_schedule.price_id = record_detail.price_id
+        on rate_schedule.price_id = record_detail.price_id
 ),
 
 step_run as (

@@ -2,7 +2,7 @@
 --
 -- grain:  landing_sequence, contract_item_id, part_number, suspense_reason
 -- reads:  price, contract_item, contract, guided_usage, usage_record,
---         dimension_rule, session_schedule
+--         dimension_rule, session_rate, rate_schedule
 -- rule:   a dimension price needs a flat rule that the record fits, a session a
 --         rate in force wherever a step begins; what stands in closed books does
 --         not wait
@@ -13,13 +13,8 @@ with asking as (
         price.price_id,
         price.charge_model,
         price.valid_from,
-        price.valid_to,
-        session_schedule.schedule_text,
-        session_schedule.shortest_increment,
-        session_schedule.splits_windows
+        price.valid_to
     from price
-    left join session_schedule
-        on price.price_id = session_schedule.price_id
     where price.charge_model in ('dimension', 'time_of_use')
 ),
 
@@ -31,9 +26,6 @@ record as (
         asking.product_id,
         asking.price_id,
         asking.charge_model,
-        asking.schedule_text,
-        asking.shortest_increment,
-        asking.splits_windows,
         contract.time_zone,
         case
             when guided_usage.part_end is null then usage_record.usage_start
@@ -60,6 +52,32 @@ record as (
     inner join usage_record
         on guided_usage.landing_sequence = usage_record.landing_sequence
     where not guided_usage.is_closed
+),
+
+schedule as (
+    select
+        session_rate.price_id,
+        rate_schedule.splits_windows,
+        min(session_rate.increment_quantity) as shortest_increment,
+        array_agg(
+            {
+                'window_number': session_rate.window_number,
+                'weekdays': string_to_array(session_rate.weekdays, ','),
+                'months': string_to_array(session_rate.months, ','),
+                'month_days': string_to_array(session_rate.month_days, ','),
+                'start_time': cast(session_rate.start_time as time),
+                'rate_number': session_rate.step_number,
+                'elapsed_from': session_rate.elapsed_from,
+                'increment': session_rate.increment_quantity
+            }
+            order by session_rate.place
+        ) as rates
+    from session_rate
+    inner join rate_schedule
+        on session_rate.price_id = rate_schedule.price_id
+    group by
+        session_rate.price_id,
+        rate_schedule.splits_windows
 )
 
 select
@@ -103,23 +121,25 @@ select
     record.part_number,
     record.quantity,
     case
-        when record.quantity / 1000000 >= record.shortest_increment
+        when record.quantity / 1000000 >= schedule.shortest_increment
             then concat('more than a million steps of ', record.product_id)
         else concat('no rate in force for ', record.product_id)
     end as suspense_reason
 from record
+left join schedule
+    on record.price_id = schedule.price_id
 where
     record.charge_model = 'time_of_use'
     and record.quantity > 0
     and (
-        record.schedule_text is null
+        schedule.rates is null
         or session_steps(
             record.session_start,
             record.quantity,
             record.time_zone,
-            record.schedule_text,
+            schedule.rates,
             case
-                when record.splits_windows then null
+                when schedule.splits_windows then null
                 else record.session_start
             end
         ) is null

@@ -13,9 +13,15 @@ with burnt as (
         grant_step.quota_id,
         unnest(
             burn_down(
-                array_to_string(
-                    array_agg(grant_step.step order by grant_step.step_number),
-                    ' '
+                array_agg(
+                    {
+                        'kind': grant_step.kind,
+                        'place': grant_step.place,
+                        'amount': grant_step.amount,
+                        'least': grant_step.least,
+                        'most': grant_step.most
+                    }
+                    order by grant_step.step_number
                 )
             )
         ) as balance
@@ -30,7 +36,7 @@ read_balance as (
     select
         burnt.contract_id,
         burnt.quota_id,
-        burnt.balance['balance_number'] as place,
+        burnt.balance['place'] as place,
         cast((burnt.balance['read_number'] + 1) / 2 as integer) as cycle_read,
         burnt.balance['read_number'] % 2 = 1 as is_of_cycle,
         burnt.balance['used'] as used_quantity,

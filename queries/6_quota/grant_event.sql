@@ -9,8 +9,8 @@
 --         (5) grants begin, (6) overage is paid, see grant_step, (7) balances are
 --         read, (8) grants end, and then (9) usage counts
 --
--- Steps are written as burn_down reads them; a grant is the number of its place
--- in the order in which grants burn. What credits pay, and when their balances are
+-- What happens is a step of the function burn_down; a grant is the number of its
+-- place in the order in which grants burn. What credits pay, and when their balances are
 -- read, is in credit_balance.
 
 with account as (
@@ -111,12 +111,12 @@ select
     cast(0 as integer) as place,
     cast(null as varchar) as grant_id,
     account.currency,
-    case account.overage
-        when 'charged' then 'read owe:0'
-        else 'read'
-    end as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'read' as kind,
+    cast(case account.overage when 'charged' then 0 end as decimal(38, 12))
+        as amount,
+    cast(null as decimal(38, 12)) as least,
+    cast(null as decimal(38, 12)) as most,
+    cast(0 as bigint) as landing_sequence
 from account
 inner join billing_cycle
     on account.contract_id = billing_cycle.contract_id
@@ -133,9 +133,11 @@ select
     cast(0 as integer) as place,
     cast(null as varchar) as grant_id,
     account.currency,
-    concat('owe:', account.opening_overage) as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'owe' as kind,
+    account.opening_overage as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from account
 
 union all
@@ -150,17 +152,13 @@ select
     ordered_grant.grant_id,
     ordered_grant.currency,
     case
-        when ordered_grant.effective_at < ordered_grant.opened_at
-            then concat(
-                'set:',
-                ordered_grant.place,
-                ':',
-                coalesce(ordered_grant.opening_balance, 0)
-            )
-        else concat('lose:', ordered_grant.place)
-    end as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+        when ordered_grant.effective_at < ordered_grant.opened_at then 'set'
+        else 'lose'
+    end as kind,
+    coalesce(ordered_grant.opening_balance, 0) as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from ordered_grant
 
 union all
@@ -173,9 +171,11 @@ select
     recurrence.place,
     recurrence.grant_id,
     recurrence.currency,
-    concat('set:', recurrence.place, ':', recurrence.amount) as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'set' as kind,
+    recurrence.amount as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from recurrence
 where
     recurrence.period['full_start'] > recurrence.effective_at
@@ -191,16 +191,11 @@ select
     ordered_grant.place,
     ordered_grant.grant_id,
     ordered_grant.currency,
-    concat(
-        'roll:',
-        ordered_grant.place,
-        ':',
-        ordered_grant.rollover_minimum,
-        ':',
-        ordered_grant.rollover_maximum
-    ) as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'roll' as kind,
+    null as amount,
+    ordered_grant.rollover_minimum as least,
+    ordered_grant.rollover_maximum as most,
+    cast(0 as bigint) as landing_sequence
 from quota_reset
 inner join ordered_grant
     on quota_reset.contract_id = ordered_grant.contract_id
@@ -222,9 +217,11 @@ select
     cast(0 as integer) as place,
     cast(null as varchar) as grant_id,
     account.currency,
-    'owe:0' as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'owe' as kind,
+    0 as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from quota_reset
 inner join account
     on quota_reset.contract_id = account.contract_id
@@ -242,20 +239,15 @@ select
     ordered_grant.place,
     ordered_grant.grant_id,
     ordered_grant.currency,
-    concat(
-        'set:',
-        ordered_grant.place,
-        ':',
-        case
-            when ordered_grant.effective_at = ordered_grant.opened_at
-                then coalesce(
-                    ordered_grant.opening_balance, ordered_grant.amount
-                )
-            else ordered_grant.amount
-        end
-    ) as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'set' as kind,
+    case
+        when ordered_grant.effective_at = ordered_grant.opened_at
+            then coalesce(ordered_grant.opening_balance, ordered_grant.amount)
+        else ordered_grant.amount
+    end as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from ordered_grant
 where
     ordered_grant.effective_at >= ordered_grant.opened_at
@@ -274,9 +266,11 @@ select
     cast(0 as integer) as place,
     cast(null as varchar) as grant_id,
     account.currency,
-    'read' as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'read' as kind,
+    null as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from account
 inner join billing_cycle
     on account.contract_id = billing_cycle.contract_id
@@ -294,9 +288,11 @@ select
     ordered_grant.place,
     ordered_grant.grant_id,
     ordered_grant.currency,
-    concat('lose:', ordered_grant.place) as step,
-    cast(0 as bigint) as landing_sequence,
-    cast(null as decimal(38, 12)) as quantity
+    'lose' as kind,
+    null as amount,
+    null as least,
+    null as most,
+    cast(0 as bigint) as landing_sequence
 from ordered_grant
 where ordered_grant.ends_at is not null
 
@@ -310,9 +306,11 @@ select
     cast(0 as integer) as place,
     cast(null as varchar) as grant_id,
     account.currency,
-    cast(null as varchar) as step,
-    guided_usage.landing_sequence,
-    sum(guided_usage.quantity) as quantity
+    'use' as kind,
+    sum(guided_usage.quantity) as amount,
+    null as least,
+    null as most,
+    guided_usage.landing_sequence
 from account
 inner join contract_item
     on account.quota_id = contract_item.quota_id

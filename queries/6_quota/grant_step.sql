@@ -14,8 +14,10 @@ with with_payment as (
         grant_event.happens_at,
         grant_event.stage,
         grant_event.place,
-        grant_event.step,
-        grant_event.quantity
+        grant_event.kind,
+        grant_event.amount,
+        grant_event.least,
+        grant_event.most
     from grant_event
     where grant_event.currency is null
 
@@ -27,8 +29,10 @@ with with_payment as (
         grant_event.happens_at,
         6 as stage,
         0 as place,
-        'pay' as step,
-        cast(null as decimal(38, 12)) as quantity
+        'pay' as kind,
+        cast(null as decimal(38, 12)) as amount,
+        cast(null as decimal(38, 12)) as least,
+        cast(null as decimal(38, 12)) as most
     from grant_event
     where
         grant_event.currency is null
@@ -39,9 +43,12 @@ in_segment as (
     select
         with_payment.contract_id,
         with_payment.quota_id,
-        with_payment.step,
-        with_payment.quantity,
-        count(with_payment.step) over (
+        with_payment.place,
+        with_payment.kind,
+        with_payment.amount,
+        with_payment.least,
+        with_payment.most,
+        count(case when with_payment.kind <> 'use' then 1 end) over (
             partition by with_payment.contract_id, with_payment.quota_id
             order by
                 with_payment.happens_at,
@@ -49,43 +56,35 @@ in_segment as (
                 with_payment.place
         ) as segment_number
     from with_payment
-),
-
-in_order as (
-    select
-        with_payment.contract_id,
-        with_payment.quota_id,
-        row_number() over (
-            partition by with_payment.contract_id, with_payment.quota_id
-            order by
-                with_payment.happens_at,
-                with_payment.stage,
-                with_payment.place
-        ) as segment_number,
-        0 as place,
-        with_payment.step
-    from with_payment
-    where with_payment.step is not null
-
-    union all
-
-    select
-        in_segment.contract_id,
-        in_segment.quota_id,
-        in_segment.segment_number,
-        1 as place,
-        concat('use:', sum(in_segment.quantity)) as step
-    from in_segment
-    where in_segment.step is null
-    group by
-        in_segment.contract_id,
-        in_segment.quota_id,
-        in_segment.segment_number
 )
 
 select
-    in_order.contract_id,
-    in_order.quota_id,
-    in_order.segment_number * 2 + in_order.place as step_number,
-    in_order.step
-from in_order
+    in_segment.contract_id,
+    in_segment.quota_id,
+    in_segment.segment_number * 2 as step_number,
+    in_segment.place,
+    in_segment.kind,
+    in_segment.amount,
+    in_segment.least,
+    in_segment.most
+from in_segment
+where in_segment.kind <> 'use'
+
+union all
+
+-- Less than nothing, such as a correction, is given back.
+select
+    in_segment.contract_id,
+    in_segment.quota_id,
+    in_segment.segment_number * 2 + 1 as step_number,
+    null as place,
+    case when sum(in_segment.amount) < 0 then 'give' else 'use' end as kind,
+    abs(sum(in_segment.amount)) as amount,
+    null as least,
+    null as most
+from in_segment
+where in_segment.kind = 'use'
+group by
+    in_segment.contract_id,
+    in_segment.quota_id,
+    in_segment.segment_number

@@ -151,8 +151,12 @@ step as (
         grant_event.quota_id,
         grant_event.happens_at,
         grant_event.stage,
+        0 as read_number,
         grant_event.place,
-        grant_event.step
+        grant_event.kind,
+        grant_event.amount,
+        grant_event.least,
+        grant_event.most
     from grant_event
     where grant_event.currency is not null
 
@@ -163,8 +167,28 @@ step as (
         numbered_bill.quota_id,
         numbered_bill.happens_at,
         numbered_bill.stage,
-        numbered_bill.read_number as place,
-        concat('use:', greatest(numbered_bill.amount, 0), ' read owe:0') as step
+        numbered_bill.read_number,
+        0 as place,
+        'use' as kind,
+        greatest(numbered_bill.amount, 0) as amount,
+        null as least,
+        null as most
+    from numbered_bill
+
+    union all
+
+    -- What credits do not pay is no debt: the invoice asks for it.
+    select
+        numbered_bill.account_contract_id as contract_id,
+        numbered_bill.quota_id,
+        numbered_bill.happens_at,
+        numbered_bill.stage,
+        numbered_bill.read_number,
+        1 as place,
+        'read' as kind,
+        0 as amount,
+        null as least,
+        null as most
     from numbered_bill
 ),
 
@@ -174,12 +198,15 @@ burnt as (
         step.quota_id,
         unnest(
             burn_down(
-                array_to_string(
-                    array_agg(
-                        step.step
-                        order by step.happens_at, step.stage, step.place
-                    ),
-                    ' '
+                array_agg(
+                    {
+                        'kind': step.kind,
+                        'place': step.place,
+                        'amount': step.amount,
+                        'least': step.least,
+                        'most': step.most
+                    }
+                    order by step.happens_at, step.stage, step.read_number, step.place
                 )
             )
         ) as balance
@@ -213,7 +240,7 @@ read_balance as (
     inner join placed_grant
         on burnt.contract_id = placed_grant.contract_id
         and burnt.quota_id = placed_grant.quota_id
-        and burnt.balance['balance_number'] = placed_grant.place
+        and burnt.balance['place'] = placed_grant.place
 )
 
 select

@@ -64,7 +64,7 @@ where
         price.charge_model = 'time_of_use'
         and not exists (
             select 1
-            from session_schedule
-            where session_schedule.price_id = price.price_id
+            from session_rate
+            where session_rate.price_id = price.price_id
         )
     )

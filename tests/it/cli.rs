@@ -81,7 +81,7 @@ fn a_run_and_what_it_says_again() {
     data/usage/translation_2026.json: 14 received, 0 rejected
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
-    rebuild session_schedule: 0 rows ([seconds])
+    rebuild session_rate: 0 rows ([seconds])
     rebuild billing_cycle: 14 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])

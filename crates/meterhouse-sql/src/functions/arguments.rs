@@ -1,9 +1,12 @@
 //! The arguments of a scalar function: which types it takes, and their values row by row.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringViewArray};
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, TimeUnit, i256};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, PrimitiveArray, StringViewArray, StructArray,
+};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, Fields, Int32Type, TimeUnit, i256};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
@@ -41,6 +44,12 @@ pub(super) enum Kind {
     WideMoney,
     /// The fields of a record as a struct, or any text type, a JSON object; read as such or as `Utf8View`.
     Fields,
+    /// A time of day; read in microseconds.
+    TimeOfDay,
+    /// A list of whole numbers, also where they are written as text; read as a list of `Int32`.
+    WholeNumbers,
+    /// A list of structs that have these fields, in any order; read by [`Rows`].
+    Rows(&'static [(&'static str, Kind)]),
 }
 
 impl Kind {
@@ -66,19 +75,53 @@ impl Kind {
             (Self::WideMoney, Decimal256(..)) => Some(Decimal256(WIDE_PRECISION, MONEY_SCALE)),
             (Self::WideMoney, found) => Self::Money.coerced(found),
             (Self::Money, found) if Self::Decimal.coerced(found).is_some() => Some(MONEY),
+            (Self::TimeOfDay, DataType::Time32(_) | DataType::Time64(_) | Null) => {
+                Some(DataType::Time64(TimeUnit::Microsecond))
+            }
+            (Self::WholeNumbers, DataType::List(item) | DataType::LargeList(item)) => {
+                let found = item.data_type();
+                let is_number =
+                    Self::WholeNumber.coerced(found).or_else(|| Self::Text.coerced(found)).is_some();
+                is_number.then(|| DataType::new_list(Int32, true))
+            }
+            (Self::WholeNumbers, Null) => Some(DataType::new_list(Int32, true)),
+            (Self::Rows(wanted), Null) => {
+                let fields =
+                    wanted.iter().map(|(name, kind)| Some(Field::new(*name, kind.coerced(&Null)?, true)));
+                Some(DataType::new_list(DataType::Struct(fields.collect::<Option<_>>()?), true))
+            }
+            (Self::Rows(wanted), DataType::List(item) | DataType::LargeList(item)) => {
+                let DataType::Struct(fields) = item.data_type() else { return None };
+                let coerced = fields.iter().map(|field| {
+                    let (_, kind) = wanted.iter().find(|(name, _)| name == field.name())?;
+                    Some(field.as_ref().clone().with_data_type(kind.coerced(field.data_type())?))
+                });
+                let coerced =
+                    coerced.collect::<Option<Fields>>().filter(|fields| fields.len() == wanted.len())?;
+                let item = item.as_ref().clone().with_data_type(DataType::Struct(coerced));
+                Some(DataType::List(Arc::new(item)))
+            }
             _ => None,
         }
     }
 
-    fn expected(self) -> &'static str {
-        match self {
+    fn expected(self) -> String {
+        let expected = match self {
+            Self::Rows(fields) => {
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, kind)| format!("`{name}`, {}", kind.expected())).collect();
+                return format!("a list of structs of {}", fields.join("; "));
+            }
             Self::Text => "text",
             Self::Instant => "a timestamp",
             Self::Date => "a date",
             Self::WholeNumber => "a whole number",
             Self::Decimal | Self::Money | Self::WideMoney => "a decimal",
             Self::Fields => "the fields of a record, or a JSON object",
-        }
+            Self::TimeOfDay => "a time of day",
+            Self::WholeNumbers => "a list of whole numbers",
+        };
+        expected.into()
     }
 }
 
@@ -173,6 +216,64 @@ impl<T: ArrowPrimitiveType> Column<PrimitiveArray<T>> {
     }
 }
 
+/// An argument of [`Kind::Rows`].
+pub(super) struct Rows {
+    lists: Column<ListArray>,
+    rows: StructArray,
+    function: &'static str,
+}
+
+impl Rows {
+    /// Where the structs of a row stand in the fields; `None` where the list is null.
+    pub(super) fn range(&self, row: usize) -> Option<Range<usize>> {
+        let index = self.lists.index(row)?;
+        let bounds = self.lists.values.value_offsets().get(index..index + 2)?;
+        Some(bounds[0] as usize..bounds[1] as usize)
+    }
+
+    /// A field of [`Kind::Text`].
+    pub(super) fn texts(&self, name: &str) -> Result<Column<StringViewArray>> {
+        self.field(name, |values| values.as_string_view_opt().cloned())
+    }
+
+    /// A field stored as this primitive type.
+    pub(super) fn numbers<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Column<PrimitiveArray<T>>> {
+        self.field(name, |values| values.as_primitive_opt::<T>().cloned())
+    }
+
+    /// A field of [`Kind::WholeNumbers`].
+    pub(super) fn lists(&self, name: &str) -> Result<Lists> {
+        let lists = self.field(name, |values| values.as_list_opt::<i32>().cloned())?;
+        match lists.values.values().as_primitive_opt::<Int32Type>().cloned() {
+            Some(numbers) => Ok(Lists { lists, numbers }),
+            None => exec_err!("{}: field `{name}` has not the type it was planned with", self.function),
+        }
+    }
+
+    fn field<A>(&self, name: &str, read: impl Fn(&ArrayRef) -> Option<A>) -> Result<Column<A>> {
+        match self.rows.column_by_name(name).and_then(read) {
+            Some(values) => Ok(Column { values, constant: false }),
+            None => exec_err!("{}: field `{name}` has not the type it was planned with", self.function),
+        }
+    }
+}
+
+/// Values of [`Kind::WholeNumbers`].
+pub(super) struct Lists {
+    lists: Column<ListArray>,
+    numbers: PrimitiveArray<Int32Type>,
+}
+
+impl Lists {
+    /// The numbers in a row, none where the list is null; a number that is null is 0.
+    pub(super) fn get(&self, row: usize) -> &[i32] {
+        let bounds =
+            self.lists.index(row).and_then(|index| self.lists.values.value_offsets().get(index..index + 2));
+        let range = bounds.map(|bounds| bounds[0] as usize..bounds[1] as usize);
+        range.and_then(|range| self.numbers.values().get(range)).unwrap_or_default()
+    }
+}
+
 impl Arguments {
     /// The arguments of a call.
     pub(super) fn new(function: &'static str, args: &ScalarFunctionArgs) -> Result<Self> {
@@ -213,6 +314,17 @@ impl Arguments {
         match self.data_type(position) {
             Some(DataType::Decimal256(..)) => self.numbers(position).map(WideColumn::Wide),
             _ => self.numbers(position).map(WideColumn::Narrow),
+        }
+    }
+
+    /// An argument of [`Kind::Rows`].
+    pub(super) fn lists_of_structs(&self, position: usize) -> Result<Rows> {
+        let lists = self.column(position, |values| values.as_list_opt::<i32>().cloned())?;
+        match lists.values.values().as_struct_opt().cloned() {
+            Some(rows) => Ok(Rows { lists, rows, function: self.function }),
+            None => {
+                exec_err!("{}: argument {} has not the type it was planned with", self.function, position + 1)
+            }
         }
     }
 

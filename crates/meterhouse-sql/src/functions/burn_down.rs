@@ -3,40 +3,37 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Decimal128Array, Int32Array, ListArray, StructArray};
+use arrow::array::{ArrayRef, Decimal128Array, Int32Array, ListArray, StringViewArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce, failed};
-use crate::decimal::parse_decimal;
+use super::arguments::{Arguments, Column, Kind, MONEY, Rows, coerce, failed};
 
 const NAME: &str = "burn_down";
 
-/// `burn_down(steps varchar)`: the balances that are left after each `read` of a series of steps.
+/// `burn_down(steps)`: the balances that are left at each `read` of a list of steps.
 ///
-/// What a step takes depends on the step before it, which SQL cannot say. A balance has a number, and a use takes from
-/// the balances in the order of their numbers; what none covers is overage, a debt. Steps have a blank between them and
-/// their parts a colon:
+/// What a step takes depends on the step before it, which SQL cannot say. `steps` are structs `kind varchar`, `place
+/// int`, `amount`, `least` and `most decimal(38, 12)`, in the order in which they are done. A balance has a place, and
+/// a use takes from the balances in the order of their places; what none covers is overage, a debt.
 ///
-/// | step | does |
+/// | kind | does |
 /// |---|---|
-/// | `set:N:amount` | balance N is this amount |
-/// | `roll:N:least:most` | balance N is kept, but at least and at most so much: min(most, max(least, balance)) |
-/// | `lose:N` | balance N is gone |
-/// | `use:amount` | takes from the balances in order, the rest becomes overage; a negative amount gives back |
-/// | `owe:amount` | overage is this amount |
+/// | `set` | the balance at `place` is `amount`, and open |
+/// | `roll` | the balance at `place` is min(`most`, max(`least`, balance)) |
+/// | `lose` | the balance at `place` is gone, and closed |
+/// | `use` | takes `amount` from the balances in order; the rest becomes overage |
+/// | `give` | lessens overage by `amount`; what is more goes to the first open balance, or below zero where none is |
+/// | `owe` | overage is `amount` |
 /// | `pay` | overage takes from the balances in order |
-/// | `read` | gives a row for each balance that was ever set |
+/// | `read` | gives a row for each balance that was ever set; then overage is `amount`, where that is not null |
 ///
-/// What is given back pays overage first, then goes to the first balance that is open.
-///
-/// One list of structs `read_number int` (from 1), `balance_number int`, `balance`, `used` (taken from this balance
-/// since the
-/// read before) and `overage decimal(38, 12)`. Null steps give null; a step that cannot be read and a number that does
-/// not
-/// fit are errors. The order is that of OpenMeter's grant burn-down (`openmeter/credit/engine`).
+/// One list of structs `read_number int` (from 1), `place int`, `balance`, `used` (taken from this balance since the
+/// read before) and `overage decimal(38, 12)`. Null steps give an empty list; a step that is of no kind, lacks what it
+/// needs or takes less than nothing, and a number that does not fit, are errors. (OpenMeter's grant burn-down has this
+/// order: `openmeter/credit/engine`.)
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct BurnDown {
     signature: Signature,
@@ -56,7 +53,7 @@ struct Balance {
     open: bool,
 }
 
-/// All balances by number, and what none of them covers; unscaled `decimal(38, 12)`.
+/// All balances by place, and what none of them covers; unscaled `decimal(38, 12)`.
 #[derive(Default)]
 struct Balances {
     balances: BTreeMap<i32, Balance>,
@@ -75,59 +72,108 @@ impl Balances {
         amount
     }
 
-    fn step(&mut self, step: &str) -> Option<()> {
-        let mut parts = step.split(':');
-        let kind = parts.next()?;
-        let number = |parts: &mut std::str::Split<'_, char>| parts.next()?.parse::<i32>().ok();
-        let amount = |parts: &mut std::str::Split<'_, char>| {
-            parse_decimal(parts.next()?, MONEY_PRECISION, MONEY_SCALE).ok()
-        };
-        match kind {
+    /// Does a step that is no `read`; `None` where it cannot be done.
+    fn step(&mut self, step: &Step) -> Option<()> {
+        match step.kind {
             "set" => {
-                let balance = self.balances.entry(number(&mut parts)?).or_default();
-                balance.left = amount(&mut parts)?;
-                balance.open = true;
+                let balance = self.balances.entry(step.place?).or_default();
+                (balance.left, balance.open) = (step.amount?, true);
             }
             "roll" => {
-                let balance = self.balances.entry(number(&mut parts)?).or_default();
-                let least = amount(&mut parts)?;
-                balance.left = balance.left.max(least).min(amount(&mut parts)?);
+                let balance = self.balances.entry(step.place?).or_default();
+                balance.left = balance.left.max(step.least?).min(step.most?);
             }
             "lose" => {
-                let balance = self.balances.entry(number(&mut parts)?).or_default();
+                let balance = self.balances.entry(step.place?).or_default();
                 (balance.left, balance.open) = (0, false);
             }
             "use" => {
-                let amount = amount(&mut parts)?;
-                if amount >= 0 {
-                    let rest = self.take(amount);
-                    self.overage = self.overage.checked_add(rest)?;
-                } else {
-                    let paid = amount.checked_neg()?.min(self.overage);
-                    self.overage -= paid;
-                    let rest = amount + paid;
-                    match self.balances.values_mut().find(|balance| balance.open) {
-                        Some(balance) => {
-                            balance.left = balance.left.checked_sub(rest)?;
-                            balance.used += rest;
-                        }
-                        None => self.overage = self.overage.checked_add(rest)?,
+                let rest = self.take(step.amount.filter(|amount| *amount >= 0)?);
+                self.overage = self.overage.checked_add(rest)?;
+            }
+            "give" => {
+                let amount = step.amount.filter(|amount| *amount >= 0)?;
+                let paid = amount.min(self.overage);
+                self.overage -= paid;
+                let rest = amount.checked_sub(paid)?;
+                match self.balances.values_mut().find(|balance| balance.open) {
+                    Some(balance) => {
+                        balance.left = balance.left.checked_add(rest)?;
+                        balance.used = balance.used.checked_sub(rest)?;
                     }
+                    None => self.overage = self.overage.checked_sub(rest)?,
                 }
             }
-            "owe" => self.overage = amount(&mut parts)?,
+            "owe" => self.overage = step.amount?,
             "pay" if self.overage > 0 => self.overage = self.take(self.overage),
-            "pay" | "read" => {}
+            "pay" => {}
             _ => return None,
         }
-        parts.next().is_none().then_some(())
+        Some(())
+    }
+}
+
+const STEP: [(&str, Kind); 5] = [
+    ("kind", Kind::Text),
+    ("place", Kind::WholeNumber),
+    ("amount", Kind::Money),
+    ("least", Kind::Money),
+    ("most", Kind::Money),
+];
+
+/// One step; amounts are unscaled `decimal(38, 12)`.
+struct Step<'a> {
+    kind: &'a str,
+    place: Option<i32>,
+    amount: Option<i128>,
+    least: Option<i128>,
+    most: Option<i128>,
+}
+
+impl std::fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`", self.kind)?;
+        self.place.map_or(Ok(()), |place| write!(f, " of place {place}"))
+    }
+}
+
+/// The steps of all rows, column by column.
+struct Steps {
+    lists: Rows,
+    kinds: Column<StringViewArray>,
+    places: Column<Int32Array>,
+    amounts: Column<Decimal128Array>,
+    least: Column<Decimal128Array>,
+    most: Column<Decimal128Array>,
+}
+
+impl Steps {
+    fn new(lists: Rows) -> Result<Self> {
+        Ok(Self {
+            kinds: lists.texts("kind")?,
+            places: lists.numbers("place")?,
+            amounts: lists.numbers("amount")?,
+            least: lists.numbers("least")?,
+            most: lists.numbers("most")?,
+            lists,
+        })
+    }
+
+    fn of(&self, row: usize) -> impl Iterator<Item = Step<'_>> {
+        self.lists.range(row).unwrap_or_default().map(|index| Step {
+            kind: self.kinds.get(index).unwrap_or_default(),
+            place: self.places.get(index),
+            amount: self.amounts.get(index),
+            least: self.least.get(index),
+            most: self.most.get(index),
+        })
     }
 }
 
 fn fields() -> Fields {
     Fields::from(vec![
         Field::new("read_number", DataType::Int32, false),
-        Field::new("balance_number", DataType::Int32, false),
+        Field::new("place", DataType::Int32, false),
         Field::new("balance", MONEY, false),
         Field::new("used", MONEY, false),
         Field::new("overage", MONEY, false),
@@ -144,7 +190,7 @@ impl ScalarUDFImpl for BurnDown {
     }
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &[("steps", Kind::Text)], found)
+        coerce(NAME, &[("steps", Kind::Rows(&STEP))], found)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -153,34 +199,34 @@ impl ScalarUDFImpl for BurnDown {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arguments = Arguments::new(NAME, &args)?;
-        let texts = arguments.texts(0)?;
-        let (mut reads, mut numbers) = (Vec::new(), Vec::new());
+        let steps = Steps::new(arguments.lists_of_structs(0)?)?;
+        let (mut reads, mut places) = (Vec::new(), Vec::new());
         let mut amounts: [Vec<i128>; 3] = Default::default();
         let mut lengths = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
             let before = reads.len();
             let mut balances = Balances::default();
             let mut read_number = 0;
-            for step in texts.get(row).unwrap_or_default().split(' ').filter(|step| !step.is_empty()) {
-                let wrong = || failed(NAME, format_args!("the step `{step}` cannot be done"));
-                balances.step(step).ok_or_else(wrong)?;
-                if step != "read" {
+            for step in steps.of(row) {
+                if step.kind != "read" {
+                    let wrong = || failed(NAME, format_args!("the step {step} cannot be done"));
+                    balances.step(&step).ok_or_else(wrong)?;
                     continue;
                 }
                 read_number += 1;
-                let overage = balances.overage;
-                for (number, balance) in &mut balances.balances {
+                for (place, balance) in &mut balances.balances {
                     reads.push(read_number);
-                    numbers.push(*number);
+                    places.push(*place);
                     amounts[0].push(balance.left);
                     amounts[1].push(std::mem::take(&mut balance.used));
-                    amounts[2].push(overage);
+                    amounts[2].push(balances.overage);
                 }
+                balances.overage = step.amount.unwrap_or(balances.overage);
             }
             lengths.push(reads.len() - before);
         }
         let mut columns: Vec<ArrayRef> =
-            vec![Arc::new(Int32Array::from(reads)), Arc::new(Int32Array::from(numbers))];
+            vec![Arc::new(Int32Array::from(reads)), Arc::new(Int32Array::from(places))];
         for amounts in amounts {
             columns.push(Arc::new(Decimal128Array::from(amounts).with_data_type(MONEY)));
         }
@@ -195,24 +241,39 @@ impl ScalarUDFImpl for BurnDown {
 mod tests {
     use crate::functions::tests::{rows, value};
 
-    fn read(steps: &str) -> Vec<String> {
-        rows(&format!(
-            "select row['read_number'], row['balance_number'], row['balance'], row['used'], row['overage']
-             from (select unnest(burn_down('{steps}')) as row) as reads
-             order by row['read_number'], row['balance_number']"
-        ))
-        .unwrap()
-        .into_iter()
-        .map(|row| row.replace(".000000000000", ""))
-        .collect()
+    /// The reads of steps written as `kind:place:amount` or `roll:place:least:most`, with a blank between them.
+    fn read(steps: &str) -> Result<Vec<String>, String> {
+        let steps: Vec<String> = steps
+            .split(' ')
+            .map(|step| {
+                let parts: Vec<&str> = step.split(':').collect();
+                let part = |index: usize| parts.get(index).filter(|part| !part.is_empty()).map_or("null", |part| part);
+                let (amount, least) = if part(0) == "roll" { ("null", part(2)) } else { (part(2), "null") };
+                format!(
+                    "{{'kind': '{}', 'place': {}, 'amount': cast({amount} as decimal(38, 12)), 'least': {least}, 'most': {}}}",
+                    part(0), part(1), part(3),
+                )
+            })
+            .collect();
+        let rows = rows(&format!(
+            "select row['read_number'], row['place'], row['balance'], row['used'], row['overage']
+             from (select unnest(burn_down([{}])) as row) as reads
+             order by row['read_number'], row['place']",
+            steps.join(", ")
+        ))?;
+        Ok(rows.into_iter().map(|row| row.replace(".000000000000", "")).collect())
+    }
+
+    fn numbers(rows: &[&str]) -> Result<Vec<String>, String> {
+        Ok(rows.iter().map(|row| row.to_string()).collect())
     }
 
     /// EXAMPLES.md, section 12: A is 1, D 2, B 3, C 4.
     #[test]
     fn worked_by_hand() {
         assert_eq!(
-            read("set:1:50 set:3:100 set:4:80 use:120 read lose:3 use:100 read set:2:40 pay read"),
-            [
+            read("set:1:50 set:3:100 set:4:80 use::120 read lose:3 use::100 read set:2:40 pay read"),
+            numbers(&[
                 "1 1 0 50 0",
                 "1 3 30 70 0",
                 "1 4 80 0 0",
@@ -223,17 +284,36 @@ mod tests {
                 "3 2 20 20 0",
                 "3 3 0 0 0",
                 "3 4 0 0 0",
-            ]
+            ])
         );
     }
 
     #[test]
     fn steps() {
-        assert_eq!(read("set:1:50 use:20 roll:1:0:10 read"), ["1 1 10 20 0"]);
-        assert_eq!(read("set:1:50 use:80 roll:1:25:100 read"), ["1 1 25 50 30"]);
-        assert_eq!(read("set:1:50 use:80 owe:0 set:1:50 pay read"), ["1 1 50 50 0"]);
-        assert_eq!(read("set:1:50 use:80 use:-40 read"), ["1 1 10 40 0"]);
-        assert!(value("burn_down('set:1')").unwrap_err().contains("the step `set:1` cannot be done"));
-        assert!(value("burn_down('eat:1')").is_err());
+        assert_eq!(read("set:1:50 use::20 roll:1:0:10 read"), numbers(&["1 1 10 20 0"]));
+        assert_eq!(read("set:1:50 use::80 roll:1:25:100 read"), numbers(&["1 1 25 50 30"]));
+        assert_eq!(read("set:1:50 use::80 owe::0 set:1:50 pay read"), numbers(&["1 1 50 50 0"]));
+        assert_eq!(read("set:1:50 use::80 read::0 read"), numbers(&["1 1 0 50 30", "2 1 0 0 0"]));
+        assert_eq!(read("set:1:50 use::80 give::40 read"), numbers(&["1 1 10 40 0"]));
+        assert_eq!(read("set:1:50 lose:1 give::40 read"), numbers(&["1 1 0 0 -40"]));
+        assert_eq!(value("burn_down(null)"), Ok("[]".into()));
+    }
+
+    #[test]
+    fn refused() {
+        for (steps, message) in [
+            ("set:1", "burn_down: the step `set` of place 1 cannot be done"),
+            ("roll:1:0", "the step `roll` of place 1 cannot be done"),
+            ("use::-1", "the step `use` cannot be done"),
+            ("eat:1:1", "the step `eat` of place 1 cannot be done"),
+        ] {
+            assert!(read(steps).unwrap_err().contains(message), "{steps}");
+        }
+        let error = value("burn_down([{'kind': 'read', 'place': 1.5, 'amount': 0, 'least': 0, 'most': 0}])")
+            .unwrap_err();
+        assert!(
+            error.contains("`steps` must be a list of structs of `kind`, text; `place`, a whole number;"),
+            "{error}"
+        );
     }
 }

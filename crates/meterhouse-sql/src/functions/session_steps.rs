@@ -12,7 +12,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 
 use super::arguments::{Arguments, Kind, coerce, failed};
 use crate::cycle::ZoneLookup;
-use schedule::Schedule;
+use schedule::{RATE, Schedules};
 
 const NAME: &str = "session_steps";
 
@@ -21,28 +21,24 @@ const MOST_STEPS: usize = 1_000_000;
 /// Units of the twelfth decimal in a microsecond.
 const PICOS: i128 = 1_000_000;
 
-/// `session_steps(session_start timestamptz, length decimal, time_zone varchar, schedule varchar, window_at
-/// timestamptz)`:
-/// how many increments of which kind a session of `length` seconds has.
+/// `session_steps(session_start timestamptz, length decimal, time_zone varchar, schedule, window_at timestamptz)`: how
+/// many increments of which rate a session of `length` seconds has.
 ///
-/// The session is walked from its start. Each step is one increment of the rate that the elapsed seconds have reached
-/// in
-/// the window in force where the step begins; it counts whole, also where the session ends inside it. With `window_at`
-/// the
-/// window of that instant holds throughout, as for what has no duration; null: each step's own. The length of a step
-/// depends on where the one before it ended, which SQL cannot say.
+/// The session is walked from its start. Each step is one increment of the rate in force where the step begins; it
+/// counts whole, also where the session ends inside it. With `window_at` the window of that instant holds throughout,
+/// as for what has no duration; null: each step's own. The length of a step depends on where the one before it ended,
+/// which SQL cannot say.
 ///
-/// A schedule is windows with `;` between them, each `number|weekdays|months|month days|start|weight|rates`: weekdays
-/// (1
-/// is Monday), months and month days are lists with commas, empty for all; start is `HH:MM:SS`; rates are
-/// `number:from:increment` with commas between them. In force at a local time is, of the windows whose days match and
-/// which have started that day, the one of the highest weight, then of the latest start, then of the lowest number; its
-/// rate is the one with the largest `from` that is not above the elapsed seconds. (CGRateS: rating plan, destination
-/// rates, `RoundingMethod` aside.)
+/// `schedule` is a list of structs, one a rate: `window_number int`, `weekdays int[]` (1 is Monday), `months int[]`,
+/// `month_days int[]` (null or empty: all), `start_time time`, `rate_number int`, `elapsed_from` and `increment
+/// decimal(38, 12)`. The rates of a window stand together. In force is of the first window whose days match the local
+/// time and whose `start_time` is not after it the first rate whose `elapsed_from` is not above the elapsed seconds: so
+/// the order of the list says which window goes before which, and a rate from later on stands before the others.
 ///
 /// A list, in order of time, of structs `run_number int` (from 1), `window_number int`, `rate_number int`, `step_count
 /// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none, and a null length or
-/// schedule gives an empty list. Null where a step has no window or rate in force, and for more than a million steps.
+/// schedule gives an empty list. Null where a step has no window or no rate with an increment above zero in force, and
+/// for more than a million steps. (CGRateS: rating plan, destination rates, `RoundingMethod` aside.)
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionSteps {
     signature: Signature,
@@ -77,7 +73,7 @@ impl ScalarUDFImpl for SessionSteps {
             ("session_start", Kind::Instant),
             ("length", Kind::Money),
             ("time_zone", Kind::Text),
-            ("schedule", Kind::Text),
+            ("schedule", Kind::Rows(&RATE)),
             ("window_at", Kind::Instant),
         ];
         coerce(NAME, &parameters, found)
@@ -91,26 +87,20 @@ impl ScalarUDFImpl for SessionSteps {
         let arguments = Arguments::new(NAME, &args)?;
         let starts = arguments.numbers::<TimestampMicrosecondType>(0)?;
         let lengths = arguments.numbers::<Decimal128Type>(1)?;
-        let (zone_names, schedules) = (arguments.texts(2)?, arguments.texts(3)?);
+        let zone_names = arguments.texts(2)?;
+        let schedules = Schedules::new(arguments.lists_of_structs(3)?)?;
         let windows_at = arguments.numbers::<TimestampMicrosecondType>(4)?;
         let mut zones = ZoneLookup::default();
-        let mut known: Option<(&str, Schedule)> = None;
         let mut runs: Vec<(i32, i32, i32, i64)> = Vec::new();
         let mut counts = Vec::with_capacity(arguments.rows());
         let mut priced = Vec::with_capacity(arguments.rows());
         for row in 0..arguments.rows() {
             let first = runs.len();
             let mut is_priced = true;
-            if let (Some(start), Some(length), Some(zone), Some(text)) =
-                (starts.get(row), lengths.get(row), zone_names.get(row), schedules.get(row))
+            if let (Some(start), Some(length), Some(zone), Some(schedule)) =
+                (starts.get(row), lengths.get(row), zone_names.get(row), schedules.of(row))
             {
                 let zone = zones.get(zone).map_err(|error| failed(NAME, error))?;
-                let schedule = match known.take().filter(|(last, _)| *last == text) {
-                    Some(known) => known.1,
-                    None => Schedule::parse(text)
-                        .ok_or_else(|| failed(NAME, format_args!("`{text}` is no schedule")))?,
-                };
-                let schedule = &known.insert((text, schedule)).1;
                 let mut elapsed = 0_i128;
                 let mut steps = 0;
                 while elapsed < length {
@@ -121,7 +111,7 @@ impl ScalarUDFImpl for SessionSteps {
                         }
                     };
                     let local = at.and_then(|at| zone.local_time(at).ok());
-                    let step = local.and_then(|local| schedule.step_at(local, elapsed));
+                    let step = local.and_then(|local| schedules.step_at(schedule.clone(), local, elapsed));
                     let Some((window, rate, increment)) = step.filter(|_| steps < MOST_STEPS) else {
                         is_priced = false;
                         break;
@@ -160,12 +150,23 @@ impl ScalarUDFImpl for SessionSteps {
 mod tests {
     use crate::functions::tests::{rows, value};
 
-    fn steps(start: &str, length: &str, schedule: &str, window_at: &str) -> Vec<String> {
+    /// A rate as SQL; lists are written `[1, 2]` or `null`.
+    fn rate(window: i32, days: [&str; 3], start: &str, rate: i32, from: i32, increment: i32) -> String {
+        let [weekdays, months, month_days] = days;
+        format!(
+            "{{'window_number': {window}, 'weekdays': cast({weekdays} as int[]), 'months': cast({months} as int[]),
+               'month_days': cast({month_days} as int[]), 'start_time': cast('{start}' as time),
+               'rate_number': {rate}, 'elapsed_from': {from}, 'increment': {increment}}}"
+        )
+    }
+
+    fn steps(start: &str, length: &str, schedule: &[String], window_at: &str) -> Vec<String> {
         rows(&format!(
             "select row['run_number'], row['window_number'], row['rate_number'], row['step_count']
-             from (select unnest(session_steps('{start}'::timestamptz, {length}, 'Europe/Berlin', '{schedule}',
+             from (select unnest(session_steps('{start}'::timestamptz, {length}, 'Europe/Berlin', [{}],
                 {window_at})) as row) as steps
-             order by row['run_number']"
+             order by row['run_number']",
+            schedule.join(", ")
         ))
         .unwrap()
     }
@@ -173,28 +174,52 @@ mod tests {
     /// EXAMPLES.md, section 7, at Berlin's time: 18:59 is 17:59Z in January.
     #[test]
     fn worked_by_hand() {
-        let schedule = "1|1,2,3,4,5|||08:00:00|10|1:0:30;2|1,2,3,4,5|||19:00:00|10|1:0:60";
-        assert_eq!(steps("2024-01-10T17:59:00Z", "150", schedule, "null"), ["1 1 1 2", "2 2 1 2"]);
+        let work = ["[1, 2, 3, 4, 5]", "null", "null"];
+        let schedule = [rate(2, work, "19:00:00", 1, 0, 60), rate(1, work, "08:00:00", 1, 0, 30)];
+        assert_eq!(steps("2024-01-10T17:59:00Z", "150", &schedule, "null"), ["1 1 1 2", "2 2 1 2"]);
         assert_eq!(
-            steps("2024-01-10T17:59:00Z", "150", schedule, "'2024-01-10T17:59:00Z'::timestamptz"),
+            steps("2024-01-10T17:59:00Z", "150", &schedule, "'2024-01-10T17:59:00Z'::timestamptz"),
             ["1 1 1 5"]
         );
-        assert!(steps("2024-01-10T17:59:00Z", "0", schedule, "null").is_empty());
+        assert!(steps("2024-01-10T17:59:00Z", "0", &schedule, "null").is_empty());
     }
 
     #[test]
     fn windows_and_rates() {
-        // A first minute, then seconds; New Year's Day outranks by weight, and the first month by nothing.
-        let schedule = "1||||00:00:00|10|1:0:60,2:60:1;2||1|1|00:00:00|20|1:0:1;3||1||00:00:00|10|1:0:7";
-        assert_eq!(steps("2024-02-10T12:00:00Z", "62.5", schedule, "null"), ["1 1 1 1", "2 1 2 3"]);
-        assert_eq!(steps("2024-12-31T22:59:30Z", "62", schedule, "null"), ["1 1 1 1", "2 2 1 2"]);
-        for (length, schedule) in [("1", "1|7|||00:00:00|1|1:0:1"), ("1000001", "1||||00:00:00|1|1:0:1")] {
+        let all = ["null", "null", "null"];
+        // New Year's Day stands before all days; a first minute, then seconds.
+        let schedule = [
+            rate(2, ["null", "[1]", "[1]"], "00:00:00", 1, 0, 1),
+            rate(1, all, "00:00:00", 2, 60, 1),
+            rate(1, all, "00:00:00", 1, 0, 60),
+            rate(3, ["null", "[1]", "null"], "00:00:00", 1, 0, 7),
+        ];
+        assert_eq!(steps("2024-02-10T12:00:00Z", "62.5", &schedule, "null"), ["1 1 1 1", "2 1 2 3"]);
+        assert_eq!(steps("2024-12-31T22:59:30Z", "62", &schedule, "null"), ["1 1 1 1", "2 2 1 2"]);
+        for (length, schedule) in [
+            ("1", vec![rate(1, ["[7]", "null", "null"], "00:00:00", 1, 0, 1)]),
+            ("1000001", vec![rate(1, all, "00:00:00", 1, 0, 1)]),
+            ("1", vec![rate(1, all, "00:00:00", 1, 0, 0)]),
+            // The first window holds; that of another would be reached.
+            ("1", vec![rate(1, all, "00:00:00", 1, 5, 1), rate(2, all, "00:00:00", 1, 0, 1)]),
+        ] {
+            let schedule = schedule.join(", ");
             let steps = format!(
-                "session_steps('2024-01-10'::timestamptz, {length}, 'UTC', '{schedule}', null) is null"
+                "session_steps('2024-01-10'::timestamptz, {length}, 'UTC', [{schedule}], null) is null"
             );
             assert_eq!(value(&steps).unwrap(), "true");
         }
-        let error = value("session_steps('2024-01-10'::timestamptz, 1, 'UTC', '1|7|||00:00', null)");
-        assert!(error.unwrap_err().contains("is no schedule"));
+        assert_eq!(value("session_steps('2024-01-10'::timestamptz, 1, 'UTC', null, null)"), Ok("[]".into()));
+    }
+
+    #[test]
+    fn lists_of_days_are_read_from_texts() {
+        let rate = "{'window_number': 1, 'weekdays': string_to_array('1,3', ','), 'months': null, 'month_days': null,
+            'start_time': cast('08:00:00' as time), 'rate_number': 1, 'elapsed_from': 0, 'increment': 1}";
+        for (day, is_priced) in [("10", "true"), ("11", "false")] {
+            let steps =
+                format!("session_steps('2024-01-{day}T12:00:00Z'::timestamptz, 1, 'UTC', [{rate}], null)");
+            assert_eq!(value(&format!("{steps} is not null")).unwrap(), is_priced);
+        }
     }
 }
