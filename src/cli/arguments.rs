@@ -11,7 +11,7 @@ use crate::answer::encode::Format;
 use crate::answer::views;
 use crate::error::{Error, Result};
 use crate::land;
-use crate::land::decision;
+use crate::land::{decision, identity};
 use crate::project::Project;
 use crate::sample::generate;
 
@@ -347,13 +347,13 @@ pub(super) struct Which {
 
 impl Which {
     /// The same with the time in the project's zone.
-    pub(super) fn read(&self, project: &Project) -> Result<decision::Which> {
+    pub(super) fn read(&self, project: &Project) -> Result<identity::Which> {
         let zone = land::project_zone(project)?;
         let usage_start = self.usage_start.as_deref().map(|text| parse_instant(text, &zone)).transpose();
         let usage_start = usage_start.map_err(|error| {
             Error::usage(format!("--usage-start: {error}"), "such as 2026-10-01T12:00:00Z")
         })?;
-        Ok(decision::Which { source: self.source.clone(), usage_start, all: self.all })
+        Ok(identity::Which { source: self.source.clone(), usage_start, all: self.all })
     }
 }
 

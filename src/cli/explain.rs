@@ -7,7 +7,7 @@ use super::{Opened, Out};
 use crate::answer::encode::Tables;
 use crate::engine::plan::{Values, rows_of};
 use crate::error::{Error, Result};
-use crate::land::decision;
+use crate::land::identity;
 use crate::project::{Query, USAGE_RECORD};
 
 impl Opened {
@@ -50,9 +50,9 @@ impl Opened {
     /// # Errors
     /// A record that has never arrived, one that several sources have, a project that explains none.
     async fn explain_usage(&self, id: &str, source: Option<&str>, out: Out<'_>) -> Result<()> {
-        let sources = decision::sources(&self.context, id).await?;
+        let sources = identity::sources(&self.context, id).await?;
         if source.is_none() && sources.len() > 1 {
-            return Err(Error::usage(decision::ambiguous(id, &sources), ""));
+            return Err(Error::usage(identity::ambiguous(id, &sources), ""));
         }
         let values = Values::of_usage(self.as_of, id, source);
         if self.show_all("queries/explain/usage", &self.project.explain_usage, &values, out).await? {
@@ -60,7 +60,7 @@ impl Opened {
         }
         let of = source.map(|source| format!(" of source {source}")).unwrap_or_default();
         let what = format!("no record{of} has the transaction_id {id}");
-        Err(Error::usage(what, decision::hint(USAGE_RECORD)))
+        Err(Error::usage(what, identity::hint(USAGE_RECORD)))
     }
 
     /// Shows what all queries of a folder say; nothing, and false, where the first has no row.

@@ -6,6 +6,7 @@ use super::Opened;
 use super::arguments::{Which, Why};
 use crate::error::{Error, Result};
 use crate::land::decision::{self, Decision, Identity};
+use crate::land::identity;
 use crate::project::{EXCLUDED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
 use crate::{catalog, land, ledger};
 
@@ -151,13 +152,13 @@ impl Opened {
         let which = which.read(&self.project)?;
         let author = why.author(self.now)?;
         self.read().await?;
-        let decision::Asked { identities, mut again } =
-            decision::identities(&self.context, table, ids, &which).await?;
+        let identity::Asked { identities, mut again } =
+            identity::identities(&self.context, table, ids, &which).await?;
         if let Some(id) = replaced_by {
-            decision::check_replacement(&self.context, id, &identities).await?;
+            identity::check_replacement(&self.context, id, &identities).await?;
         }
         let mut decisions: Vec<_> = identities.into_iter().map(make).collect();
-        again.extend(decision::take_out_made(&self.context, &mut decisions).await?);
+        again.extend(identity::take_out_made(&self.context, &mut decisions).await?);
         for id in &again {
             self.say(&format!("{id} is {done} already"));
         }

@@ -11,6 +11,7 @@ mod delimited;
 mod foreign;
 mod format;
 mod gzip;
+pub mod identity;
 mod inbox;
 mod json;
 mod landed;
