@@ -135,3 +135,17 @@ fn fields_of_thresholds_and_operations_that_records_lack_are_listed() {
         ]
     );
 }
+
+#[test]
+fn an_interval_of_nothing_is_refused_at_its_line() {
+    let sample = calls();
+    sample.replace("data/contract.csv", ",month,", ",0 months,");
+    let (status, said) = sample.fails(&["run"]);
+    assert_eq!(status, 1);
+    assert!(
+        said.contains("`cycle_interval` 0 months breaks CHECK") && said.contains("data/contract.csv:2:"),
+        "{said}"
+    );
+    sample.replace("data/contract.csv", ",0 months,", ",1 month,");
+    sample.ok(&["run"]);
+}
