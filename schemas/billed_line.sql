@@ -8,7 +8,7 @@ create table billed_line (
     cycle_end timestamp not null comment 'exclusive',
     price_id varchar comment 'the price',
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
-    line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit or correction',
+    line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit, rounding or correction',
     description varchar not null comment 'as on the invoice',
     record_count bigint not null comment 'records behind it, or parts of them [records]',
     quantity decimal(38, 12) not null comment 'metered [unit]',

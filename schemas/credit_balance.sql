@@ -9,6 +9,7 @@ create table credit_balance (
     cycle_end timestamp not null comment 'exclusive',
     line_amount decimal(38, 12) not null comment 'the sum of the lines [currency]',
     used_amount decimal(38, 12) not null comment 'paid by this grant [currency]',
+    used_amount_rounded decimal(38, 12) not null comment 'the same on the invoice line, rounded as its currency declares [currency]',
     balance decimal(38, 12) not null comment 'left of the grant then [currency]',
     currency varchar not null comment 'ISO 4217 code',
     billing_period varchar not null comment 'the month the lines are billed in',

@@ -3,13 +3,13 @@
 create table invoice_line (
     line_id varchar not null comment 'stable key: item, cycle, price and group',
     customer_id varchar not null comment 'who pays',
-    contract_id varchar not null comment 'the contract',
-    contract_item_id varchar comment 'the item; null: a minimum fee or credits of the contract',
+    contract_id varchar not null comment 'the contract; of a rounding, the first of the invoice',
+    contract_item_id varchar comment 'the item; null: a minimum fee or credits of the contract, or the rounding of an invoice',
     cycle_start timestamp not null comment 'the cycle, inclusive',
     cycle_end timestamp not null comment 'exclusive',
     price_id varchar comment 'the price',
     group_key varchar not null comment 'the group of the metric as JSON; empty: none',
-    line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit or correction',
+    line_type varchar not null comment 'fee, usage, overage, minimum_fee, credit, rounding or correction',
     description varchar not null comment 'as on the invoice',
     record_count bigint not null comment 'records behind it, or parts of them [records]',
     quantity decimal(38, 12) not null comment 'metered [unit]',
@@ -22,6 +22,6 @@ create table invoice_line (
     corrected_period varchar comment 'the closed period that it corrects; null: none',
     corrected_line_id varchar comment 'the line of that period',
     billing_period varchar not null comment 'the month it is billed in',
-    check (line_type in ('fee', 'usage', 'overage', 'minimum_fee', 'credit', 'correction')),
+    check (line_type in ('fee', 'usage', 'overage', 'minimum_fee', 'credit', 'rounding', 'correction')),
     primary key (line_id)
 ) partitioned by (billing_period);

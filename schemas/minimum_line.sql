@@ -8,6 +8,7 @@ create table minimum_line (
     minimum_amount decimal(38, 12) not null comment 'the minimum of the cycle [currency]',
     amount_exact decimal(38, 12) not null comment 'what is missing, before rounding [currency]',
     amount decimal(38, 12) not null comment 'rounded as its currency declares [currency]',
+    counted_amount decimal(38, 12) not null comment 'what minimums and credits are held against: the rounded amount, or the exact one where the currency rounds invoices [currency]',
     currency varchar not null comment 'ISO 4217 code',
     billing_period varchar not null comment 'the month it is billed in',
     primary key (line_id)

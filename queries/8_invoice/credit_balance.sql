@@ -2,19 +2,20 @@
 --
 -- grain:  grant_id, line_id
 -- reads:  grant_account, grant_event, contract, billing_cycle, item_line,
---         price_minimum, minimum_line
+--         price_minimum, minimum_line, currency
 -- rule:   the lines of a cycle burn credits where it ends, before anything that
 --         happens to the credits at that instant; those that are billed before
 --         the cycle's own period burn them where it begins; at one instant
 --         contract by contract; no more is paid than the lines sum to
--- money:  lines are rounded, and so is what grants hold, see grant_account_use
+-- money:  lines are rounded, and so is what grants hold, see grant_account_use;
+--         where a currency rounds invoices, credits pay exact amounts
 
 with line as (
     select
         item_line.contract_id,
         item_line.cycle_start,
         item_line.billing_period,
-        item_line.amount
+        item_line.counted_amount as amount
     from item_line
 
     union all
@@ -23,7 +24,7 @@ with line as (
         price_minimum.contract_id,
         price_minimum.cycle_start,
         price_minimum.billing_period,
-        price_minimum.amount
+        price_minimum.counted_amount as amount
     from price_minimum
 
     union all
@@ -32,7 +33,7 @@ with line as (
         minimum_line.contract_id,
         minimum_line.cycle_start,
         minimum_line.billing_period,
-        minimum_line.amount
+        minimum_line.counted_amount as amount
     from minimum_line
 
     union all
@@ -259,6 +260,11 @@ select
     numbered_bill.cycle_end,
     numbered_bill.amount as line_amount,
     read_balance.used_amount,
+    round_money(
+        read_balance.used_amount,
+        currency.decimals,
+        currency.rounding
+    ) as used_amount_rounded,
     read_balance.balance,
     numbered_bill.currency,
     numbered_bill.billing_period
@@ -267,3 +273,5 @@ inner join read_balance
     on numbered_bill.account_contract_id = read_balance.contract_id
     and numbered_bill.quota_id = read_balance.quota_id
     and numbered_bill.read_number = read_balance.read_number
+left join currency
+    on numbered_bill.currency = currency.currency

@@ -2,7 +2,7 @@
 --
 -- grain:  line_id
 -- reads:  item_line, price_minimum, minimum_line, credit_balance,
---         correction_line
+--         rounding_line, correction_line
 
 select
     item_line.line_id,
@@ -125,7 +125,7 @@ select
     cast(0 as decimal(38, 12)) as billable_quantity,
     cast(null as varchar) as unit,
     -sum(credit_balance.used_amount) as amount_exact,
-    -sum(credit_balance.used_amount) as amount,
+    -sum(credit_balance.used_amount_rounded) as amount,
     credit_balance.currency,
     cast(null as varchar) as corrected_period,
     cast(null as varchar) as corrected_line_id,
@@ -140,3 +140,36 @@ group by
     credit_balance.currency,
     credit_balance.billing_period
 having sum(credit_balance.used_amount) > 0
+
+union all
+
+select
+    concat(
+        rounding_line.customer_id,
+        '/',
+        rounding_line.billing_period,
+        '/',
+        rounding_line.currency,
+        '/rounding'
+    ) as line_id,
+    rounding_line.customer_id,
+    rounding_line.contract_id,
+    cast(null as varchar) as contract_item_id,
+    rounding_line.cycle_start,
+    rounding_line.cycle_end,
+    cast(null as varchar) as price_id,
+    '' as group_key,
+    'rounding' as line_type,
+    'Rounding' as description,
+    cast(0 as bigint) as record_count,
+    cast(0 as decimal(38, 12)) as quantity,
+    cast(0 as decimal(38, 12)) as included_quantity,
+    cast(0 as decimal(38, 12)) as billable_quantity,
+    cast(null as varchar) as unit,
+    cast(0 as decimal(38, 12)) as amount_exact,
+    rounding_line.amount,
+    rounding_line.currency,
+    cast(null as varchar) as corrected_period,
+    cast(null as varchar) as corrected_line_id,
+    rounding_line.billing_period
+from rounding_line

@@ -57,6 +57,7 @@ line as (
             currency.decimals,
             currency.rounding
         ) as amount,
+        currency.rounding_level,
         item_cycle.currency,
         item_cycle.billing_period
     from item_cycle
@@ -107,6 +108,10 @@ select
     line.unit,
     line.amount_exact,
     line.amount,
+    case line.rounding_level
+        when 'invoice' then line.amount_exact
+        else line.amount
+    end as counted_amount,
     line.currency,
     line.billing_period
 from line

@@ -13,7 +13,7 @@ with line as (
         item_line.cycle_start,
         item_line.currency,
         item_line.billing_period,
-        item_line.amount
+        item_line.counted_amount as amount
     from item_line
 
     union all
@@ -24,7 +24,7 @@ with line as (
         price_minimum.cycle_start,
         price_minimum.currency,
         price_minimum.billing_period,
-        price_minimum.amount
+        price_minimum.counted_amount as amount
     from price_minimum
 ),
 
@@ -131,6 +131,15 @@ select
         currency.decimals,
         currency.rounding
     ) as amount,
+    case currency.rounding_level
+        when 'invoice' then owed.minimum_amount - owed.reached_amount
+        else
+            round_money(
+                owed.minimum_amount - owed.reached_amount,
+                currency.decimals,
+                currency.rounding
+            )
+    end as counted_amount,
     owed.currency,
     owed.billing_period
 from owed

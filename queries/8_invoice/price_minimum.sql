@@ -14,7 +14,7 @@ with line_total as (
         item_line.contract_item_id,
         item_line.cycle_start,
         item_line.price_id,
-        sum(item_line.amount) as amount
+        sum(item_line.counted_amount) as amount
     from item_line
     group by
         item_line.contract_item_id,
@@ -127,6 +127,15 @@ select
         currency.decimals,
         currency.rounding
     ) as amount,
+    case currency.rounding_level
+        when 'invoice' then owed.minimum_amount - owed.reached_amount
+        else
+            round_money(
+                owed.minimum_amount - owed.reached_amount,
+                currency.decimals,
+                currency.rounding
+            )
+    end as counted_amount,
     owed.currency,
     owed.billing_period
 from owed

@@ -1,8 +1,8 @@
 -- line_step: how does a line come to its amount, step by step?
 --
 -- grain:  line_id, step_number
--- reads:  quantity_step, charge_step, minimum_step, correction_step,
---         invoice_line, credit_balance, currency
+-- reads:  quantity_step, charge_step, minimum_step, invoice_step,
+--         correction_step, invoice_line, credit_balance, currency
 -- rule:   the amounts of the steps sum to the line; `explain` shows them
 -- money:  the last step rounds as the currency declares
 
@@ -74,6 +74,8 @@ rounding_step as (
         invoice_line.amount - invoice_line.amount_exact as amount,
         concat('currency ', invoice_line.currency) as by_rule,
         case
+            when invoice_line.line_type = 'credit'
+                then 'credit_balance'
             when invoice_line.line_type <> 'minimum_fee'
                 then 'item_line'
             when invoice_line.contract_item_id is null
@@ -83,7 +85,12 @@ rounding_step as (
     from invoice_line
     left join currency
         on invoice_line.currency = currency.currency
-    where invoice_line.line_type not in ('credit', 'correction')
+    where
+        invoice_line.line_type not in ('credit', 'rounding', 'correction')
+        or (
+            invoice_line.line_type = 'credit'
+            and invoice_line.amount <> invoice_line.amount_exact
+        )
 ),
 
 step as (
@@ -144,6 +151,21 @@ step as (
         correction_step.by_rule,
         correction_step.made_by
     from correction_step
+
+    union all
+
+    select
+        invoice_step.line_id,
+        invoice_step.billing_period,
+        invoice_step.currency,
+        invoice_step.stage,
+        invoice_step.place,
+        invoice_step.what,
+        invoice_step.formula,
+        invoice_step.amount,
+        invoice_step.by_rule,
+        invoice_step.made_by
+    from invoice_step
 
     union all
 

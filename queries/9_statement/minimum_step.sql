@@ -5,7 +5,8 @@
 -- rule:   the minimum, less what counts against it: of a price, the lines of its
 --         versions that have one in the cycle; of a contract, all its lines in the
 --         cycle, or all of the customer in the billing period
--- money:  exact; rounded amounts of lines come off
+-- money:  exact; rounded amounts of lines come off, or exact ones where the
+--         currency rounds invoices
 
 with minimum as (
     select
@@ -18,6 +19,7 @@ with minimum as (
         invoice_line.amount_exact,
         invoice_line.currency,
         coalesce(currency.decimals, 2) as decimals,
+        currency.rounding_level,
         coalesce(minimum_fee.scope, 'contract') as scope,
         case minimum_fee.proration
             when 'days' then ', for the days that it is in force'
@@ -38,7 +40,10 @@ with minimum as (
 counted_line as (
     select
         minimum.line_id,
-        invoice_line.amount
+        case minimum.rounding_level
+            when 'invoice' then invoice_line.amount_exact
+            else invoice_line.amount
+        end as amount
     from minimum
     inner join invoice_line
         on minimum.contract_item_id = invoice_line.contract_item_id
@@ -65,7 +70,10 @@ counted_line as (
 
     select
         minimum.line_id,
-        invoice_line.amount
+        case minimum.rounding_level
+            when 'invoice' then invoice_line.amount_exact
+            else invoice_line.amount
+        end as amount
     from minimum
     inner join invoice_line
         on minimum.customer_id = invoice_line.customer_id

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    156 queries plan, 79 tables have contracts
+    159 queries plan, 79 tables have contracts
     next: meterhouse run
     "#);
 }

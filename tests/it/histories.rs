@@ -77,6 +77,8 @@ enum Event {
     Price(u32),
     /// The first car has gone over to the second contract on this day of September.
     HandOver(u32),
+    /// Whether invoices are rounded, or lines.
+    Rounding(bool),
     Run,
     /// The oldest open period closes.
     Close,
@@ -91,6 +93,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => any::<prop::sample::Index>().prop_map(Event::Void),
         1 => (10..60_u32).prop_map(Event::Price),
         1 => (2..=28_u32).prop_map(Event::HandOver),
+        2 => prop::bool::weighted(0.8).prop_map(Event::Rounding),
         2 => Just(Event::Run),
         2 => Just(Event::Close),
         1 => any::<prop::sample::Index>().prop_map(Event::Rerate),
@@ -147,6 +150,16 @@ impl Life {
                 self.set("data/contract_identifier.csv", "vin,SGZCZ43D13S812715,CON123,", 4, &instant);
                 self.set("data/contract_identifier.csv", "vin,SGZCZ43D13S812715,CON124,", 3, &instant);
             }
+            Event::Rounding(is_of_invoice) => {
+                let level = if *is_of_invoice { "invoice" } else { "line" };
+                self.sample.write(
+                    "data/currency.csv",
+                    &format!(
+                        "currency,decimals,rounding,rounding_level\nEUR,2,half_up,{level}\nUSD,2,half_even,line\n\
+                         JPY,0,half_up,line\n"
+                    ),
+                );
+            }
             Event::Run => _ = run_at(&self.sample, &["run"]),
             Event::Close => {
                 if let Some(period) = Self::PERIODS.get(self.closed.len()) {
@@ -184,7 +197,7 @@ impl Life {
     /// A project that sees it all at once, with the prices and contracts of now.
     fn at_once(&self) -> Sample {
         let fresh = with_credits("500");
-        for file in ["data/price.csv", "data/contract_identifier.csv"] {
+        for file in ["data/price.csv", "data/contract_identifier.csv", "data/currency.csv"] {
             fresh.write(file, &self.sample.read(file));
         }
         land(
@@ -201,7 +214,7 @@ impl Life {
     }
 }
 
-/// Landings, late usage, voids and restores, prices and contracts that reach back, in any order between runs, closings
+/// Landings, late usage, voids and restores, prices, contracts and roundings that reach back, in any order between runs, closings
 /// and rerates come to what one rating of the final truth gives; also of what credits pay, which goes on from cycle to
 /// cycle. What was exported of a closed period stays, byte for byte.
 ///

@@ -51,6 +51,7 @@ mod reference;
 mod reference_files;
 mod replay;
 mod rerating;
+mod rounding;
 mod runners;
 mod s3;
 mod sample;

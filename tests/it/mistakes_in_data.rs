@@ -18,7 +18,7 @@ fn a_reference_line_that_does_not_fit() {
       |
     2 | EUR,2
       |      ^
-    hint: schemas/currency.sql has currency, decimals, rounding
+    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     error: `unit_amount` 0.2x9 is not a number
      --> data/price.csv:3:35
       |
@@ -43,13 +43,13 @@ fn a_header_that_does_not_fit_its_table() {
       |
     1 | currency,colour,rounding
       |          ^^^^^^
-    hint: schemas/currency.sql has currency, decimals, rounding
+    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     error: the header has no `decimals`
      --> data/currency.csv:1:25
       |
     1 | currency,colour,rounding
       |                         ^
-    hint: schemas/currency.sql has currency, decimals, rounding
+    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     error: `unit_amuont` is no column of `price`
      --> data/price.csv:1:34
       |
@@ -73,7 +73,7 @@ fn a_null_in_a_reference_line() {
       |
     2 | EUR,2,
       |       ^
-    hint: schemas/currency.sql has currency, decimals, rounding
+    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     "#);
 }
 
@@ -90,7 +90,7 @@ fn a_reference_line_that_breaks_a_check() {
       |
     2 | EUR,20,half_up
       |     ^^
-    hint: declared at schemas/currency.sql:6:12
+    hint: declared at schemas/currency.sql:8:12
     "#);
 }
 

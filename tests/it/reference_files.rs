@@ -20,25 +20,25 @@ fn every_line_that_breaks_a_check_is_told() {
       |
     4 | CHF,2
       |      ^
-    hint: schemas/currency.sql has currency, decimals, rounding
+    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     error: `decimals` 20 breaks CHECK (decimals BETWEEN 0 AND 12)
      --> data/currency.csv:2:5
       |
     2 | EUR,20,half_down
       |     ^^
-    hint: declared at schemas/currency.sql:6:12
+    hint: declared at schemas/currency.sql:8:12
     error: `rounding` half_down breaks CHECK (rounding IN ('half_up', 'half_even'))
      --> data/currency.csv:2:8
       |
     2 | EUR,20,half_down
       |        ^^^^^^^^^
-    hint: declared at schemas/currency.sql:7:12
+    hint: declared at schemas/currency.sql:9:12
     error: `decimals` -1 breaks CHECK (decimals BETWEEN 0 AND 12)
      --> data/currency.csv:3:5
       |
     3 | USD,-1,half_even
       |     ^^
-    hint: declared at schemas/currency.sql:6:12
+    hint: declared at schemas/currency.sql:8:12
     error: `valid_to` 2024-12-31T23:00:00Z, `valid_from` 2025-12-31T23:00:00Z breaks CHECK (valid_to > valid_from)
      --> data/quota.csv:2:31
       |
