@@ -254,10 +254,10 @@ impl Contract<'_> {
         );
         let filter = &self.metric()["filter"];
         known(filter, &["include", "exclude"], "filter")?;
-        let mut entries = vec![(0, &filter["include"]), (0, &own["match"])];
+        let mut entries = vec![("asks", 1, &filter["include"]), ("asks", 1, &own["match"])];
         let excluded = filter["exclude"].as_array().map(Vec::as_slice).unwrap_or_default();
-        entries.extend(excluded.iter().enumerate().map(|(number, entry)| (number + 1, entry)));
-        for (number, entry) in entries {
+        entries.extend(excluded.iter().enumerate().map(|(number, entry)| ("excludes", number + 1, entry)));
+        for (kind, number, entry) in entries {
             for (property, values) in entry.as_object().into_iter().flatten() {
                 let values =
                     if values.is_array() { list(values) } else { text(values).into_iter().collect() };
@@ -267,6 +267,7 @@ impl Contract<'_> {
                         vec![
                             ("tag", tag.clone()),
                             ("usage_type", self.id.clone()),
+                            ("kind", kind.into()),
                             ("entry_number", number.to_string()),
                             ("field", field(property)),
                             ("field_value", value),

@@ -18,53 +18,65 @@ with candidate as (
         on tag_rule.usage_type = usage.usage_type
 ),
 
-entry as (
-    select
+rule_field as (
+    select distinct
         tag_rule_value.usage_type,
         tag_rule_value.tag,
+        tag_rule_value.kind,
         tag_rule_value.entry_number,
-        count(distinct tag_rule_value.field) as fields
+        tag_rule_value.field
     from tag_rule_value
-    group by
-        tag_rule_value.usage_type,
-        tag_rule_value.tag,
-        tag_rule_value.entry_number
 ),
 
-met as (
+-- A field that has none of the values that an entry has for it.
+other_value as (
     select
         candidate.landing_sequence,
-        candidate.tag,
-        tag_rule_value.entry_number,
-        count(distinct tag_rule_value.field) as fields
+        rule_field.tag,
+        rule_field.kind,
+        rule_field.entry_number
     from candidate
-    inner join tag_rule_value
-        on candidate.usage_type = tag_rule_value.usage_type
-        and candidate.tag = tag_rule_value.tag
+    inner join rule_field
+        on candidate.usage_type = rule_field.usage_type
+        and candidate.tag = rule_field.tag
+    left join tag_rule_value
+        on rule_field.usage_type = tag_rule_value.usage_type
+        and rule_field.tag = tag_rule_value.tag
+        and rule_field.kind = tag_rule_value.kind
+        and rule_field.entry_number = tag_rule_value.entry_number
+        and rule_field.field = tag_rule_value.field
         and field_is(
             candidate.fields, tag_rule_value.field, tag_rule_value.field_value
         )
-    group by
-        candidate.landing_sequence,
-        candidate.tag,
-        tag_rule_value.entry_number
+    where tag_rule_value.tag is null
 ),
 
-unfit as (
+exclusion as (
+    select distinct
+        rule_field.usage_type,
+        rule_field.tag,
+        rule_field.entry_number
+    from rule_field
+    where rule_field.kind = 'excludes'
+),
+
+excluded as (
     select
         candidate.landing_sequence,
         candidate.tag
     from candidate
-    inner join entry
-        on candidate.usage_type = entry.usage_type
-        and candidate.tag = entry.tag
-    left join met
-        on candidate.landing_sequence = met.landing_sequence
-        and candidate.tag = met.tag
-        and entry.entry_number = met.entry_number
-    where
-        (entry.entry_number = 0)
-        <> (coalesce(met.fields, 0) = entry.fields)
+    inner join exclusion
+        on candidate.usage_type = exclusion.usage_type
+        and candidate.tag = exclusion.tag
+    where not exists (
+        select 1
+        from other_value
+        where
+            other_value.kind = 'excludes'
+            and other_value.landing_sequence = candidate.landing_sequence
+            and other_value.tag = candidate.tag
+            and other_value.entry_number = exclusion.entry_number
+    )
 ),
 
 fit as (
@@ -76,13 +88,22 @@ fit as (
             order by candidate.position, candidate.tag
         ) as place
     from candidate
-    where not exists (
-        select 1
-        from unfit
-        where
-            unfit.landing_sequence = candidate.landing_sequence
-            and unfit.tag = candidate.tag
-    )
+    where
+        not exists (
+            select 1
+            from other_value
+            where
+                other_value.kind = 'asks'
+                and other_value.landing_sequence = candidate.landing_sequence
+                and other_value.tag = candidate.tag
+        )
+        and not exists (
+            select 1
+            from excluded
+            where
+                excluded.landing_sequence = candidate.landing_sequence
+                and excluded.tag = candidate.tag
+        )
 )
 
 select

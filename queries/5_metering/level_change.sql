@@ -43,14 +43,29 @@ level_cycle as (
             else metric.proration
         end as proration,
         metric.carries_over,
-        item_cycle.full_start,
-        item_cycle.full_end,
+        cast(item_cycle.charge_to as bigint)
+        - cast(item_cycle.charge_from as bigint) as microseconds,
+        cast(item_cycle.full_end as bigint)
+        - cast(item_cycle.full_start as bigint) as full_microseconds,
         cast(
             local_date(item_cycle.charge_to, contract.time_zone) as integer
         ) as end_day,
         item_cycle.days,
         item_cycle.full_days,
-        coalesce(level_total.quantity, 0) as quantity
+        -- What all that the item has used before comes to.
+        coalesce(
+            sum(coalesce(level_total.quantity, 0)) over (
+                partition by
+                    item_cycle.contract_item_id,
+                    level_group.group_key
+                order by
+                    item_cycle.charge_from,
+                    item_cycle.price_id <> 'none',
+                    item_cycle.version_number
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as level_before
     from level_group
     inner join item_cycle
         on level_group.contract_item_id = item_cycle.contract_item_id
@@ -67,55 +82,22 @@ level_cycle as (
         and item_cycle.price_id = level_total.price_id
 ),
 
-carried as (
-    select
-        level_cycle.contract_item_id,
-        level_cycle.group_key,
-        level_cycle.cycle_start,
-        level_cycle.price_id,
-        level_cycle.proration,
-        level_cycle.days,
-        level_cycle.full_days,
-        cast(level_cycle.charge_to as bigint)
-        - cast(level_cycle.charge_from as bigint) as microseconds,
-        cast(level_cycle.full_end as bigint)
-        - cast(level_cycle.full_start as bigint) as full_microseconds,
-        case
-            when level_cycle.carries_over
-                then coalesce(
-                    sum(level_cycle.quantity) over (
-                        partition by
-                            level_cycle.contract_item_id,
-                            level_cycle.group_key
-                        order by
-                            level_cycle.charge_from,
-                            level_cycle.price_id <> 'none',
-                            level_cycle.version_number
-                        rows between unbounded preceding and 1 preceding
-                    ),
-                    0
-                )
-            else 0
-        end as quantity
-    from level_cycle
-),
-
 change as (
     select
-        carried.contract_item_id,
-        carried.cycle_start,
-        carried.price_id,
-        carried.group_key,
+        level_cycle.contract_item_id,
+        level_cycle.cycle_start,
+        level_cycle.price_id,
+        level_cycle.group_key,
         cast(0 as bigint) as change_number,
-        carried.quantity,
-        carried.proration,
-        carried.days as days_left,
-        carried.full_days,
-        carried.microseconds as microseconds_left,
-        carried.microseconds,
-        carried.full_microseconds
-    from carried
-    where carried.quantity <> 0
+        level_cycle.level_before as quantity,
+        level_cycle.proration,
+        level_cycle.days as days_left,
+        level_cycle.full_days,
+        level_cycle.microseconds as microseconds_left,
+        level_cycle.microseconds,
+        level_cycle.full_microseconds
+    from level_cycle
+    where level_cycle.carries_over and level_cycle.level_before <> 0
 
     union all
 
@@ -136,10 +118,8 @@ change as (
         level_cycle.full_days,
         cast(level_cycle.charge_to as bigint)
         - cast(level_event.usage_start as bigint) as microseconds_left,
-        cast(level_cycle.charge_to as bigint)
-        - cast(level_cycle.charge_from as bigint) as microseconds,
-        cast(level_cycle.full_end as bigint)
-        - cast(level_cycle.full_start as bigint) as full_microseconds
+        level_cycle.microseconds,
+        level_cycle.full_microseconds
     from level_event
     inner join level_cycle
         on level_event.contract_item_id = level_cycle.contract_item_id
@@ -156,10 +136,9 @@ select
     change.change_number,
     change.quantity,
     case change.proration
+        when 'none' then 1
         when 'days' then change.days_left
-        when 'time' then change.microseconds_left
-        when 'mean' then change.microseconds_left
-        else 1
+        else change.microseconds_left
     end as share_part,
     case change.proration
         when 'days' then change.full_days

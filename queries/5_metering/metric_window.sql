@@ -49,12 +49,7 @@ with windowed as (
 
 window_of_value as (
     select
-        windowed.contract_item_id,
-        windowed.cycle_start,
-        windowed.price_id,
-        windowed.group_key,
-        windowed.aggregation,
-        windowed.percentile_rank,
+        windowed.*,
         case windowed.window_interval
             when 'day' then windowed.local_day['full_start']
             when 'hour'
@@ -68,40 +63,18 @@ window_of_value as (
                     - date_trunc('minute', windowed.local_start)
                 )
             else windowed.cycle_start
-        end as window_from,
-        case windowed.window_interval
-            when 'day' then windowed.local_day['full_end']
-            when 'hour'
-                then windowed.usage_start - (
-                    windowed.local_start
-                    - date_trunc('hour', windowed.local_start)
-                ) + interval '1 hour'
-            when 'minute'
-                then windowed.usage_start - (
-                    windowed.local_start
-                    - date_trunc('minute', windowed.local_start)
-                ) + interval '1 minute'
-        end as window_to,
-        windowed.usage_start,
-        windowed.landing_sequence,
-        windowed.part_number,
-        windowed.item_key,
-        windowed.quantity
+        end as window_from
     from windowed
 ),
 
 placed as (
     select
-        window_of_value.contract_item_id,
-        window_of_value.cycle_start,
-        window_of_value.price_id,
-        window_of_value.group_key,
-        window_of_value.window_from,
-        window_of_value.window_to,
-        window_of_value.aggregation,
-        window_of_value.percentile_rank,
-        window_of_value.item_key,
-        window_of_value.quantity,
+        window_of_value.*,
+        case window_of_value.window_interval
+            when 'day' then window_of_value.local_day['full_end']
+            when 'hour' then window_of_value.window_from + interval '1 hour'
+            when 'minute' then window_of_value.window_from + interval '1 minute'
+        end as window_to,
         row_number() over (
             partition by
                 window_of_value.contract_item_id,

@@ -7,7 +7,8 @@
 --         numbers of those behind it move on; late usage that counts in another
 --         cycle counts where that begins, so there it is not cut
 
-with price_change as (
+-- A part begins a piece, and so does each change within it; null is the part's own.
+with piece_start as (
     select
         price.product_id,
         price.valid_from as changes_at
@@ -19,7 +20,13 @@ with price_change as (
         price.product_id,
         price.valid_to as changes_at
     from price
-    where price.valid_to is not null
+
+    union
+
+    select
+        price.product_id,
+        cast(null as timestamp) as changes_at
+    from price
 ),
 
 crossing as (
@@ -27,14 +34,14 @@ crossing as (
         guided_usage.landing_sequence,
         guided_usage.contract_item_id
     from guided_usage
-    inner join price_change
-        on guided_usage.product_id = price_change.product_id
-        and guided_usage.usage_start < price_change.changes_at
-        and guided_usage.part_end > price_change.changes_at
+    inner join piece_start
+        on guided_usage.product_id = piece_start.product_id
+        and guided_usage.usage_start < piece_start.changes_at
+        and guided_usage.part_end > piece_start.changes_at
     where guided_usage.part_end is not null
 ),
 
-in_order as (
+piece as (
     select
         guided_usage.landing_sequence,
         guided_usage.contract_item_id,
@@ -42,10 +49,8 @@ in_order as (
         guided_usage.cycle_start,
         guided_usage.usage_start,
         guided_usage.part_end,
-        price_change.changes_at,
-        row_number() over part_order as change_number,
-        lag(price_change.changes_at) over part_order as change_before,
-        lead(price_change.changes_at) over part_order as change_after,
+        coalesce(piece_start.changes_at, guided_usage.usage_start)
+            as piece_start,
         guided_usage.product_id,
         guided_usage.quantity,
         guided_usage.record_price,
@@ -55,98 +60,45 @@ in_order as (
     inner join guided_usage
         on crossing.landing_sequence = guided_usage.landing_sequence
         and crossing.contract_item_id = guided_usage.contract_item_id
-    left join price_change
-        on guided_usage.product_id = price_change.product_id
-        and guided_usage.usage_start < price_change.changes_at
-        and guided_usage.part_end > price_change.changes_at
+    inner join piece_start
+        on guided_usage.product_id = piece_start.product_id
+        and (
+            piece_start.changes_at is null
+            or (
+                guided_usage.usage_start < piece_start.changes_at
+                and guided_usage.part_end > piece_start.changes_at
+            )
+        )
     where guided_usage.part_end is not null
-    window part_order as (
-        partition by
-            guided_usage.landing_sequence,
-            guided_usage.contract_item_id,
-            guided_usage.part_number
-        order by price_change.changes_at
-    )
-),
-
--- Each change ends a piece, and the last one begins another.
-piece as (
-    select
-        in_order.landing_sequence,
-        in_order.contract_item_id,
-        in_order.part_number,
-        in_order.cycle_start,
-        in_order.usage_start,
-        in_order.part_end,
-        in_order.changes_at,
-        in_order.change_number,
-        in_order.change_before,
-        unnest(
-            case
-                when in_order.changes_at is null then [1]
-                when in_order.change_after is null
-                    then [in_order.change_number, in_order.change_number + 1]
-                else [in_order.change_number]
-            end
-        ) as piece_number,
-        in_order.product_id,
-        in_order.quantity,
-        in_order.record_price,
-        in_order.price_share,
-        in_order.is_closed
-    from in_order
 ),
 
 timed as (
     select
-        piece.landing_sequence,
-        piece.contract_item_id,
-        piece.part_number,
-        piece.piece_number,
-        piece.cycle_start,
-        piece.usage_start,
-        piece.part_end,
-        piece.changes_at is null as is_whole,
-        case
-            when piece.piece_number > piece.change_number
-                then piece.changes_at
-            else coalesce(piece.change_before, piece.usage_start)
-        end as piece_start,
-        case
-            when piece.piece_number > piece.change_number
-                then piece.part_end
-            else coalesce(piece.changes_at, piece.part_end)
-        end as piece_end,
-        piece.product_id,
-        piece.quantity,
-        piece.record_price,
-        piece.price_share,
-        piece.is_closed
+        piece.*,
+        row_number() over in_part as piece_number,
+        coalesce(lead(piece.piece_start) over in_part, piece.part_end)
+            as piece_end
     from piece
+    window in_part as (
+        partition by
+            piece.landing_sequence,
+            piece.contract_item_id,
+            piece.part_number
+        order by piece.piece_start
+    )
 ),
 
 shared as (
     select
-        timed.landing_sequence,
-        timed.contract_item_id,
-        timed.part_number,
-        timed.piece_number,
-        timed.cycle_start,
-        timed.piece_start,
-        timed.piece_end,
-        timed.is_whole,
+        timed.*,
+        timed.piece_number = 1 and timed.piece_end = timed.part_end as is_whole,
         -- Time from the start of the part [microseconds].
         cast(timed.piece_start as bigint)
         - cast(timed.usage_start as bigint) as elapsed_before,
         cast(timed.piece_end as bigint)
         - cast(timed.usage_start as bigint) as elapsed_until,
         cast(timed.part_end as bigint)
-        - cast(timed.usage_start as bigint) as elapsed_whole,
-        timed.product_id,
-        timed.quantity,
-        timed.record_price,
-        timed.price_share,
-        timed.is_closed
+        - cast(timed.usage_start as bigint) as elapsed_whole
     from timed
 )
 

@@ -17,14 +17,14 @@ with in_draw_order as (
         metered_usage.quantity,
         metered_usage.record_amount,
         metered_usage.billing_period,
+        entitlement_status.quota_id is not null
+        and entitlement_status.covered_quantity is null as is_carried,
         coalesce(entitlement_status.covered_quantity, 0) as granted_quantity,
         coalesce(
             entitlement_status.covered_quantity
             - entitlement_status.goodwill_quantity,
             0
         ) as quota_quantity,
-        entitlement_status.quota_id is not null
-        and entitlement_status.covered_quantity is null as is_carried,
         coalesce(
             sum(metered_usage.quantity) over (
                 partition by
@@ -55,47 +55,40 @@ with in_draw_order as (
         and item_cycle.full_start = entitlement_status.cycle_start
 ),
 
+bounded as (
+    select
+        in_draw_order.*,
+        in_draw_order.quantity_before + in_draw_order.quantity as quantity_until,
+        greatest(in_draw_order.granted_quantity, 0) as granted_most,
+        least(in_draw_order.granted_quantity, 0) as granted_least
+    from in_draw_order
+),
+
+-- What is covered until here, less what was covered before.
 drawn as (
     select
-        in_draw_order.contract_item_id,
-        in_draw_order.cycle_start,
-        in_draw_order.price_id,
-        in_draw_order.group_key,
-        in_draw_order.quantity,
+        bounded.*,
         case
-            when in_draw_order.is_carried then in_draw_order.quantity
+            when bounded.is_carried then bounded.quantity
             else
                 greatest(
-                    least(
-                        in_draw_order.quantity_before + in_draw_order.quantity,
-                        greatest(in_draw_order.granted_quantity, 0)
-                    ),
-                    least(in_draw_order.granted_quantity, 0)
+                    least(bounded.quantity_until, bounded.granted_most),
+                    bounded.granted_least
                 )
                 - greatest(
-                    least(
-                        in_draw_order.quantity_before,
-                        greatest(in_draw_order.granted_quantity, 0)
-                    ),
-                    least(in_draw_order.granted_quantity, 0)
+                    least(bounded.quantity_before, bounded.granted_most),
+                    bounded.granted_least
                 )
         end as included_quantity,
         greatest(
-            least(
-                in_draw_order.quantity_before + in_draw_order.quantity,
-                in_draw_order.granted_quantity
-            ),
-            in_draw_order.quota_quantity
+            least(bounded.quantity_until, bounded.granted_quantity),
+            bounded.quota_quantity
         )
         - greatest(
-            least(
-                in_draw_order.quantity_before, in_draw_order.granted_quantity
-            ),
-            in_draw_order.quota_quantity
-        ) as goodwill_quantity,
-        in_draw_order.record_amount,
-        in_draw_order.billing_period
-    from in_draw_order
+            least(bounded.quantity_before, bounded.granted_quantity),
+            bounded.quota_quantity
+        ) as goodwill_quantity
+    from bounded
 )
 
 select

@@ -36,16 +36,7 @@ with rounded as (
 
 discounted as (
     select
-        rounded.contract_item_id,
-        rounded.cycle_start,
-        rounded.price_id,
-        rounded.group_key,
-        rounded.tier_number,
-        rounded.quantity,
-        rounded.block_count,
-        rounded.unit_amount,
-        rounded.flat_amount,
-        rounded.gross_amount,
+        rounded.*,
         rounded.gross_amount
         - case
             when coalesce(rounded.discount_percent, 0) = 0 then 0
@@ -57,9 +48,7 @@ discounted as (
                     coalesce(rounded.charge_decimals, 12),
                     rounded.charge_rounding
                 )
-        end as net_amount,
-        rounded.maximum_amount,
-        rounded.billing_period
+        end as net_amount
     from rounded
 ),
 
@@ -71,18 +60,7 @@ bounded_price as (
 
 running as (
     select
-        discounted.contract_item_id,
-        discounted.cycle_start,
-        discounted.price_id,
-        discounted.group_key,
-        discounted.tier_number,
-        discounted.quantity,
-        discounted.block_count,
-        discounted.unit_amount,
-        discounted.flat_amount,
-        discounted.gross_amount,
-        discounted.net_amount,
-        discounted.maximum_amount,
+        discounted.*,
         sum(discounted.net_amount) over (
             partition by
                 discounted.contract_item_id,
@@ -93,8 +71,7 @@ running as (
                 discounted.group_key,
                 discounted.tier_number
             rows between unbounded preceding and current row
-        ) as amount_until,
-        discounted.billing_period
+        ) as amount_until
     from bounded_price -- the few come first: without any, no charge is read for it
     inner join discounted
         on bounded_price.price_id = discounted.price_id

@@ -24,10 +24,7 @@ with record_price as (
 
 in_order as (
     select
-        record_price.usage_type,
-        record_price.currency,
-        record_price.amount,
-        record_price.records,
+        record_price.*,
         row_number() over (
             partition by record_price.usage_type
             order by record_price.records desc, record_price.currency

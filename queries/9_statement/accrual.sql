@@ -75,13 +75,8 @@ line as (
 
 timed as (
     select
-        line.line_id,
-        line.customer_id,
-        line.contract_id,
-        line.contract_item_id,
-        line.line_type,
+        line.*,
         coalesce(line.cycle_end > $as_of, false) as is_unfinished,
-        line.is_billed,
         case
             when line.earned_from is null then cast(0 as bigint)
             else
@@ -96,23 +91,13 @@ timed as (
         coalesce(
             cast(line.earned_until as bigint) - cast(line.earned_from as bigint),
             1
-        ) as time_whole,
-        line.whole_amount,
-        line.amount,
-        line.currency,
-        line.billing_period
+        ) as time_whole
     from line
 ),
 
 earned as (
     select
-        timed.line_id,
-        timed.customer_id,
-        timed.contract_id,
-        timed.contract_item_id,
-        timed.line_type,
-        timed.is_unfinished,
-        timed.is_billed,
+        timed.*,
         case
             when timed.time_left = 0 then timed.amount
             when timed.line_type = 'minimum_fee'
@@ -136,10 +121,7 @@ earned as (
                     currency.decimals,
                     currency.rounding
                 )
-        end as earned_amount,
-        timed.amount,
-        timed.currency,
-        timed.billing_period
+        end as earned_amount
     from timed
     inner join currency
         on timed.currency = currency.currency

@@ -1,7 +1,8 @@
 -- item_text: what do the steps of an item's line say of it?
 --
 -- grain:  line_id
--- reads:  invoice_line, contract, contract_item, price, currency
+-- reads:  invoice_line, contract, contract_item, price, price_modifier,
+--         currency
 -- rule:   lines of items and their fees, corrections aside; names are those of
 --         today
 
@@ -54,7 +55,18 @@ select
                     ''
                 )
             )
-    end as price_text
+    end as price_text,
+    case
+        when price_modifier.charge_decimals is not null
+            then concat(
+                ' (',
+                price_modifier.charge_rounding,
+                ' to ',
+                price_modifier.charge_decimals,
+                ' places)'
+            )
+        else ''
+    end as rounding_text
 from invoice_line
 left join contract
     on invoice_line.contract_id = contract.contract_id
@@ -62,6 +74,8 @@ left join contract_item
     on invoice_line.contract_item_id = contract_item.contract_item_id
 left join price
     on invoice_line.price_id = price.price_id
+left join price_modifier
+    on invoice_line.price_id = price_modifier.price_id
 left join currency
     on invoice_line.currency = currency.currency
 where

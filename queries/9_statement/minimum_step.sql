@@ -124,8 +124,7 @@ select
         else concat('minimum of the price of ', minimum.contract_item_id)
     end as by_rule,
     case
-        when minimum.contract_item_id is null
-            then 'minimum_line'
+        when minimum.contract_item_id is null then 'minimum_line'
         else 'price_minimum'
     end as made_by
 from minimum

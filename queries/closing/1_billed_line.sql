@@ -2,8 +2,7 @@
 -- system passes on.
 --
 -- grain:  line_id
--- reads:  invoice_line, contract, contract_item
--- rule:   what an item declares for the invoicing system wins over its contract
+-- reads:  invoice_line, declared_line
 
 select
     invoice_line.line_id,
@@ -26,18 +25,14 @@ select
     invoice_line.currency,
     invoice_line.corrected_period,
     invoice_line.corrected_line_id,
-    coalesce(contract.time_zone, 'UTC') as time_zone,
-    coalesce(contract_item.usage_shown, 'full') as usage_shown,
-    coalesce(contract_item.purchase_order, contract.purchase_order)
-        as purchase_order,
-    coalesce(contract_item.product_code, contract.product_code)
-        as product_code,
-    coalesce(contract_item.tax_category, contract.tax_category)
-        as tax_category,
-    coalesce(contract_item.gl_account, contract.gl_account) as gl_account,
+    declared_line.time_zone,
+    declared_line.usage_shown,
+    declared_line.purchase_order,
+    declared_line.product_code,
+    declared_line.tax_category,
+    declared_line.gl_account,
     invoice_line.billing_period
 from invoice_line
-left join contract
-    on invoice_line.contract_id = contract.contract_id
-left join contract_item
-    on invoice_line.contract_item_id = contract_item.contract_item_id
+inner join declared_line
+    on invoice_line.line_id = declared_line.line_id
+    and invoice_line.billing_period = declared_line.billing_period

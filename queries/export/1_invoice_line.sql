@@ -1,10 +1,9 @@
 -- invoice_line: the lines to invoice, with what the invoicing system passes on.
 --
 -- grain:  line_id
--- reads:  invoice_line, contract, contract_item, billed_line
+-- reads:  invoice_line, declared_line, billed_line
 -- totals: by currency
--- rule:   what an item declares for the invoicing system wins over its
---         contract, and a closed line keeps what was declared then; an item that
+-- rule:   a closed line keeps what was declared when it closed; an item that
 --         shows overage only hides what its quota covers, and has no line where
 --         nothing is left; the service dates are the first and the last day of
 --         the cycle in the contract's zone
@@ -27,33 +26,32 @@ with declared as (
         invoice_line.unit,
         invoice_line.amount,
         invoice_line.currency,
-        coalesce(billed_line.time_zone, contract.time_zone, 'UTC') as time_zone,
-        coalesce(billed_line.usage_shown, contract_item.usage_shown, 'full')
+        coalesce(billed_line.time_zone, declared_line.time_zone) as time_zone,
+        coalesce(billed_line.usage_shown, declared_line.usage_shown)
             as usage_shown,
         case
-            when billed_line.line_id is not null then billed_line.purchase_order
-            else coalesce(contract_item.purchase_order, contract.purchase_order)
+            when billed_line.line_id is null then declared_line.purchase_order
+            else billed_line.purchase_order
         end as purchase_order,
         case
-            when billed_line.line_id is not null then billed_line.product_code
-            else coalesce(contract_item.product_code, contract.product_code)
+            when billed_line.line_id is null then declared_line.product_code
+            else billed_line.product_code
         end as product_code,
         case
-            when billed_line.line_id is not null then billed_line.tax_category
-            else coalesce(contract_item.tax_category, contract.tax_category)
+            when billed_line.line_id is null then declared_line.tax_category
+            else billed_line.tax_category
         end as tax_category,
         case
-            when billed_line.line_id is not null then billed_line.gl_account
-            else coalesce(contract_item.gl_account, contract.gl_account)
+            when billed_line.line_id is null then declared_line.gl_account
+            else billed_line.gl_account
         end as gl_account
     from invoice_line
     left join billed_line
         on invoice_line.line_id = billed_line.line_id
         and invoice_line.billing_period = billed_line.billing_period
-    left join contract
-        on invoice_line.contract_id = contract.contract_id
-    left join contract_item
-        on invoice_line.contract_item_id = contract_item.contract_item_id
+    inner join declared_line
+        on invoice_line.line_id = declared_line.line_id
+        and invoice_line.billing_period = declared_line.billing_period
 )
 
 select

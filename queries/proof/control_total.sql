@@ -91,10 +91,7 @@ placed as (
     union all
 
     select
-        guided_record.landing_sequence,
-        guided_record.usage_type,
-        guided_record.unit,
-        guided_record.record_quantity,
+        guided_record.*,
         'guided' as place
     from guided_record
 )

@@ -1,20 +1,15 @@
 -- suspense: what waits to be guided or rated, by reason
 select
-    suspense.suspense_reason,
-    suspense.usage_type,
-    suspense.product_id,
-    suspense.unit,
-    count(distinct suspense.contract_id) as contracts,
-    count(*) as records,
-    sum(coalesce(suspense.quantity, suspense.record_quantity)) as quantity
-from suspense
-group by
-    suspense.suspense_reason,
-    suspense.usage_type,
-    suspense.product_id,
-    suspense.unit
+    waiting_usage.suspense_reason,
+    waiting_usage.usage_type,
+    waiting_usage.product_id,
+    waiting_usage.unit,
+    waiting_usage.contracts,
+    waiting_usage.records,
+    waiting_usage.quantity
+from waiting_usage
 order by
-    suspense.suspense_reason,
-    suspense.usage_type,
-    suspense.product_id,
-    suspense.unit
+    waiting_usage.suspense_reason,
+    waiting_usage.usage_type,
+    waiting_usage.product_id,
+    waiting_usage.unit

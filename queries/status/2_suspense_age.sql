@@ -1,19 +1,19 @@
 -- suspense_age: what waits to be guided or rated, since when, and its usual price
 with waiting as (
     select
-        suspense.suspense_reason,
-        suspense.usage_type,
-        suspense.unit,
-        count(*) as records,
-        sum(coalesce(suspense.quantity, suspense.record_quantity)) as quantity,
-        min(suspense.landing_sequence / 1000000000) as first_landing,
-        (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
+        waiting_usage.suspense_reason,
+        waiting_usage.usage_type,
+        waiting_usage.unit,
+        sum(waiting_usage.records) as records,
+        sum(waiting_usage.quantity) as quantity,
+        min(waiting_usage.first_sequence) / 1000000000 as first_landing,
+        (cast($as_of as bigint) - cast(min(waiting_usage.oldest_start) as bigint))
         / 86400000000 as oldest_days
-    from suspense
+    from waiting_usage
     group by
-        suspense.suspense_reason,
-        suspense.usage_type,
-        suspense.unit
+        waiting_usage.suspense_reason,
+        waiting_usage.usage_type,
+        waiting_usage.unit
 )
 
 select

@@ -241,7 +241,7 @@ def tagged(case, random):
         case.price("per_unit", f"{tag}-price", product_id=case.name(f"{tag}-product"), unit_amount=amount(random))
         case.add("tag_rule", tag=case.name(tag), usage_type=case.name("usage"), tag_group=case.name("distance"),
                  position=1 if tag == "near" else 2)
-        case.add("tag_rule_value", tag=case.name(tag), usage_type=case.name("usage"), entry_number=0, field="zone",
+        case.add("tag_rule_value", tag=case.name(tag), usage_type=case.name("usage"), field="zone",
                  field_value=tag)
         case.use(random.randrange(1, 29), quantity(random), zone=tag)
 

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    159 queries plan, 79 tables have contracts
+    191 queries plan, 80 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -104,6 +104,7 @@ fn a_run_and_what_it_says_again() {
     rebuild level_change: 0 rows ([seconds])
     rebuild measured_usage: 0 rows ([seconds])
     rebuild metered_usage: 28 rows ([seconds])
+    rebuild quota_use: 6 rows ([seconds])
     rebuild entitlement_status: 6 rows ([seconds])
     rebuild billable_usage: 28 rows ([seconds])
     rebuild priced_quantity: 28 rows ([seconds])
@@ -115,14 +116,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 68 tables made, 0 up to date, 21 checks held ([seconds])
+    published as run 1: 69 tables made, 0 up to date, 21 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 68 tables are up to date ([seconds])
+    nothing to do: all 69 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"

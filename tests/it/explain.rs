@@ -86,7 +86,7 @@ fn a_line_is_explained_with_its_numbers() {
             "2,quota,\"included 730, used 1,857.25, billable 1,127.25\",0",
             "\"quota fleet_km of ALPEN: 1,500 in the cycle, 2,627.25 used\",billable_usage",
             "3,per_unit,\"1,127.25 x 0.31 = 349.4475\",349.4475",
-            "\"price driven_km-autumn, in force from 2026-10-15\",tier_charge",
+            "\"price driven_km-autumn, in force from 2026-10-15\",per_unit_charge",
             "4,rounding,exact 349.4475 -> 349.45 (half_up to 2 places),0.0025",
             "1,CON123,CON123-km,driven_km-2026,514.5",
             "4,CON124,CON124-km,driven_km-autumn,1857.25",

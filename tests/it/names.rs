@@ -133,7 +133,7 @@ fn a_row_that_names_nothing_is_refused_in_every_table() {
         ),
         (
             "tag_rule_value",
-            "tag,usage_type,entry_number,field,field_value\neu,call,0,region,eu",
+            "tag,usage_type,field,field_value\neu,call,region,eu",
             "`tag` eu with `usage_type` call names no row of `tag_rule`",
             "",
         ),

@@ -3,8 +3,8 @@ with waiting as (
     select
         'suspense_records' as limit_name,
         '' as unit,
-        cast(count(*) as decimal(38, 12)) as found
-    from suspense
+        cast(sum(waiting_usage.records) as decimal(38, 12)) as found
+    from waiting_usage
 
     union all
 
@@ -12,19 +12,21 @@ with waiting as (
         'suspense_days' as limit_name,
         '' as unit,
         cast(
-            (cast($as_of as bigint) - cast(min(suspense.usage_start) as bigint))
-            / 86400000000 as decimal(38, 12)
+            (
+                cast($as_of as bigint)
+                - cast(min(waiting_usage.oldest_start) as bigint)
+            ) / 86400000000 as decimal(38, 12)
         ) as found
-    from suspense
+    from waiting_usage
 
     union all
 
     select
         'suspense_quantity' as limit_name,
-        suspense.unit,
-        sum(coalesce(suspense.quantity, suspense.record_quantity)) as found
-    from suspense
-    group by suspense.unit
+        waiting_usage.unit,
+        sum(waiting_usage.quantity) as found
+    from waiting_usage
+    group by waiting_usage.unit
 )
 
 select

@@ -1,11 +1,11 @@
 -- suspense: what waits in suspense, and what it would cost at its usual price
 with waiting as (
     select
-        suspense.usage_type,
-        count(*) as records,
-        min(suspense.usage_start) as oldest
-    from suspense
-    group by suspense.usage_type
+        waiting_usage.usage_type,
+        sum(waiting_usage.records) as records,
+        min(waiting_usage.oldest_start) as oldest
+    from waiting_usage
+    group by waiting_usage.usage_type
 )
 
 select

@@ -50,13 +50,7 @@ with in_order as (
 
 paid as (
     select
-        in_order.landing_sequence,
-        in_order.contract_item_id,
-        in_order.part_number,
-        in_order.unit_amount,
-        in_order.flat_amount,
-        in_order.record_minimum,
-        in_order.record_maximum,
+        in_order.*,
         case
             when in_order.record_number > in_order.free_records then true
             when in_order.quantity_until > in_order.free_quantity then true

@@ -59,24 +59,14 @@ session as (
 
 step_run as (
     select
-        session.landing_sequence,
-        session.contract_item_id,
-        session.part_number,
-        session.price_id,
-        session.step_decimals,
-        session.session_decimals,
-        session.session_rounding,
+        session.*,
         unnest(session.steps) as run
     from session
 ),
 
 run_charge as (
     select
-        step_run.landing_sequence,
-        step_run.contract_item_id,
-        step_run.part_number,
-        step_run.session_decimals,
-        step_run.session_rounding,
+        step_run.*,
         cast(
             step_run.run['step_count'] as decimal(20, 0)
         )
