@@ -2,6 +2,7 @@
 //! says something else than they do fails the test, and is written anew with `METERHOUSE_WRITE_DOCS=1`.
 
 mod architecture;
+mod functions;
 mod queries;
 mod settings;
 mod suspense;
@@ -12,8 +13,9 @@ use crate::sample::repository;
 /// The name of a page, and what makes its text.
 type Page = (&'static str, fn() -> String);
 
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 5] = [
     ("docs/architecture.md", architecture::page),
+    ("docs/functions.md", functions::page),
     ("docs/settings.md", settings::page),
     ("docs/tables.md", tables::page),
     ("docs/queries.md", queries::page),

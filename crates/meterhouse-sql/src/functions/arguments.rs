@@ -25,6 +25,9 @@ pub fn instant() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
+/// An argument: its name, what it has to be, and what it means.
+pub(super) type Parameter = (&'static str, Kind, &'static str);
+
 /// What an argument has to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -38,6 +41,8 @@ pub(super) enum Kind {
     WholeNumber,
     /// Any decimal or integer; read as `Decimal128` or `Decimal256` of its own scale.
     Decimal,
+    /// A list of decimals; read as such.
+    Decimals,
     /// Any decimal or integer; read as `decimal(38, 12)`.
     Money,
     /// The same, but what is stored in 256 bits is read as `decimal(76, 12)`.
@@ -72,6 +77,10 @@ impl Kind {
             (Self::Decimal, Decimal128(..) | Decimal256(..)) => Some(found.clone()),
             (Self::Decimal, found) if found.is_integer() => Some(Decimal128(20, 0)),
             (Self::Decimal, Null) => Some(MONEY),
+            (Self::Decimals, DataType::List(item)) => {
+                matches!(item.data_type(), Decimal128(..)).then(|| found.clone())
+            }
+            (Self::Decimals, Null) => Some(DataType::new_list(MONEY, true)),
             (Self::WideMoney, Decimal256(..)) => Some(Decimal256(WIDE_PRECISION, MONEY_SCALE)),
             (Self::WideMoney, found) => Self::Money.coerced(found),
             (Self::Money, found) if Self::Decimal.coerced(found).is_some() => Some(MONEY),
@@ -119,6 +128,7 @@ impl Kind {
             Self::Decimal | Self::Money | Self::WideMoney => "a decimal",
             Self::Fields => "the fields of a record, or a JSON object",
             Self::TimeOfDay => "a time of day",
+            Self::Decimals => "a list of decimals",
             Self::WholeNumbers => "a list of whole numbers",
         };
         expected.into()
@@ -129,9 +139,9 @@ impl Kind {
 ///
 /// # Errors
 /// A plan error that names the function and the argument, where the number or a type does not fit.
-pub(super) fn coerce(function: &str, wanted: &[(&str, Kind)], found: &[DataType]) -> Result<Vec<DataType>> {
+pub(super) fn coerce(function: &str, wanted: &[Parameter], found: &[DataType]) -> Result<Vec<DataType>> {
     if wanted.len() != found.len() {
-        let names: Vec<_> = wanted.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = wanted.iter().map(|(name, _, _)| *name).collect();
         return plan_err!(
             "{function} takes {} arguments, not {}: {}",
             wanted.len(),
@@ -139,7 +149,7 @@ pub(super) fn coerce(function: &str, wanted: &[(&str, Kind)], found: &[DataType]
             names.join(", ")
         );
     }
-    let coerced = wanted.iter().zip(found).map(|((name, kind), found)| match kind.coerced(found) {
+    let coerced = wanted.iter().zip(found).map(|((name, kind, _), found)| match kind.coerced(found) {
         Some(coerced) => Ok(coerced),
         None => plan_err!("{function}: `{name}` must be {}, not {found}; cast it", kind.expected()),
     });
@@ -205,6 +215,13 @@ impl Column<ArrayRef> {
 impl Column<StringViewArray> {
     /// The text in a row.
     pub(super) fn get(&self, row: usize) -> Option<&str> {
+        self.index(row).map(|index| self.values.value(index))
+    }
+}
+
+impl Column<ListArray> {
+    /// The list in a row.
+    pub(super) fn get(&self, row: usize) -> Option<ArrayRef> {
         self.index(row).map(|index| self.values.value(index))
     }
 }
@@ -289,6 +306,11 @@ impl Arguments {
         Ok(Self { function, columns, rows, constant })
     }
 
+    /// The name of the function.
+    pub(super) fn function(&self) -> &'static str {
+        self.function
+    }
+
     /// How many rows to compute.
     pub(super) fn rows(&self) -> usize {
         self.rows
@@ -317,9 +339,14 @@ impl Arguments {
         }
     }
 
+    /// An argument of [`Kind::Decimals`].
+    pub(super) fn lists(&self, position: usize) -> Result<Column<ListArray>> {
+        self.column(position, |values| values.as_list_opt::<i32>().cloned())
+    }
+
     /// An argument of [`Kind::Rows`].
     pub(super) fn lists_of_structs(&self, position: usize) -> Result<Rows> {
-        let lists = self.column(position, |values| values.as_list_opt::<i32>().cloned())?;
+        let lists = self.lists(position)?;
         match lists.values.values().as_struct_opt().cloned() {
             Some(rows) => Ok(Rows { lists, rows, function: self.function }),
             None => {

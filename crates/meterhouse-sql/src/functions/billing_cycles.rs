@@ -8,49 +8,47 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, coerce, failed, instant};
+use super::arguments::{Arguments, Kind, failed, instant};
+use super::scalar::Scalar;
 use crate::cycle::{Cycle, CycleCalendar, FirstCycle, LocalDate, TimeError, ZoneLookup, billing_period};
 
 const NAME: &str = "billing_cycles";
 
-const PARAMETERS: [(&str, Kind); 9] = [
-    ("cycle_interval", Kind::Text),
-    ("cycle_anchor", Kind::Date),
-    ("anchor_time", Kind::Instant),
-    ("billing_day", Kind::WholeNumber),
-    ("first_cycle", Kind::Text),
-    ("time_zone", Kind::Text),
-    ("valid_from", Kind::Instant),
-    ("valid_to", Kind::Instant),
-    ("until", Kind::Instant),
-];
-
-/// `billing_cycles(cycle_interval varchar, cycle_anchor date, anchor_time timestamptz, billing_day int, first_cycle
-/// varchar, time_zone varchar, valid_from timestamptz, valid_to timestamptz, until timestamptz)`: the billing cycles of
-/// a contract that begin at or before `until`.
-///
-/// One list a row, in order of time, of structs `cycle_number bigint` (0 holds `valid_from`), `cycle_start`,
-/// `cycle_end` (cut to the contract's validity), `full_start`, `full_end` (uncut, for proration) `timestamptz`, and
-/// `billing_period varchar`. The rules are [`CycleCalendar`]'s; the interval is written as
-/// [`CycleInterval`](crate::cycle::CycleInterval) says, `month` or `3 months`. Boundaries are counted from
-/// `anchor_time`,
-/// an exact instant, or from `cycle_anchor`, a local date, or in months from the `billing_day` (1 to 31) of the local
-/// month of `valid_from`; where all three are null they follow the calendar. `first_cycle` is `anchored` (also where
-/// it is
-/// null), `unanchored` or `joined`, see [`FirstCycle`]; a null `valid_to` is open. Any other null is an error, since a
-/// contract without cycles would lose its usage; so are two anchors, an unknown interval or zone.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct BillingCycles {
-    signature: Signature,
-}
-
-impl BillingCycles {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+pub(super) const BILLING_CYCLES: Scalar = Scalar {
+    name: NAME,
+    meaning: "The billing cycles of a contract that begin at or before `until`, in order of time. `cycle_number` \
+        is 0 for the one that holds `valid_from`; `cycle_start` and `cycle_end` are cut to the contract's \
+        validity, `full_start` and `full_end` are not, as proration needs them; `billing_period` is the \
+        local month in which the cycle ends. Boundaries are counted from one of `anchor_time`, \
+        `cycle_anchor` and `billing_day`; where all three are null they follow the calendar. A null where it \
+        is not allowed is an error, since a contract without cycles would lose its usage; so are two \
+        anchors, an unknown interval or zone.",
+    parameters: &[
+        ("cycle_interval", Kind::Text, "`month`, `3 months`, `week`, ..."),
+        ("cycle_anchor", Kind::Date, "a local date; may be null"),
+        ("anchor_time", Kind::Instant, "an exact instant; may be null"),
+        ("billing_day", Kind::WholeNumber, "the day of the month, 1 to 31; may be null"),
+        (
+            "first_cycle",
+            Kind::Text,
+            "where a contract begins between two boundaries: `anchored` (a part of the cycle between them, also null), `unanchored` or `joined`",
+        ),
+        ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
+        ("valid_from", Kind::Instant, "of the contract, inclusive"),
+        ("valid_to", Kind::Instant, "of the contract, exclusive; null: open"),
+        ("until", Kind::Instant, "the last instant at which a cycle may begin"),
+    ],
+    result: || DataType::new_list(DataType::Struct(cycle_fields()), true),
+    example: "select cycle['cycle_start'], cycle['cycle_end'], cycle['billing_period']\n\
+from (\n\
+    select unnest(billing_cycles('month', null, null, 15, null, 'UTC',\n\
+        timestamptz '2026-01-15T00:00:00Z', null, timestamptz '2026-02-20T00:00:00Z')) as cycle\n\
+) as cycles\n\
+-- 2026-01-15T00:00:00Z 2026-02-15T00:00:00Z 2026-02\n\
+-- 2026-02-15T00:00:00Z 2026-03-15T00:00:00Z 2026-03",
+    compute,
+};
 
 /// The fields of a cycle, in their order.
 fn cycle_fields() -> Fields {
@@ -116,66 +114,47 @@ impl CycleColumns {
     }
 }
 
-impl ScalarUDFImpl for BillingCycles {
-    fn name(&self) -> &str {
-        NAME
-    }
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let intervals = arguments.texts(0)?;
+    let anchors = arguments.numbers::<Date32Type>(1)?;
+    let anchor_times = arguments.numbers::<TimestampMicrosecondType>(2)?;
+    let billing_days = arguments.numbers::<Int32Type>(3)?;
+    let first_cycles = arguments.texts(4)?;
+    let zone_names = arguments.texts(5)?;
+    let valid_from = arguments.numbers::<TimestampMicrosecondType>(6)?;
+    let valid_to = arguments.numbers::<TimestampMicrosecondType>(7)?;
+    let until = arguments.numbers::<TimestampMicrosecondType>(8)?;
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &PARAMETERS, found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::new_list(DataType::Struct(cycle_fields()), true))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let intervals = arguments.texts(0)?;
-        let anchors = arguments.numbers::<Date32Type>(1)?;
-        let anchor_times = arguments.numbers::<TimestampMicrosecondType>(2)?;
-        let billing_days = arguments.numbers::<Int32Type>(3)?;
-        let first_cycles = arguments.texts(4)?;
-        let zone_names = arguments.texts(5)?;
-        let valid_from = arguments.numbers::<TimestampMicrosecondType>(6)?;
-        let valid_to = arguments.numbers::<TimestampMicrosecondType>(7)?;
-        let until = arguments.numbers::<TimestampMicrosecondType>(8)?;
-
-        let mut columns = CycleColumns::default();
-        let mut zones = ZoneLookup::default();
-        for row in 0..arguments.rows() {
-            let interval = intervals.get(row).ok_or_else(|| null("cycle_interval"))?;
-            let zone = zone_names.get(row).ok_or_else(|| null("time_zone"))?;
-            let from = valid_from.get(row).ok_or_else(|| null("valid_from"))?;
-            let until = until.get(row).ok_or_else(|| null("until"))?;
-            let anchor = anchors.get(row).map(LocalDate::from_days);
-            let (anchor_time, billing_day) = (anchor_times.get(row), billing_days.get(row));
-            let given = [anchor.is_some(), anchor_time.is_some(), billing_day.is_some()];
-            if given.into_iter().filter(|given| *given).count() > 1 {
-                return Err(failed(NAME, "give one of `cycle_anchor`, `anchor_time` and `billing_day`"));
-            }
-            let cycles = interval.parse().and_then(|interval| {
-                let mut calendar = CycleCalendar::new(interval, anchor, zones.get(zone)?.clone());
-                if let Some(instant) = anchor_time {
-                    calendar = calendar.anchored_at(instant)?;
-                }
-                if let Some(day) = billing_day {
-                    calendar = calendar.on_billing_day(i64::from(day), from)?;
-                }
-                let first = first_cycles.get(row).map_or(Ok(FirstCycle::Anchored), str::parse)?;
-                columns.push_contract(&calendar.beginning(first), from, valid_to.get(row), until)
-            });
-            cycles.map_err(|error| failed(NAME, error))?;
-            if i32::try_from(columns.numbers.len()).is_err() {
-                return Err(failed(NAME, "more than 2,147,483,647 cycles in one batch of contracts"));
-            }
+    let mut columns = CycleColumns::default();
+    let mut zones = ZoneLookup::default();
+    for row in 0..arguments.rows() {
+        let interval = intervals.get(row).ok_or_else(|| null("cycle_interval"))?;
+        let zone = zone_names.get(row).ok_or_else(|| null("time_zone"))?;
+        let from = valid_from.get(row).ok_or_else(|| null("valid_from"))?;
+        let until = until.get(row).ok_or_else(|| null("until"))?;
+        let anchor = anchors.get(row).map(LocalDate::from_days);
+        let (anchor_time, billing_day) = (anchor_times.get(row), billing_days.get(row));
+        let given = [anchor.is_some(), anchor_time.is_some(), billing_day.is_some()];
+        if given.into_iter().filter(|given| *given).count() > 1 {
+            return Err(failed(NAME, "give one of `cycle_anchor`, `anchor_time` and `billing_day`"));
         }
-        arguments.finish(Arc::new(columns.finish()?))
+        let cycles = interval.parse().and_then(|interval| {
+            let mut calendar = CycleCalendar::new(interval, anchor, zones.get(zone)?.clone());
+            if let Some(instant) = anchor_time {
+                calendar = calendar.anchored_at(instant)?;
+            }
+            if let Some(day) = billing_day {
+                calendar = calendar.on_billing_day(i64::from(day), from)?;
+            }
+            let first = first_cycles.get(row).map_or(Ok(FirstCycle::Anchored), str::parse)?;
+            columns.push_contract(&calendar.beginning(first), from, valid_to.get(row), until)
+        });
+        cycles.map_err(|error| failed(NAME, error))?;
+        if i32::try_from(columns.numbers.len()).is_err() {
+            return Err(failed(NAME, "more than 2,147,483,647 cycles in one batch of contracts"));
+        }
     }
+    Ok(Arc::new(columns.finish()?))
 }
 
 fn null(parameter: &str) -> DataFusionError {

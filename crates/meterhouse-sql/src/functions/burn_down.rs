@@ -7,43 +7,50 @@ use arrow::array::{ArrayRef, Decimal128Array, Int32Array, ListArray, StringViewA
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Column, Kind, MONEY, Rows, coerce, failed};
+use super::arguments::{Arguments, Column, Kind, MONEY, Rows, failed};
+use super::scalar::Scalar;
 
 const NAME: &str = "burn_down";
 
-/// `burn_down(steps)`: the balances that are left at each `read` of a list of steps.
-///
-/// What a step takes depends on the step before it, which SQL cannot say. `steps` are structs `kind varchar`, `place
-/// int`, `amount`, `least` and `most decimal(38, 12)`, in the order in which they are done. A balance has a place, and
-/// a use takes from the balances in the order of their places; what none covers is overage, a debt.
-///
-/// | kind | does |
-/// |---|---|
-/// | `set` | the balance at `place` is `amount`, and open |
-/// | `roll` | the balance at `place` is min(`most`, max(`least`, balance)) |
-/// | `lose` | the balance at `place` is gone, and closed |
-/// | `use` | takes `amount` from the balances in order; the rest becomes overage |
-/// | `give` | lessens overage by `amount`; what is more goes to the first open balance, or below zero where none is |
-/// | `owe` | overage is `amount` |
-/// | `pay` | overage takes from the balances in order |
-/// | `read` | gives a row for each balance that was ever set; then overage is `amount`, where that is not null |
-///
-/// One list of structs `read_number int` (from 1), `place int`, `balance`, `used` (taken from this balance since the
-/// read before) and `overage decimal(38, 12)`. Null steps give an empty list; a step that is of no kind, lacks what it
-/// needs or takes less than nothing, and a number that does not fit, are errors. (OpenMeter's grant burn-down has this
-/// order: `openmeter/credit/engine`.)
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct BurnDown {
-    signature: Signature,
-}
-
-impl BurnDown {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+/// The order is that of OpenMeter's grant burn-down (`openmeter/credit/engine`).
+pub(super) const BURN_DOWN: Scalar = Scalar {
+    name: NAME,
+    meaning: "The balances that are left at each `read` of a list of steps, which are done in the order of the \
+        list. What a step takes depends on the step before it, which SQL cannot say. A balance has a place, \
+        and a use takes from the balances in the order of their places; what none covers is overage, a \
+        debt.\n\n\
+        | kind | does |\n|---|---|\n\
+        | `set` | the balance at `place` is `amount`, and open |\n\
+        | `roll` | the balance at `place` is min(`most`, max(`least`, balance)) |\n\
+        | `lose` | the balance at `place` is gone, and closed |\n\
+        | `use` | takes `amount` from the balances in order; the rest becomes overage |\n\
+        | `give` | lessens overage by `amount`; what is more goes to the first open balance, or below zero \
+        where none is |\n\
+        | `owe` | overage is `amount` |\n\
+        | `pay` | overage takes from the balances in order |\n\
+        | `read` | gives a row for each balance that was ever set; then overage is `amount`, where that is \
+        not null |\n\n\
+        `read_number` counts from 1; `used` is what was taken from this balance since the read before. Null \
+        steps give an empty list; a step that is of no kind, lacks what it needs or takes less than nothing, \
+        and a number that does not fit, are errors.",
+    parameters: &[(
+        "steps",
+        Kind::Rows(&STEP),
+        "such as `array_agg({...} order by ...)`; what a kind does not need may be null",
+    )],
+    result: || DataType::new_list(DataType::Struct(fields()), true),
+    example: "select read['place'], read['balance'], read['used'], read['overage']\n\
+from (\n\
+select unnest(burn_down([\n\
+{'kind': 'set', 'place': 1, 'amount': 50, 'least': null, 'most': null},\n\
+{'kind': 'use', 'place': null, 'amount': 80, 'least': null, 'most': null},\n\
+{'kind': 'read', 'place': null, 'amount': null, 'least': null, 'most': null}\n\
+])) as read\n\
+) as reads\n\
+-- 1 0.000000000000 50.000000000000 30.000000000000",
+    compute,
+};
 
 /// One balance: what is left, what was taken since the last read, and whether it may be given back to.
 #[derive(Default)]
@@ -180,61 +187,42 @@ fn fields() -> Fields {
     ])
 }
 
-impl ScalarUDFImpl for BurnDown {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &[("steps", Kind::Rows(&STEP))], found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::new_list(DataType::Struct(fields()), true))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let steps = Steps::new(arguments.lists_of_structs(0)?)?;
-        let (mut reads, mut places) = (Vec::new(), Vec::new());
-        let mut amounts: [Vec<i128>; 3] = Default::default();
-        let mut lengths = Vec::with_capacity(arguments.rows());
-        for row in 0..arguments.rows() {
-            let before = reads.len();
-            let mut balances = Balances::default();
-            let mut read_number = 0;
-            for step in steps.of(row) {
-                if step.kind != "read" {
-                    let wrong = || failed(NAME, format_args!("the step {step} cannot be done"));
-                    balances.step(&step).ok_or_else(wrong)?;
-                    continue;
-                }
-                read_number += 1;
-                for (place, balance) in &mut balances.balances {
-                    reads.push(read_number);
-                    places.push(*place);
-                    amounts[0].push(balance.left);
-                    amounts[1].push(std::mem::take(&mut balance.used));
-                    amounts[2].push(balances.overage);
-                }
-                balances.overage = step.amount.unwrap_or(balances.overage);
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let steps = Steps::new(arguments.lists_of_structs(0)?)?;
+    let (mut reads, mut places) = (Vec::new(), Vec::new());
+    let mut amounts: [Vec<i128>; 3] = Default::default();
+    let mut lengths = Vec::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let before = reads.len();
+        let mut balances = Balances::default();
+        let mut read_number = 0;
+        for step in steps.of(row) {
+            if step.kind != "read" {
+                let wrong = || failed(NAME, format_args!("the step {step} cannot be done"));
+                balances.step(&step).ok_or_else(wrong)?;
+                continue;
             }
-            lengths.push(reads.len() - before);
+            read_number += 1;
+            for (place, balance) in &mut balances.balances {
+                reads.push(read_number);
+                places.push(*place);
+                amounts[0].push(balance.left);
+                amounts[1].push(std::mem::take(&mut balance.used));
+                amounts[2].push(balances.overage);
+            }
+            balances.overage = step.amount.unwrap_or(balances.overage);
         }
-        let mut columns: Vec<ArrayRef> =
-            vec![Arc::new(Int32Array::from(reads)), Arc::new(Int32Array::from(places))];
-        for amounts in amounts {
-            columns.push(Arc::new(Decimal128Array::from(amounts).with_data_type(MONEY)));
-        }
-        let rows = StructArray::try_new(fields(), columns, None)?;
-        let item = Arc::new(Field::new_list_field(DataType::Struct(fields()), true));
-        let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(rows), None)?;
-        arguments.finish(Arc::new(lists))
+        lengths.push(reads.len() - before);
     }
+    let mut columns: Vec<ArrayRef> =
+        vec![Arc::new(Int32Array::from(reads)), Arc::new(Int32Array::from(places))];
+    for amounts in amounts {
+        columns.push(Arc::new(Decimal128Array::from(amounts).with_data_type(MONEY)));
+    }
+    let rows = StructArray::try_new(fields(), columns, None)?;
+    let item = Arc::new(Field::new_list_field(DataType::Struct(fields()), true));
+    let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(rows), None)?;
+    Ok(Arc::new(lists))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod summable;
 
 use std::mem::size_of;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray,
@@ -17,9 +17,11 @@ use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, not_imp
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
+    Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
+    Volatility,
 };
 
+use super::scalar::documentation;
 use summable::{Native, Summable, Total};
 
 const NAME: &str = "sum";
@@ -39,6 +41,18 @@ impl CheckedSum {
         Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
+
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    documentation(
+        "sum(value decimal) -> decimal(38, s)",
+        "The exact sum of the values that are not null; null where there is none. It stands in for the `sum` of \
+        DataFusion, which wraps to a negative number. A `decimal(p, s)` gives a `decimal(38, s)`, or a \
+        `decimal(76, s)` where it is stored in 256 bits; whole numbers give a `decimal(38, 0)`. A sum of more \
+        digits is an error; floats and `sum(distinct ...)` are refused.",
+        &[("value", "a decimal or a whole number")],
+        "select sum(amount) from (values (0.10), (0.20), (null)) as line(amount)\n-- 0.30",
+    )
+});
 
 fn overflow(result: &DataType) -> DataFusionError {
     let what =
@@ -96,6 +110,10 @@ impl AggregateUDFImpl for CheckedSum {
             [DataType::Decimal256(_, scale)] => Ok(DataType::Decimal256(DECIMAL256_MAX_PRECISION, *scale)),
             _ => Ok(DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0)),
         }
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&DOCUMENTATION)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {

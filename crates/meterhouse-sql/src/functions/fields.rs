@@ -9,24 +9,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, StringViewBuilder, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, MONEY, coerce, failed};
+use super::arguments::{Arguments, Kind, MONEY, failed};
+use super::scalar::Scalar;
 use crate::decimal::DecimalError;
 use crate::name::{nearest, normal_name};
 use value::{Fields, Wanted, json_names};
 
-/// A function of the fields of a record. `fields` is `usage_record.fields`, all its columns, or one JSON object.
-///
-/// A name means the column or the attribute, whichever holds it: of that very name, or of one that is the same but for
-/// case, `_`, `-` and blanks. An empty text and null are nothing. Numbers have all their digits.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct FieldFunction {
-    what: What,
-    signature: Signature,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Text,
     Number,
@@ -34,75 +24,119 @@ enum What {
     Trouble,
     Key,
     Json,
-    Names,
 }
 
-impl FieldFunction {
-    fn of(what: What) -> Self {
-        Self { what, signature: Signature::user_defined(Volatility::Immutable) }
-    }
+pub(super) const FIELD_TEXT: Scalar = Scalar {
+    name: "field_text",
+    meaning: "What a field of a record says; a number as its shortest decimal. Null where it is empty, null or not \
+        there.",
+    parameters: &[
+        ("fields", Kind::Fields, "`usage_record.fields`, all columns of a record, or one JSON object"),
+        (
+            "name",
+            Kind::Text,
+            "of a column or an attribute; case, `_`, `-` and blanks do not count where none has that very name",
+        ),
+    ],
+    result: || DataType::Utf8View,
+    example: "select field_text('{\"region\": \"eu\", \"size\": 4.0}', 'size')\n-- 4",
+    compute: |arguments| of_fields(arguments, What::Text),
+};
 
-    /// `field_text(fields, name varchar)`: what the field says; a number as its shortest decimal, `4` for 4.0.
-    pub(super) fn text() -> Self {
-        Self::of(What::Text)
-    }
+pub(super) const FIELD_NUMBER: Scalar = Scalar {
+    name: "field_number",
+    meaning: "The number in a field, or in its text, with all its digits; null where there is none that fits.",
+    parameters: &[
+        ("fields", Kind::Fields, "`usage_record.fields`, all columns of a record, or one JSON object"),
+        (
+            "name",
+            Kind::Text,
+            "of a column or an attribute; case, `_`, `-` and blanks do not count where none has that very name",
+        ),
+    ],
+    result: || MONEY,
+    example: "select field_number('{\"region\": \"eu\", \"size\": 4.0}', 'Size')\n-- 4.000000000000",
+    compute: |arguments| of_fields(arguments, What::Number),
+};
 
-    /// `field_number(fields, name varchar)`: the number in the field, or in its text, as `decimal(38, 12)`; null where
-    /// there is none that fits exactly.
-    pub(super) fn number() -> Self {
-        Self::of(What::Number)
-    }
+pub(super) const FIELD_IS: Scalar = Scalar {
+    name: "field_is",
+    meaning: "Whether a field says this: the same text, or a number that is equal. Null where the field is not \
+        there.",
+    parameters: &[
+        ("fields", Kind::Fields, "`usage_record.fields`, all columns of a record, or one JSON object"),
+        (
+            "name",
+            Kind::Text,
+            "of a column or an attribute; case, `_`, `-` and blanks do not count where none has that very name",
+        ),
+        ("value", Kind::Text, "what it may say"),
+    ],
+    result: || DataType::Boolean,
+    example: "select field_is('{\"region\": \"eu\", \"size\": 4.0}', 'size', '4.00')\n-- true",
+    compute: |arguments| of_fields(arguments, What::Is),
+};
 
-    /// `field_is(fields, name varchar, value varchar)`: whether the field says this: the same text, or a number that is
-    /// equal. Null where the field is not there.
-    pub(super) fn is() -> Self {
-        Self::of(What::Is)
-    }
+pub(super) const FIELD_TROUBLE: Scalar = Scalar {
+    name: "field_trouble",
+    meaning: "Why `field_number` is null, in words.",
+    parameters: &[
+        ("fields", Kind::Fields, "`usage_record.fields`, all columns of a record, or one JSON object"),
+        (
+            "name",
+            Kind::Text,
+            "of a column or an attribute; case, `_`, `-` and blanks do not count where none has that very name",
+        ),
+    ],
+    result: || DataType::Utf8View,
+    example: "select field_trouble('{\"region\": \"eu\", \"size\": 4.0}', 'region')\n-- no number in region",
+    compute: |arguments| of_fields(arguments, What::Trouble),
+};
 
-    /// `field_trouble(fields, name varchar)`: why `field_number` is null, in words.
-    pub(super) fn trouble() -> Self {
-        Self::of(What::Trouble)
-    }
+pub(super) const GROUP_KEY: Scalar = Scalar {
+    name: "group_key",
+    meaning: "Some fields as one JSON object of texts. It has exactly the names that are asked for, in their order \
+        and without blanks, and each as `field_text` gives it. So records that agree in the fields give \
+        equal keys, and so does a key that a person wrote. Null names give null.",
+    parameters: &[
+        ("fields", Kind::Fields, "`usage_record.fields`, all columns of a record, or one JSON object"),
+        ("names", Kind::Text, "a comma between them, and blanks around them"),
+    ],
+    result: || DataType::Utf8View,
+    example: "select group_key('{\"region\": \"eu\", \"size\": 4.0}', 'region, city')\n-- {\"region\":\"eu\",\"city\":null}",
+    compute: |arguments| of_fields(arguments, What::Key),
+};
 
-    /// `group_key(fields, names varchar)`: some fields as one JSON object of texts, `{"region":"eu","size":null}`.
-    ///
-    /// `names` have a comma between them, and blanks around them. The result has exactly these, in this order, without
-    /// blanks, as `field_text` gives them. So records that agree in the fields give equal keys, and so does a key that
-    /// a person wrote. Null names give null.
-    pub(super) fn key() -> Self {
-        Self::of(What::Key)
-    }
+pub(super) const FIELDS_JSON: Scalar = Scalar {
+    name: "fields_json",
+    meaning: "All that a record says as one JSON object.",
+    parameters: &[(
+        "fields",
+        Kind::Fields,
+        "`usage_record.fields`, all columns of a record, or one JSON object",
+    )],
+    result: || DataType::Utf8View,
+    example: "select fields_json('{\"region\": \"eu\", \"size\": 4.0}')\n-- {\"region\": \"eu\", \"size\": 4.0}",
+    compute: |arguments| of_fields(arguments, What::Json),
+};
 
-    /// `fields_json(fields)`: all that a record says as one JSON object.
-    pub(super) fn json() -> Self {
-        Self::of(What::Json)
-    }
+pub(super) const FIELD_NAMES: Scalar = Scalar {
+    name: "field_names",
+    meaning: "The names in a JSON object, or in a list with commas, as they are compared: small letters without \
+        `_`, in order, a comma between them. Null where a text that begins with `{` is no JSON object.",
+    parameters: &[("text", Kind::Text, "the object, or the list")],
+    result: || DataType::Utf8View,
+    example: "select field_names('User_Id, region')\n-- region,userid",
+    compute: names,
+};
 
-    /// `field_names(text varchar)`: the names in a JSON object, or in a list with commas, as they are compared: small
-    /// letters without `_`, in order, a comma between them. Null where a text that begins with `{` is no JSON object.
-    pub(super) fn names() -> Self {
-        Self::of(What::Names)
+/// A text for each row.
+fn texts(rows: usize, text: impl Fn(usize) -> Result<Option<String>>) -> Result<ArrayRef> {
+    let mut texts = StringViewBuilder::with_capacity(rows);
+    for row in 0..rows {
+        texts.append_option(text(row)?);
     }
-
-    fn known_as(&self) -> &'static str {
-        match self.what {
-            What::Text => "field_text",
-            What::Number => "field_number",
-            What::Is => "field_is",
-            What::Trouble => "field_trouble",
-            What::Key => "group_key",
-            What::Json => "fields_json",
-            What::Names => "field_names",
-        }
-    }
-
-    fn texts(&self, rows: usize, text: impl Fn(usize) -> Result<Option<String>>) -> Result<ArrayRef> {
-        let mut texts = StringViewBuilder::with_capacity(rows);
-        for row in 0..rows {
-            texts.append_option(text(row)?);
-        }
-        Ok(Arc::new(texts.finish()))
-    }
+    Ok(Arc::new(texts.finish()))
 }
 
 /// The names asked for, each looked up once; mostly a name is that of the row before.
@@ -172,118 +206,91 @@ fn names_of(text: &str) -> Option<String> {
     Some(names.join(","))
 }
 
-impl ScalarUDFImpl for FieldFunction {
-    fn name(&self) -> &str {
-        self.known_as()
-    }
+fn names(arguments: &Arguments) -> Result<ArrayRef> {
+    let found = arguments.texts(0)?;
+    texts(arguments.rows(), |row| Ok(found.get(row).and_then(names_of)))
+}
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        let fields = ("fields", Kind::Fields);
-        let wanted = match self.what {
-            What::Text | What::Number | What::Trouble => vec![fields, ("name", Kind::Text)],
-            What::Is => vec![fields, ("name", Kind::Text), ("value", Kind::Text)],
-            What::Key => vec![fields, ("names", Kind::Text)],
-            What::Json => vec![fields],
-            What::Names => vec![("text", Kind::Text)],
-        };
-        coerce(self.name(), &wanted, found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(match self.what {
+fn of_fields(arguments: &Arguments, what: What) -> Result<ArrayRef> {
+    let rows = arguments.rows();
+    if what != What::Json && arguments.texts(1)?.is_all_null() {
+        let result = match what {
             What::Number => MONEY,
             What::Is => DataType::Boolean,
             _ => DataType::Utf8View,
-        })
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(self.known_as(), &args)?;
-        let rows = arguments.rows();
-        if self.what == What::Names {
-            let texts = arguments.texts(0)?;
-            let names = self.texts(rows, |row| Ok(texts.get(row).and_then(names_of)))?;
-            return arguments.finish(names);
-        }
-        if self.what != What::Json && arguments.texts(1)?.is_all_null() {
-            return arguments.finish(new_null_array(&self.return_type(&[])?, rows));
-        }
-        let records = arguments.values(0)?;
-        let fields = Fields::new(records.whole())
-            .ok_or_else(|| failed(self.name(), "`fields` is neither a record nor a JSON object"))?;
-        if self.what == What::Json {
-            let objects = self.texts(rows, |row| {
-                fields.object(records.position(row)).map_err(|error| failed(self.name(), error))
-            })?;
-            return arguments.finish(objects);
-        }
-        let asked = arguments.texts(1)?;
-        let mut names = Names::new(&fields);
-        let values: ArrayRef = match self.what {
-            What::Number => {
-                let number = |row| {
-                    let wanted = names.get(asked.get(row)?);
-                    fields.get(records.position(row), wanted)?.number().ok()
-                };
-                let numbers: Decimal128Array = (0..rows).map(number).collect();
-                Arc::new(numbers.with_data_type(MONEY))
-            }
-            What::Is => {
-                let values = arguments.texts(2)?;
-                let is = |row| {
-                    let (wanted, wanted_value) = (names.get(asked.get(row)?), values.get(row)?);
-                    let value = fields.get(records.position(row), wanted)?;
-                    let is_equal = value.is_number()
-                        && value.number().is_ok_and(|number| {
-                            value::Value::Text(wanted_value.into()).number() == Ok(number)
-                        });
-                    Some(is_equal || value.text()? == wanted_value)
-                };
-                Arc::new((0..rows).map(is).collect::<BooleanArray>())
-            }
-            What::Key => {
-                let mut known: HashMap<&str, Vec<(String, Wanted)>> = HashMap::new();
-                let mut keys = StringViewBuilder::with_capacity(rows);
-                for row in 0..rows {
-                    let Some(list) = asked.get(row) else {
-                        keys.append_null();
-                        continue;
-                    };
-                    if !known.contains_key(list) {
-                        let names = list.split(',').map(str::trim);
-                        let names = names.map(|name| Ok((serde_json::to_string(name)?, fields.wanted(name))));
-                        let names: serde_json::Result<_> = names.collect();
-                        known.insert(list, names.map_err(|error| failed(self.name(), error))?);
-                    }
-                    let key = key_of(&fields, records.position(row), &known[list]);
-                    keys.append_value(key.map_err(|error| failed(self.name(), error))?);
-                }
-                Arc::new(keys.finish())
-            }
-            _ => {
-                let mut texts = StringViewBuilder::with_capacity(rows);
-                for row in 0..rows {
-                    let Some(name) = asked.get(row) else {
-                        texts.append_null();
-                        continue;
-                    };
-                    let wanted = names.get(name);
-                    let row = records.position(row);
-                    if self.what == What::Trouble {
-                        texts.append_value(trouble(&fields, row, wanted, name));
-                    } else {
-                        texts.append_option(fields.get(row, wanted).and_then(|value| value.text()));
-                    }
-                }
-                Arc::new(texts.finish())
-            }
         };
-        arguments.finish(values)
+        return Ok(new_null_array(&result, rows));
     }
+    let records = arguments.values(0)?;
+    let fields = Fields::new(records.whole())
+        .ok_or_else(|| failed(arguments.function(), "`fields` is neither a record nor a JSON object"))?;
+    if what == What::Json {
+        return texts(rows, |row| {
+            fields.object(records.position(row)).map_err(|error| failed(arguments.function(), error))
+        });
+    }
+    let asked = arguments.texts(1)?;
+    let mut names = Names::new(&fields);
+    let values: ArrayRef = match what {
+        What::Number => {
+            let number = |row| {
+                let wanted = names.get(asked.get(row)?);
+                fields.get(records.position(row), wanted)?.number().ok()
+            };
+            let numbers: Decimal128Array = (0..rows).map(number).collect();
+            Arc::new(numbers.with_data_type(MONEY))
+        }
+        What::Is => {
+            let values = arguments.texts(2)?;
+            let is = |row| {
+                let (wanted, wanted_value) = (names.get(asked.get(row)?), values.get(row)?);
+                let value = fields.get(records.position(row), wanted)?;
+                let is_equal = value.is_number()
+                    && value
+                        .number()
+                        .is_ok_and(|number| value::Value::Text(wanted_value.into()).number() == Ok(number));
+                Some(is_equal || value.text()? == wanted_value)
+            };
+            Arc::new((0..rows).map(is).collect::<BooleanArray>())
+        }
+        What::Key => {
+            let mut known: HashMap<&str, Vec<(String, Wanted)>> = HashMap::new();
+            let mut keys = StringViewBuilder::with_capacity(rows);
+            for row in 0..rows {
+                let Some(list) = asked.get(row) else {
+                    keys.append_null();
+                    continue;
+                };
+                if !known.contains_key(list) {
+                    let names = list.split(',').map(str::trim);
+                    let names = names.map(|name| Ok((serde_json::to_string(name)?, fields.wanted(name))));
+                    let names: serde_json::Result<_> = names.collect();
+                    known.insert(list, names.map_err(|error| failed(arguments.function(), error))?);
+                }
+                let key = key_of(&fields, records.position(row), &known[list]);
+                keys.append_value(key.map_err(|error| failed(arguments.function(), error))?);
+            }
+            Arc::new(keys.finish())
+        }
+        _ => {
+            let mut texts = StringViewBuilder::with_capacity(rows);
+            for row in 0..rows {
+                let Some(name) = asked.get(row) else {
+                    texts.append_null();
+                    continue;
+                };
+                let wanted = names.get(name);
+                let row = records.position(row);
+                if what == What::Trouble {
+                    texts.append_value(trouble(&fields, row, wanted, name));
+                } else {
+                    texts.append_option(fields.get(row, wanted).and_then(|value| value.text()));
+                }
+            }
+            Arc::new(texts.finish())
+        }
+    };
+    Ok(values)
 }
 
 #[cfg(test)]

@@ -4,35 +4,30 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::Decimal128Array;
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, Decimal128Array};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce};
+use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE};
+use super::scalar::Scalar;
 use crate::decimal::parse_decimal;
 use crate::name::{is_named, normal_name};
 
 const NAME: &str = "json_decimal";
 
-/// `json_decimal(json varchar, field varchar)`: a top-level field of a JSON object, as `decimal(38, 12)`.
-///
-/// The field is a JSON number or a string that holds one, `1.5`, `"1.5"`, `15e-1`; it never goes through a double. Null
-/// where the text is null or no JSON object, the field is absent, null or no number, or where the number does not
-/// fit `decimal(38, 12)` exactly. A name that is the same but for case, `_`, `-` and blanks matches, too, where none
-/// matches exactly; of several fields of one name the last counts.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct JsonDecimal {
-    signature: Signature,
-}
-
-impl JsonDecimal {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+pub(super) const JSON_DECIMAL: Scalar = Scalar {
+    name: NAME,
+    meaning: "A number out of a JSON object, with all its digits. The field is a JSON number or a string that \
+        holds one, `1.5`, `\"1.5\"`, `15e-1`; it never goes through a binary fraction. Null where the text \
+        is null or no JSON object, the field is absent, null or no number, or the number does not fit. A \
+        name that is the same but for case, `_`, `-` and blanks matches, too, where none matches exactly; of \
+        several fields of one name the last counts.",
+    parameters: &[("json", Kind::Text, "an object"), ("field", Kind::Text, "the name of a field at its top")],
+    result: || MONEY,
+    example: "select json_decimal('{\"distance\": \"1.5\"}', 'distance')\n-- 1.500000000000",
+    compute,
+};
 
 /// The value of a top-level field as it is written in a JSON object; `None` where there is no such field or object.
 /// `normal` is the name as it is compared where none is exactly `field`.
@@ -88,33 +83,14 @@ fn decimal_of(value: &str) -> Option<i128> {
     }
 }
 
-impl ScalarUDFImpl for JsonDecimal {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &[("json", Kind::Text), ("field", Kind::Text)], found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(MONEY)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
-        let decimal = |row| {
-            let field = fields.get(row)?;
-            decimal_of(json_field(jsons.get(row)?, field, &normal_name(field))?)
-        };
-        let decimals: Decimal128Array = (0..arguments.rows()).map(decimal).collect();
-        arguments.finish(Arc::new(decimals.with_data_type(MONEY)))
-    }
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
+    let decimal = |row| {
+        let field = fields.get(row)?;
+        decimal_of(json_field(jsons.get(row)?, field, &normal_name(field))?)
+    };
+    let decimals: Decimal128Array = (0..arguments.rows()).map(decimal).collect();
+    Ok(Arc::new(decimals.with_data_type(MONEY)))
 }
 
 #[cfg(test)]

@@ -3,31 +3,27 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::StringViewBuilder;
+use arrow::array::{ArrayRef, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, coerce};
+use super::arguments::{Arguments, Kind};
 use super::json_decimal::{json_field, json_string};
+use super::scalar::Scalar;
 use crate::name::normal_name;
 
 const NAME: &str = "json_text";
 
-/// `json_text(json varchar, field varchar)`: a top-level field of a JSON object, as text.
-///
-/// A string without its quotes and escapes; any other value as it is written. Null where the text is null or no JSON
-/// object, or the field is absent or null. Names match as for `json_decimal`.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct JsonText {
-    signature: Signature,
-}
-
-impl JsonText {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+pub(super) const JSON_TEXT: Scalar = Scalar {
+    name: NAME,
+    meaning: "A field of a JSON object, as text: a string without its quotes and escapes, any other value as it is \
+        written. Null where the text is null or no JSON object, or the field is absent or null. Names match \
+        as for `json_decimal`.",
+    parameters: &[("json", Kind::Text, "an object"), ("field", Kind::Text, "the name of a field at its top")],
+    result: || DataType::Utf8View,
+    example: "select json_text('{\"Unit\": \"km\", \"size\": 4.0}', 'unit')\n-- km",
+    compute,
+};
 
 /// What a JSON value says, as text; `None` for null and for a broken string.
 fn text_of(value: &str) -> Option<Cow<'_, str>> {
@@ -38,34 +34,15 @@ fn text_of(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-impl ScalarUDFImpl for JsonText {
-    fn name(&self) -> &str {
-        NAME
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
+    let mut texts = StringViewBuilder::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let value = jsons.get(row).zip(fields.get(row));
+        let value = value.and_then(|(json, field)| json_field(json, field, &normal_name(field)));
+        texts.append_option(value.and_then(text_of));
     }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &[("json", Kind::Text), ("field", Kind::Text)], found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let (jsons, fields) = (arguments.texts(0)?, arguments.texts(1)?);
-        let mut texts = StringViewBuilder::with_capacity(arguments.rows());
-        for row in 0..arguments.rows() {
-            let value = jsons.get(row).zip(fields.get(row));
-            let value = value.and_then(|(json, field)| json_field(json, field, &normal_name(field)));
-            texts.append_option(value.and_then(text_of));
-        }
-        arguments.finish(Arc::new(texts.finish()))
-    }
+    Ok(Arc::new(texts.finish()))
 }
 
 #[cfg(test)]

@@ -2,31 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Decimal128Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
 use arrow::datatypes::{DataType, Decimal128Type, i256};
-use datafusion::common::{Result, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::common::Result;
 
-use super::arguments::{MONEY, failed};
+use super::arguments::{Arguments, Kind, MONEY, failed};
 use super::round_money::{Mode, round};
+use super::scalar::Scalar;
 
 const NAME: &str = "list_product";
 
-/// `list_product(list of decimal)`: the product of the values that are not null, as `decimal(38, 12)`.
-///
-/// SQL has a sum of any number of values and no product. It is exact, and rounded once at the end, a half going away
-/// from zero. A list that is null or has no value gives 1. A product of more than 76 digits, not counting zeros at the
-/// end of its factors, or of more than 26 before the point is an error.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct ListProduct {
-    signature: Signature,
-}
-
-impl ListProduct {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+pub(super) const LIST_PRODUCT: Scalar = Scalar {
+    name: NAME,
+    meaning: "The product of the values that are not null. It is exact, and rounded once at the end, a half going \
+        away from zero. A list that is null or has no value gives 1. A product of more than 76 digits, not \
+        counting zeros at the end of its factors, or of more than 26 before the point is an error.",
+    parameters: &[("factors", Kind::Decimals, "such as `array_agg(price_modifier.factor)`")],
+    result: || MONEY,
+    example: "select list_product([0.9, 1.05, null])\n-- 0.945000000000",
+    compute,
+};
 
 fn product(values: &dyn Array) -> Option<i128> {
     let DataType::Decimal128(_, scale) = values.data_type() else { return None };
@@ -43,40 +38,14 @@ fn product(values: &dyn Array) -> Option<i128> {
     round(product, places, 12, Mode::HalfUp)
 }
 
-impl ScalarUDFImpl for ListProduct {
-    fn name(&self) -> &str {
-        NAME
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let lists = arguments.lists(0)?;
+    let mut products = Vec::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let product = lists.get(row).map_or(Some(1_000_000_000_000), |list| product(list.as_ref()));
+        products.push(product.ok_or_else(|| failed(NAME, "the product does not fit decimal(38, 12)"))?);
     }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        match found {
-            [DataType::List(item)] if matches!(item.data_type(), DataType::Decimal128(..)) => {
-                Ok(found.to_vec())
-            }
-            _ => plan_err!("{NAME} takes a list of decimals, such as array_agg(...)"),
-        }
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(MONEY)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let lists = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(lists) = lists.first().and_then(|lists| lists.as_list_opt::<i32>()) else {
-            return Err(failed(NAME, "the argument has not the type it was planned with"));
-        };
-        let mut products = Vec::with_capacity(lists.len());
-        for list in lists.iter() {
-            let product = list.map_or(Some(1_000_000_000_000), |list| product(list.as_ref()));
-            products.push(product.ok_or_else(|| failed(NAME, "the product does not fit decimal(38, 12)"))?);
-        }
-        Ok(ColumnarValue::Array(Arc::new(Decimal128Array::from(products).with_data_type(MONEY))))
-    }
+    Ok(Arc::new(Decimal128Array::from(products).with_data_type(MONEY)))
 }
 
 #[cfg(test)]

@@ -2,127 +2,85 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Date32Array, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, coerce, failed};
+use super::arguments::{Arguments, Kind, failed};
+use super::scalar::Scalar;
 use crate::cycle::{TimeError, TimeZone, ZoneLookup};
 
-/// `local_time(instant timestamptz, time_zone varchar)`: the wall-clock time there, a timestamp without zone.
-/// `local_date(...)`: the day there, a date. `local_period(...)`: the month there, text such as `2026-10`.
-///
-/// Null where an argument is null. An unknown zone is an error.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct LocalTime {
-    shown: Shown,
-    signature: Signature,
+pub(super) const LOCAL_TIME: Scalar = Scalar {
+    name: "local_time",
+    meaning: "What the clocks of a time zone show at an instant. Null where an argument is null; an unknown zone \
+        is an error.",
+    parameters: &[
+        ("instant", Kind::Instant, "the instant"),
+        ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
+    ],
+    result: || DataType::Timestamp(TimeUnit::Microsecond, None),
+    example: "select local_time(timestamptz '2026-10-31T23:30:00Z', 'Europe/Berlin')\n-- 2026-11-01T00:30:00",
+    compute: local_time,
+};
+
+pub(super) const LOCAL_DATE: Scalar = Scalar {
+    name: "local_date",
+    meaning: "The day in a time zone at an instant. Null where an argument is null; an unknown zone is an error.",
+    parameters: &[
+        ("instant", Kind::Instant, "the instant"),
+        ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
+    ],
+    result: || DataType::Date32,
+    example: "select local_date(timestamptz '2026-10-31T23:30:00Z', 'Europe/Berlin')\n-- 2026-11-01",
+    compute: local_date,
+};
+
+pub(super) const LOCAL_PERIOD: Scalar = Scalar {
+    name: "local_period",
+    meaning: "The month in a time zone at an instant, as billing periods are written. Null where an argument is \
+        null; an unknown zone is an error.",
+    parameters: &[
+        ("instant", Kind::Instant, "the instant"),
+        ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
+    ],
+    result: || DataType::Utf8View,
+    example: "select local_period(timestamptz '2026-10-31T23:30:00Z', 'Europe/Berlin')\n-- 2026-11",
+    compute: local_period,
+};
+
+/// What `show` gives for each row, null where an argument is null.
+fn each<T>(
+    arguments: &Arguments,
+    show: impl Fn(&TimeZone, i64) -> Result<T, TimeError>,
+) -> Result<Vec<Option<T>>> {
+    let instants = arguments.numbers::<TimestampMicrosecondType>(0)?;
+    let zone_names = arguments.texts(1)?;
+    let mut zones = ZoneLookup::default();
+    let mut shown = Vec::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        shown.push(match (instants.get(row), zone_names.get(row)) {
+            (Some(instant), Some(name)) => {
+                let value = zones.get(name).and_then(|zone| show(zone, instant));
+                Some(value.map_err(|error| failed(arguments.function(), error))?)
+            }
+            _ => None,
+        });
+    }
+    Ok(shown)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Shown {
-    Time,
-    Date,
-    Period,
+fn local_time(arguments: &Arguments) -> Result<ArrayRef> {
+    Ok(Arc::new(TimestampMicrosecondArray::from(each(arguments, TimeZone::local_time)?)))
 }
 
-impl LocalTime {
-    pub(super) fn time() -> Self {
-        Self { shown: Shown::Time, signature: Signature::user_defined(Volatility::Immutable) }
-    }
-
-    pub(super) fn date() -> Self {
-        Self { shown: Shown::Date, signature: Signature::user_defined(Volatility::Immutable) }
-    }
-
-    pub(super) fn period() -> Self {
-        Self { shown: Shown::Period, signature: Signature::user_defined(Volatility::Immutable) }
-    }
-
-    fn shown_name(&self) -> &'static str {
-        match self.shown {
-            Shown::Time => "local_time",
-            Shown::Date => "local_date",
-            Shown::Period => "local_period",
-        }
-    }
-
-    /// Calls `show` for each row, with `None` where an argument is null.
-    fn each(
-        &self,
-        arguments: &Arguments,
-        mut show: impl FnMut(Option<(&TimeZone, i64)>) -> Result<(), TimeError>,
-    ) -> Result<()> {
-        let instants = arguments.numbers::<TimestampMicrosecondType>(0)?;
-        let zone_names = arguments.texts(1)?;
-        let mut zones = ZoneLookup::default();
-        for row in 0..arguments.rows() {
-            let shown = match (instants.get(row), zone_names.get(row)) {
-                (Some(instant), Some(name)) => zones.get(name).and_then(|zone| show(Some((zone, instant)))),
-                _ => show(None),
-            };
-            shown.map_err(|error| failed(self.shown_name(), error))?;
-        }
-        Ok(())
-    }
+fn local_date(arguments: &Arguments) -> Result<ArrayRef> {
+    let days = each(arguments, |zone, instant| zone.local_date(instant).map(|date| date.days()))?;
+    Ok(Arc::new(Date32Array::from(days)))
 }
 
-impl ScalarUDFImpl for LocalTime {
-    fn name(&self) -> &str {
-        self.shown_name()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(self.name(), &[("instant", Kind::Instant), ("time_zone", Kind::Text)], found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(match self.shown {
-            Shown::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Shown::Date => DataType::Date32,
-            Shown::Period => DataType::Utf8View,
-        })
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(self.shown_name(), &args)?;
-        let values: ArrayRef = match self.shown {
-            Shown::Time => {
-                let mut times = Vec::with_capacity(arguments.rows());
-                self.each(&arguments, |row| {
-                    times.push(row.map(|(zone, instant)| zone.local_time(instant)).transpose()?);
-                    Ok(())
-                })?;
-                Arc::new(TimestampMicrosecondArray::from(times))
-            }
-            Shown::Date => {
-                let mut dates = Vec::with_capacity(arguments.rows());
-                self.each(&arguments, |row| {
-                    dates.push(
-                        row.map(|(zone, instant)| zone.local_date(instant))
-                            .transpose()?
-                            .map(|date| date.days()),
-                    );
-                    Ok(())
-                })?;
-                Arc::new(Date32Array::from(dates))
-            }
-            Shown::Period => {
-                let mut periods = StringViewBuilder::with_capacity(arguments.rows());
-                self.each(&arguments, |row| {
-                    periods.append_option(row.map(|(zone, instant)| zone.local_period(instant)).transpose()?);
-                    Ok(())
-                })?;
-                Arc::new(periods.finish())
-            }
-        };
-        arguments.finish(values)
-    }
+fn local_period(arguments: &Arguments) -> Result<ArrayRef> {
+    let periods = each(arguments, TimeZone::local_period)?;
+    Ok(Arc::new(periods.into_iter().collect::<StringViewArray>()))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod number_text;
 mod prorate;
 mod round_money;
 mod row_hash;
+mod scalar;
 mod session_steps;
 
 pub use arguments::instant;
@@ -26,33 +27,48 @@ use datafusion::prelude::SessionContext;
 
 /// Makes all our functions known to a session. `sum` replaces DataFusion's own, which wraps.
 pub fn register(context: &SessionContext) {
-    context.register_udaf(AggregateUDF::from(checked_sum::CheckedSum::new()));
-    for function in [
-        ScalarUDF::from(billing_cycles::BillingCycles::new()),
-        ScalarUDF::from(burn_down::BurnDown::new()),
-        ScalarUDF::from(fields::FieldFunction::is()),
-        ScalarUDF::from(fields::FieldFunction::json()),
-        ScalarUDF::from(fields::FieldFunction::key()),
-        ScalarUDF::from(fields::FieldFunction::names()),
-        ScalarUDF::from(fields::FieldFunction::number()),
-        ScalarUDF::from(fields::FieldFunction::text()),
-        ScalarUDF::from(fields::FieldFunction::trouble()),
-        ScalarUDF::from(json_decimal::JsonDecimal::new()),
-        ScalarUDF::from(json_text::JsonText::new()),
-        ScalarUDF::from(list_product::ListProduct::new()),
-        ScalarUDF::from(local_time::LocalTime::time()),
-        ScalarUDF::from(local_time::LocalTime::date()),
-        ScalarUDF::from(local_time::LocalTime::period()),
-        ScalarUDF::from(number_text::NumberText::new()),
-        ScalarUDF::from(prorate::Prorate::new()),
-        ScalarUDF::from(prorate::Prorate::tried()),
-        ScalarUDF::from(prorate::RoundRatio::new()),
-        ScalarUDF::from(round_money::RoundMoney::new()),
-        ScalarUDF::from(row_hash::RowHash::new()),
-        ScalarUDF::from(session_steps::SessionSteps::new()),
-    ] {
+    for function in aggregates() {
+        context.register_udaf(function);
+    }
+    for function in scalars() {
         context.register_udf(function);
     }
+}
+
+/// Our functions of many rows.
+pub fn aggregates() -> Vec<AggregateUDF> {
+    vec![AggregateUDF::from(checked_sum::CheckedSum::new())]
+}
+
+/// Our functions of one row, by name.
+pub fn scalars() -> Vec<ScalarUDF> {
+    let scalars = [
+        &billing_cycles::BILLING_CYCLES,
+        &burn_down::BURN_DOWN,
+        &fields::FIELD_IS,
+        &fields::FIELD_NAMES,
+        &fields::FIELD_NUMBER,
+        &fields::FIELD_TEXT,
+        &fields::FIELD_TROUBLE,
+        &fields::FIELDS_JSON,
+        &fields::GROUP_KEY,
+        &json_decimal::JSON_DECIMAL,
+        &json_text::JSON_TEXT,
+        &list_product::LIST_PRODUCT,
+        &local_time::LOCAL_DATE,
+        &local_time::LOCAL_PERIOD,
+        &local_time::LOCAL_TIME,
+        &number_text::NUMBER_TEXT,
+        &prorate::PRORATE,
+        &round_money::ROUND_MONEY,
+        &prorate::ROUND_RATIO,
+        &session_steps::SESSION_STEPS,
+        &prorate::TRY_PRORATE,
+    ];
+    let mut functions: Vec<ScalarUDF> = scalars.map(scalar::Scalar::function).into();
+    functions.push(ScalarUDF::from(row_hash::RowHash::new()));
+    functions.sort_by(|one, other| one.name().cmp(other.name()));
+    functions
 }
 
 #[cfg(test)]

@@ -2,31 +2,29 @@
 
 use std::sync::Arc;
 
-use arrow::array::StringViewBuilder;
+use arrow::array::{ArrayRef, StringViewBuilder};
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, MONEY_SCALE, coerce};
+use super::arguments::{Arguments, Kind, MONEY_SCALE};
+use super::scalar::Scalar;
 
 const NAME: &str = "number_text";
 /// Decimal places of the numbers.
 const PLACES: usize = MONEY_SCALE as usize;
 
-/// `number_text(number decimal, places integer)`: all digits of a number, a comma between thousands and at least so
-/// many decimal places, at most 12; `1,500.00` for 1500 with 2 places.
-///
-/// Null where an argument is null.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct NumberText {
-    signature: Signature,
-}
-
-impl NumberText {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+pub(super) const NUMBER_TEXT: Scalar = Scalar {
+    name: NAME,
+    meaning: "A number as people write it: all its digits, a comma between thousands and at least so many \
+        decimals. Null where an argument is null.",
+    parameters: &[
+        ("number", Kind::Money, "any number"),
+        ("places", Kind::WholeNumber, "the least number of decimals, 0 to 12"),
+    ],
+    result: || DataType::Utf8View,
+    example: "select number_text(1500, 2), number_text(0.0125, 2)\n-- 1,500.00 0.0125",
+    compute,
+};
 
 /// A number in units of its twelfth decimal place.
 fn text_of(number: i128, places: i32) -> String {
@@ -48,33 +46,14 @@ fn text_of(number: i128, places: i32) -> String {
     text
 }
 
-impl ScalarUDFImpl for NumberText {
-    fn name(&self) -> &str {
-        NAME
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let (numbers, places) = (arguments.numbers::<Decimal128Type>(0)?, arguments.numbers::<Int32Type>(1)?);
+    let mut texts = StringViewBuilder::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let values = numbers.get(row).zip(places.get(row));
+        texts.append_option(values.map(|(number, places)| text_of(number, places)));
     }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(NAME, &[("number", Kind::Money), ("places", Kind::WholeNumber)], found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let (numbers, places) = (arguments.numbers::<Decimal128Type>(0)?, arguments.numbers::<Int32Type>(1)?);
-        let mut texts = StringViewBuilder::with_capacity(arguments.rows());
-        for row in 0..arguments.rows() {
-            let values = numbers.get(row).zip(places.get(row));
-            texts.append_option(values.map(|(number, places)| text_of(number, places)));
-        }
-        arguments.finish(Arc::new(texts.finish()))
-    }
+    Ok(Arc::new(texts.finish()))
 }
 
 #[cfg(test)]

@@ -2,41 +2,44 @@
 
 use std::sync::Arc;
 
-use arrow::array::Decimal128Array;
-use arrow::datatypes::{DataType, Decimal128Type, Int32Type, i256};
+use arrow::array::{ArrayRef, Decimal128Array};
+use arrow::datatypes::{Decimal128Type, Int32Type, i256};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce, failed};
+use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, failed};
 use super::round_money::Mode;
+use super::scalar::Scalar;
 use crate::decimal::POWERS_OF_TEN;
 
-const NAME: &str = "prorate";
+pub(super) const PRORATE: Scalar = Scalar {
+    name: "prorate",
+    meaning: "amount x part / whole, a half of the twelfth decimal going away from zero. SQL divides a decimal to \
+        four more places than it has and cuts off the rest; here the product has all its digits and is \
+        divided once. A null gives null; a whole of zero and a result of more than 26 digits before the \
+        point are errors. `prorate(amount, whole, whole)` is the amount, so shares that are taken as \
+        differences of running parts sum to it.",
+    parameters: &[
+        ("amount", Kind::WideMoney, "what is shared"),
+        ("part", Kind::Money, "of the whole, in its unit"),
+        ("whole", Kind::Money, "not zero"),
+    ],
+    result: || MONEY,
+    example: "select prorate(100, 1, 3)\n-- 33.333333333333",
+    compute: |arguments| prorated(arguments, true),
+};
 
-/// `prorate(amount, part, whole)`: amount x part / whole, as `decimal(38, 12)`, a half going away from zero.
-///
-/// SQL divides a decimal to four more places than it has and cuts off the rest; here the product has all its digits
-/// and is divided once. The amount may be a `decimal(76, 12)`.
-///
-/// A null gives null; a whole of zero and a result of more than 26 digits before the point are
-/// errors. `prorate(amount, whole, whole)` is the amount, so shares taken as differences of running parts sum to it.
-///
-/// `try_prorate` has the same arguments and gives null where that is an error.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Prorate {
-    is_strict: bool,
-    signature: Signature,
-}
-
-impl Prorate {
-    pub(super) fn new() -> Self {
-        Self { is_strict: true, signature: Signature::user_defined(Volatility::Immutable) }
-    }
-
-    pub(super) fn tried() -> Self {
-        Self { is_strict: false, ..Self::new() }
-    }
-}
+pub(super) const TRY_PRORATE: Scalar = Scalar {
+    name: "try_prorate",
+    meaning: "`prorate`, but null where that is an error.",
+    parameters: &[
+        ("amount", Kind::WideMoney, "what is shared"),
+        ("part", Kind::Money, "of the whole, in its unit"),
+        ("whole", Kind::Money, "not zero"),
+    ],
+    result: || MONEY,
+    example: "select coalesce(try_prorate(100, 1, 0), -1)\n-- -1.000000000000",
+    compute: |arguments| prorated(arguments, false),
+};
 
 /// amount x part / whole, to `decimals` places. All three have twelve decimal places, and so has the result, which is a
 /// `decimal(38, 12)`.
@@ -77,112 +80,60 @@ fn prorate(amount: i256, part: i128, whole: i128) -> std::result::Result<i128, &
     ratio(amount, part, whole, 12, Mode::HalfUp)
 }
 
-/// `round_ratio(amount, part, whole, decimals, mode)`: amount x part / whole, rounded once to 0 to 12 decimals, as
-/// `decimal(38, 12)`.
-///
-/// The product has all its digits and is divided once, so that `round_ratio(2500, 1, 1024, 0, 'ceil')` counts started
-/// blocks and never one too many. The modes are those of `round_money`. A null amount, part or whole gives null; any
-/// other
-/// null, a whole of zero and a result of more than 26 digits before the point are errors.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct RoundRatio {
-    signature: Signature,
+pub(super) const ROUND_RATIO: Scalar = Scalar {
+    name: "round_ratio",
+    meaning: "amount x part / whole, rounded once. The product has all its digits and is divided once, so that \
+        started blocks are counted and never one too many. A null amount, part or whole gives null; any \
+        other null, a whole of zero and a result of more than 26 digits before the point are errors.",
+    parameters: &[
+        ("amount", Kind::WideMoney, "what is shared"),
+        ("part", Kind::Money, "of the whole, in its unit"),
+        ("whole", Kind::Money, "not zero"),
+        ("decimals", Kind::WholeNumber, "that are kept, 0 to 12"),
+        ("mode", Kind::Text, "as for `round_money`"),
+    ],
+    result: || MONEY,
+    example: "select round_ratio(2500, 1, 1024, 0, 'ceil')\n-- 3.000000000000",
+    compute: round_ratio,
+};
+
+fn round_ratio(arguments: &Arguments) -> Result<ArrayRef> {
+    let fail = |what: &str| failed(ROUND_RATIO.name, what);
+    let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
+    let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
+    let (decimals, modes) = (arguments.numbers::<Int32Type>(3)?, arguments.texts(4)?);
+    let mut values = Vec::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let (Some(amount), Some(part), Some(whole)) = (amounts.get(row), parts.get(row), wholes.get(row))
+        else {
+            values.push(None);
+            continue;
+        };
+        let decimals = decimals.get(row).and_then(|decimals| u32::try_from(decimals).ok());
+        let decimals =
+            decimals.filter(|decimals| *decimals <= 12).ok_or_else(|| fail("use 0 to 12 `decimals`"))?;
+        let mode = Mode::parse(modes.get(row)).map_err(|what| fail(&what))?;
+        values.push(Some(ratio(amount, part, whole, decimals, mode).map_err(fail)?));
+    }
+    Ok(Arc::new(Decimal128Array::from(values).with_data_type(MONEY)))
 }
 
-impl RoundRatio {
-    const NAME: &str = "round_ratio";
-
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
-
-impl ScalarUDFImpl for RoundRatio {
-    fn name(&self) -> &str {
-        Self::NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        let parameters = [
-            ("amount", Kind::WideMoney),
-            ("part", Kind::Money),
-            ("whole", Kind::Money),
-            ("decimals", Kind::WholeNumber),
-            ("mode", Kind::Text),
-        ];
-        coerce(Self::NAME, &parameters, found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(MONEY)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let fail = |what: &str| failed(Self::NAME, what);
-        let arguments = Arguments::new(Self::NAME, &args)?;
-        let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
-        let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
-        let (decimals, modes) = (arguments.numbers::<Int32Type>(3)?, arguments.texts(4)?);
-        let mut values = Vec::with_capacity(arguments.rows());
-        for row in 0..arguments.rows() {
-            let (Some(amount), Some(part), Some(whole)) = (amounts.get(row), parts.get(row), wholes.get(row))
-            else {
-                values.push(None);
-                continue;
-            };
-            let decimals = decimals.get(row).and_then(|decimals| u32::try_from(decimals).ok());
-            let decimals =
-                decimals.filter(|decimals| *decimals <= 12).ok_or_else(|| fail("use 0 to 12 `decimals`"))?;
-            let mode = Mode::parse(modes.get(row)).map_err(|what| fail(&what))?;
-            values.push(Some(ratio(amount, part, whole, decimals, mode).map_err(fail)?));
+fn prorated(arguments: &Arguments, is_strict: bool) -> Result<ArrayRef> {
+    let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
+    let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
+    let mut values = Decimal128Array::builder(arguments.rows());
+    for row in 0..arguments.rows() {
+        match (amounts.get(row), parts.get(row), wholes.get(row)) {
+            (Some(amount), Some(part), Some(whole)) => match prorate(amount, part, whole) {
+                Ok(value) => values.append_value(value),
+                Err(what) if is_strict => return Err(failed(PRORATE.name, what)),
+                Err(_) => values.append_null(),
+            },
+            _ => values.append_null(),
         }
-        arguments.finish(Arc::new(Decimal128Array::from(values).with_data_type(MONEY)))
     }
-}
-
-impl ScalarUDFImpl for Prorate {
-    fn name(&self) -> &str {
-        if self.is_strict { NAME } else { "try_prorate" }
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        coerce(
-            self.name(),
-            &[("amount", Kind::WideMoney), ("part", Kind::Money), ("whole", Kind::Money)],
-            found,
-        )
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(MONEY)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
-        let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
-        let mut values = Decimal128Array::builder(arguments.rows());
-        for row in 0..arguments.rows() {
-            match (amounts.get(row), parts.get(row), wholes.get(row)) {
-                (Some(amount), Some(part), Some(whole)) => match prorate(amount, part, whole) {
-                    Ok(value) => values.append_value(value),
-                    Err(what) if self.is_strict => return Err(failed(NAME, what)),
-                    Err(_) => values.append_null(),
-                },
-                _ => values.append_null(),
-            }
-        }
-        let values = values.finish().with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?;
-        arguments.finish(Arc::new(values))
-    }
+    let values = values.finish().with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?;
+    Ok(Arc::new(values))
 }
 
 #[cfg(test)]

@@ -3,33 +3,34 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{ArrowNativeTypeOp, Decimal128Array};
+use arrow::array::{ArrayRef, ArrowNativeTypeOp, Decimal128Array};
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Int32Type, i256};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, coerce, failed};
+use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, failed};
+use super::scalar::Scalar;
 use crate::decimal::POWERS_OF_TEN;
 
 const NAME: &str = "round_money";
 
-/// `round_money(amount decimal, decimals int, mode varchar)`: the amount to so many decimals, as `decimal(38, 12)`.
-///
-/// `mode` is `half_up` (a half goes away from zero), `half_even` (a half goes to the even neighbour), `ceil` (any rest
-/// goes to the larger number) or `floor` (to the smaller one). `decimals` is -12 to 12; negative ones round to tens,
-/// hundreds and so on. The amount is rounded once, from all the digits it
-/// has. A null amount stays null; any other null, an unknown mode and a result of more than 26 digits before
-/// the point are errors.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct RoundMoney {
-    signature: Signature,
-}
-
-impl RoundMoney {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+pub(super) const ROUND_MONEY: Scalar = Scalar {
+    name: NAME,
+    meaning: "An amount rounded to so many decimals, once, from all the digits that it has. A null amount stays \
+        null; any other null, an unknown mode and a result of more than 26 digits before the point are \
+        errors.",
+    parameters: &[
+        ("amount", Kind::Decimal, "any decimal, not rounded before"),
+        ("decimals", Kind::WholeNumber, "-12 to 12; negative ones round to tens, hundreds and so on"),
+        (
+            "mode",
+            Kind::Text,
+            "`half_up` (a half goes away from zero), `half_even` (to the even neighbour), `ceil` (any rest goes to the larger number) or `floor` (to the smaller one)",
+        ),
+    ],
+    result: || MONEY,
+    example: "select round_money(0.125, 2, 'half_up'), round_money(0.125, 2, 'half_even')\n-- 0.130000000000 0.120000000000",
+    compute,
+};
 
 /// Where a rest goes.
 #[derive(Clone, Copy)]
@@ -125,37 +126,17 @@ pub(super) fn round<T: Unscaled>(value: T, scale: i32, decimals: i32, mode: Mode
     (money.unsigned_abs() < POWERS_OF_TEN[usize::from(MONEY_PRECISION)].unsigned_abs()).then_some(money)
 }
 
-impl ScalarUDFImpl for RoundMoney {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        let parameters = [("amount", Kind::Decimal), ("decimals", Kind::WholeNumber), ("mode", Kind::Text)];
-        coerce(NAME, &parameters, found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(MONEY)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        match arguments.data_type(0) {
-            Some(DataType::Decimal256(_, scale)) => {
-                let amounts = arguments.numbers::<Decimal256Type>(0)?;
-                round_rows(&arguments, |row| amounts.get(row), i32::from(*scale))
-            }
-            Some(DataType::Decimal128(_, scale)) => {
-                let amounts = arguments.numbers::<Decimal128Type>(0)?;
-                round_rows(&arguments, |row| amounts.get(row), i32::from(*scale))
-            }
-            _ => Err(failed(NAME, "`amount` must be a decimal; cast it")),
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    match arguments.data_type(0) {
+        Some(DataType::Decimal256(_, scale)) => {
+            let amounts = arguments.numbers::<Decimal256Type>(0)?;
+            round_rows(arguments, |row| amounts.get(row), i32::from(*scale))
         }
+        Some(DataType::Decimal128(_, scale)) => {
+            let amounts = arguments.numbers::<Decimal128Type>(0)?;
+            round_rows(arguments, |row| amounts.get(row), i32::from(*scale))
+        }
+        _ => Err(failed(NAME, "`amount` must be a decimal; cast it")),
     }
 }
 
@@ -164,7 +145,7 @@ fn round_rows<T: Unscaled>(
     arguments: &Arguments,
     amount: impl Fn(usize) -> Option<T>,
     scale: i32,
-) -> Result<ColumnarValue> {
+) -> Result<ArrayRef> {
     let decimals = arguments.numbers::<Int32Type>(1)?;
     let modes = arguments.texts(2)?;
     let mut rounded = Vec::with_capacity(arguments.rows());
@@ -189,7 +170,7 @@ fn round_rows<T: Unscaled>(
             }
         }
     }
-    arguments.finish(Arc::new(Decimal128Array::from(rounded).with_data_type(MONEY)))
+    Ok(Arc::new(Decimal128Array::from(rounded).with_data_type(MONEY)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `row_hash`: one stable number for the values of a row.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, Int64Array, LargeListArray,
@@ -16,11 +16,12 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::arguments::Arguments;
+use super::scalar::documentation;
 
 const NAME: &str = "row_hash";
 
@@ -66,6 +67,17 @@ impl RowHash {
         Self { signature: Signature::new(TypeSignature::VariadicAny, Volatility::Immutable) }
     }
 }
+
+static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
+    documentation(
+        "row_hash(value, ...) -> bigint",
+        "One number for the values of a row, of any types, that is the same however they are stored: XXH3-64 of the \
+        values in their order, with the type of each. It depends on the row alone, and is never null. A type that \
+        cannot be hashed is an error.",
+        &[("value", "a value of any type; null counts, too")],
+        "select row_hash(1, 'a', null)\n-- -7209090061692807934",
+    )
+});
 
 /// The type that values are stored as while they are hashed; `None` for a type that cannot be hashed.
 fn canonical(found: &DataType) -> Option<DataType> {
@@ -302,6 +314,10 @@ impl ScalarUDFImpl for RowHash {
             Some(found) => plan_err!("{NAME} cannot hash {found}; cast it"),
             None => Ok(DataType::Int64),
         }
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&DOCUMENTATION)
     }
 
     fn is_nullable(

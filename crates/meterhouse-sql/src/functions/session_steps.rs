@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, ListArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Fields, TimestampMicrosecondType};
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-use super::arguments::{Arguments, Kind, coerce, failed};
+use super::arguments::{Arguments, Kind, failed};
+use super::scalar::Scalar;
 use crate::cycle::ZoneLookup;
 use schedule::{RATE, Schedules};
 
@@ -21,34 +21,49 @@ const MOST_STEPS: usize = 1_000_000;
 /// Units of the twelfth decimal in a microsecond.
 const PICOS: i128 = 1_000_000;
 
-/// `session_steps(session_start timestamptz, length decimal, time_zone varchar, schedule, window_at timestamptz)`: how
-/// many increments of which rate a session of `length` seconds has.
-///
-/// The session is walked from its start. Each step is one increment of the rate in force where the step begins; it
-/// counts whole, also where the session ends inside it. With `window_at` the window of that instant holds throughout,
-/// as for what has no duration; null: each step's own. The length of a step depends on where the one before it ended,
-/// which SQL cannot say.
-///
-/// `schedule` is a list of structs, one a rate: `window_number int`, `weekdays int[]` (1 is Monday), `months int[]`,
-/// `month_days int[]` (null or empty: all), `start_time time`, `rate_number int`, `elapsed_from` and `increment
-/// decimal(38, 12)`. The rates of a window stand together. In force is of the first window whose days match the local
-/// time and whose `start_time` is not after it the first rate whose `elapsed_from` is not above the elapsed seconds: so
-/// the order of the list says which window goes before which, and a rate from later on stands before the others.
-///
-/// A list, in order of time, of structs `run_number int` (from 1), `window_number int`, `rate_number int`, `step_count
-/// bigint`; neighbouring steps of one rate are one row. A length of zero or less has none, and a null length or
-/// schedule gives an empty list. Null where a step has no window or no rate with an increment above zero in force, and
-/// for more than a million steps. (CGRateS: rating plan, destination rates, `RoundingMethod` aside.)
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct SessionSteps {
-    signature: Signature,
-}
-
-impl SessionSteps {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
-    }
-}
+/// The walk is that of CGRateS (rating plan, destination rates), `RoundingMethod` aside.
+pub(super) const SESSION_STEPS: Scalar = Scalar {
+    name: NAME,
+    meaning: "How many increments of which rate a session has. The session is walked from its start. Each step is \
+        one increment of the rate in force where the step begins; it counts whole, also where the session \
+        ends inside it. The length of a step depends on where the one before it ended, which SQL cannot \
+        say.\n\n\
+         In force is of the first window whose days match the local time and whose `start_time` is not after \
+        it the first rate whose `elapsed_from` is not above the elapsed seconds: the order of the schedule \
+        says which window goes before which, and the rate from the longest length stands first in its \
+        window. The rates of a window stand together.\n\n\
+         A list in order of time; neighbouring steps of one rate are one run. A length of zero or less has \
+        none, and a null length or schedule gives an empty list. Null where a step has no window or no rate \
+        with an increment above zero in force, and for more than a million steps.",
+    parameters: &[
+        ("session_start", Kind::Instant, "where it begins"),
+        ("length", Kind::Money, "seconds, or the unit of the increments"),
+        ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
+        (
+            "schedule",
+            Kind::Rows(&RATE),
+            "one struct a rate; of `weekdays` 1 is Monday, and null or empty lists mean all days",
+        ),
+        (
+            "window_at",
+            Kind::Instant,
+            "the window of that instant holds throughout; null: each step is in its own",
+        ),
+    ],
+    result: || DataType::new_list(DataType::Struct(fields()), true),
+    example: "select run['run_number'], run['rate_number'], run['step_count']\n\
+from (\n\
+select unnest(session_steps(timestamptz '2026-01-10T12:00:00Z', 62.5, 'UTC', [\n\
+{'window_number': 1, 'weekdays': null, 'months': null, 'month_days': null,\n\
+'start_time': time '00:00:00', 'rate_number': 2, 'elapsed_from': 60, 'increment': 1},\n\
+{'window_number': 1, 'weekdays': null, 'months': null, 'month_days': null,\n\
+'start_time': time '00:00:00', 'rate_number': 1, 'elapsed_from': 0, 'increment': 60}\n\
+], null)) as run\n\
+) as runs\n\
+-- 1 1 1\n\
+-- 2 2 3",
+    compute,
+};
 
 fn fields() -> Fields {
     Fields::from(vec![
@@ -59,91 +74,63 @@ fn fields() -> Fields {
     ])
 }
 
-impl ScalarUDFImpl for SessionSteps {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        let parameters = [
-            ("session_start", Kind::Instant),
-            ("length", Kind::Money),
-            ("time_zone", Kind::Text),
-            ("schedule", Kind::Rows(&RATE)),
-            ("window_at", Kind::Instant),
-        ];
-        coerce(NAME, &parameters, found)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::new_list(DataType::Struct(fields()), true))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arguments = Arguments::new(NAME, &args)?;
-        let starts = arguments.numbers::<TimestampMicrosecondType>(0)?;
-        let lengths = arguments.numbers::<Decimal128Type>(1)?;
-        let zone_names = arguments.texts(2)?;
-        let schedules = Schedules::new(arguments.lists_of_structs(3)?)?;
-        let windows_at = arguments.numbers::<TimestampMicrosecondType>(4)?;
-        let mut zones = ZoneLookup::default();
-        let mut runs: Vec<(i32, i32, i32, i64)> = Vec::new();
-        let mut counts = Vec::with_capacity(arguments.rows());
-        let mut priced = Vec::with_capacity(arguments.rows());
-        for row in 0..arguments.rows() {
-            let first = runs.len();
-            let mut is_priced = true;
-            if let (Some(start), Some(length), Some(zone), Some(schedule)) =
-                (starts.get(row), lengths.get(row), zone_names.get(row), schedules.of(row))
-            {
-                let zone = zones.get(zone).map_err(|error| failed(NAME, error))?;
-                let mut elapsed = 0_i128;
-                let mut steps = 0;
-                while elapsed < length {
-                    let at = match windows_at.get(row) {
-                        Some(at) => Some(at),
-                        None => {
-                            i64::try_from(elapsed / PICOS).ok().and_then(|micros| start.checked_add(micros))
-                        }
-                    };
-                    let local = at.and_then(|at| zone.local_time(at).ok());
-                    let step = local.and_then(|local| schedules.step_at(schedule.clone(), local, elapsed));
-                    let Some((window, rate, increment)) = step.filter(|_| steps < MOST_STEPS) else {
-                        is_priced = false;
-                        break;
-                    };
-                    match runs.last_mut().filter(|_| steps > 0) {
-                        Some(run) if (run.1, run.2) == (window, rate) => run.3 += 1,
-                        _ => {
-                            let number = i32::try_from(runs.len() - first + 1).unwrap_or(i32::MAX);
-                            runs.push((number, window, rate, 1));
-                        }
+fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let starts = arguments.numbers::<TimestampMicrosecondType>(0)?;
+    let lengths = arguments.numbers::<Decimal128Type>(1)?;
+    let zone_names = arguments.texts(2)?;
+    let schedules = Schedules::new(arguments.lists_of_structs(3)?)?;
+    let windows_at = arguments.numbers::<TimestampMicrosecondType>(4)?;
+    let mut zones = ZoneLookup::default();
+    let mut runs: Vec<(i32, i32, i32, i64)> = Vec::new();
+    let mut counts = Vec::with_capacity(arguments.rows());
+    let mut priced = Vec::with_capacity(arguments.rows());
+    for row in 0..arguments.rows() {
+        let first = runs.len();
+        let mut is_priced = true;
+        if let (Some(start), Some(length), Some(zone), Some(schedule)) =
+            (starts.get(row), lengths.get(row), zone_names.get(row), schedules.of(row))
+        {
+            let zone = zones.get(zone).map_err(|error| failed(NAME, error))?;
+            let mut elapsed = 0_i128;
+            let mut steps = 0;
+            while elapsed < length {
+                let at = match windows_at.get(row) {
+                    Some(at) => Some(at),
+                    None => i64::try_from(elapsed / PICOS).ok().and_then(|micros| start.checked_add(micros)),
+                };
+                let local = at.and_then(|at| zone.local_time(at).ok());
+                let step = local.and_then(|local| schedules.step_at(schedule.clone(), local, elapsed));
+                let Some((window, rate, increment)) = step.filter(|_| steps < MOST_STEPS) else {
+                    is_priced = false;
+                    break;
+                };
+                match runs.last_mut().filter(|_| steps > 0) {
+                    Some(run) if (run.1, run.2) == (window, rate) => run.3 += 1,
+                    _ => {
+                        let number = i32::try_from(runs.len() - first + 1).unwrap_or(i32::MAX);
+                        runs.push((number, window, rate, 1));
                     }
-                    elapsed += increment;
-                    steps += 1;
                 }
+                elapsed += increment;
+                steps += 1;
             }
-            if !is_priced {
-                runs.truncate(first);
-            }
-            priced.push(is_priced);
-            counts.push(runs.len() - first);
         }
-        let column = |value: fn(&(i32, i32, i32, i64)) -> i32| -> ArrayRef {
-            Arc::new(runs.iter().map(value).collect::<Int32Array>())
-        };
-        let steps: Int64Array = runs.iter().map(|run| run.3).collect();
-        let columns = vec![column(|run| run.0), column(|run| run.1), column(|run| run.2), Arc::new(steps)];
-        let rows = StructArray::try_new(fields(), columns, None)?;
-        let item = Arc::new(Field::new_list_field(DataType::Struct(fields()), true));
-        let nulls = Some(NullBuffer::from(priced));
-        let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(counts), Arc::new(rows), nulls)?;
-        arguments.finish(Arc::new(lists))
+        if !is_priced {
+            runs.truncate(first);
+        }
+        priced.push(is_priced);
+        counts.push(runs.len() - first);
     }
+    let column = |value: fn(&(i32, i32, i32, i64)) -> i32| -> ArrayRef {
+        Arc::new(runs.iter().map(value).collect::<Int32Array>())
+    };
+    let steps: Int64Array = runs.iter().map(|run| run.3).collect();
+    let columns = vec![column(|run| run.0), column(|run| run.1), column(|run| run.2), Arc::new(steps)];
+    let rows = StructArray::try_new(fields(), columns, None)?;
+    let item = Arc::new(Field::new_list_field(DataType::Struct(fields()), true));
+    let nulls = Some(NullBuffer::from(priced));
+    let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(counts), Arc::new(rows), nulls)?;
+    Ok(Arc::new(lists))
 }
 
 #[cfg(test)]
