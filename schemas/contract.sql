@@ -16,7 +16,7 @@ create table contract (
     gl_account varchar comment 'general ledger account of the revenue, for items without one of their own',
     valid_from timestamp not null comment 'in force from, inclusive',
     valid_to timestamp comment 'in force to, exclusive; null: open',
-    check (regexp_like(cycle_interval, '^([1-9][0-9]{0,5} )?(second|minute|hour|day|week|month|quarter|year)s?( ([1-9][0-9]{0,5} )?(second|minute|hour|day|week|month|quarter|year)s?)*$')),
+    check (regexp_like(cycle_interval, '^([1-9][0-9]{0,9} )?(second|minute|hour|day|week|month|quarter|year)s?( ([1-9][0-9]{0,9} )?(second|minute|hour|day|week|month|quarter|year)s?)*$')),
     check (billing_day between 1 and 31),
     check (first_cycle in ('anchored', 'unanchored', 'joined')),
     check (valid_to > valid_from),

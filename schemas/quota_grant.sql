@@ -13,7 +13,7 @@ create table quota_grant (
     rollover_minimum decimal(38, 12) not null default 0 comment 'at a reset at least so much is left [unit]',
     rollover_maximum decimal(38, 12) not null default 0 comment 'at a reset at most so much is left [unit]',
     opening_balance decimal(38, 12) comment 'what was left when the account was opened [unit]; null: nothing, or all where it begins then',
-    check (regexp_like(recurrence_interval, '^([1-9][0-9]{0,5} )?(second|minute|hour|day|week|month|quarter|year)s?( ([1-9][0-9]{0,5} )?(second|minute|hour|day|week|month|quarter|year)s?)*$')),
+    check (regexp_like(recurrence_interval, '^([1-9][0-9]{0,9} )?(second|minute|hour|day|week|month|quarter|year)s?( ([1-9][0-9]{0,9} )?(second|minute|hour|day|week|month|quarter|year)s?)*$')),
     check (amount >= 0),
     check (expires_at > effective_at),
     foreign key (contract_id, quota_id) references grant_account (contract_id, quota_id),
