@@ -48,11 +48,12 @@ def meterhouse() -> pathlib.Path:
     return program
 
 
-def sample_project(folder: pathlib.Path, records: int, contracts: int, usage: str) -> None:
-    """A project that takes its SQL from this repository, with generated contracts and one month of their usage."""
+def sample_project(folder: pathlib.Path, records: int, contracts: int, usage: str,
+                   generator: pathlib.Path = REPOSITORY, months: int = 1) -> None:
+    """A project that takes its SQL from this repository, with generated contracts and their usage."""
     generated = folder / "data" / "generated"
-    take([meterhouse(), "--project", REPOSITORY, "generate", "--contracts", contracts, "--records", records,
-          "--months", 1, "--usage", usage, "--to", generated])
+    take([meterhouse(), "--project", generator, "generate", "--contracts", contracts, "--records", records,
+          "--months", months, "--usage", usage, "--to", generated])
     for table in (REPOSITORY / "data").glob("*.csv"):
         lines = table.read_text().splitlines()
         text = lines[:1] if table.stem in OF_CUSTOMERS else lines
