@@ -16,4 +16,4 @@ create table credit_balance (
     check (used_amount >= 0),
     check (balance >= 0),
     primary key (grant_id, line_id)
-);
+) partitioned by (billing_period);

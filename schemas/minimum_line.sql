@@ -12,4 +12,4 @@ create table minimum_line (
     currency varchar not null comment 'ISO 4217 code',
     billing_period varchar not null comment 'the month it is billed in',
     primary key (line_id)
-);
+) partitioned by (billing_period);

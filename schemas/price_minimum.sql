@@ -14,4 +14,4 @@ create table price_minimum (
     currency varchar not null comment 'ISO 4217 code',
     billing_period varchar not null comment 'the month it is billed in',
     primary key (contract_item_id, cycle_start, price_id)
-);
+) partitioned by (billing_period);

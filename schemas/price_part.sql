@@ -13,5 +13,6 @@ create table price_part (
     record_price decimal(38, 12) comment 'price the record carries [currency]',
     price_share decimal(38, 12) comment 'its share of record_price, for a price of the whole record [currency]',
     is_closed boolean not null comment 'it stands in the books of its own period',
+    billing_period varchar not null comment 'the month in which the cycle ends',
     primary key (landing_sequence, contract_item_id, part_number)
 );

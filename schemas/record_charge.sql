@@ -12,5 +12,6 @@ create table record_charge (
     paid_quantity decimal(38, 12) not null comment 'beyond the free allowance [unit of the item]',
     is_priced boolean not null comment 'false: no rule and no rate prices it',
     amount decimal(38, 12) not null comment 'what it costs [currency]',
+    billing_period varchar not null comment 'the month in which the cycle ends',
     primary key (landing_sequence, contract_item_id, part_number)
-);
+) partitioned by (billing_period);

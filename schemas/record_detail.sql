@@ -16,5 +16,6 @@ create table record_detail (
     is_removal boolean not null comment 'the item goes; false: it comes, or is used',
     quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
     record_amount decimal(38, 12) comment 'the price the record carries [currency]',
+    billing_period varchar not null comment 'the month in which the cycle ends',
     primary key (landing_sequence, contract_item_id, part_number)
-);
+) partitioned by (billing_period);

@@ -17,6 +17,7 @@ create table usage_record (
     unit_price decimal(38, 12) comment 'price the record carries [currency per unit]',
     distance decimal(38, 12) comment 'distance driven [km]',
     attributes varchar comment 'all other fields of the record [JSON object]',
+    id_hash bigint not null comment 'row_hash(source, transaction_id), by which records are found that came again or were decided about',
     usage_date date not null comment 'UTC day of usage_start',
     check (usage_end >= usage_start),
     primary key (landing_sequence)

@@ -59,7 +59,9 @@ decided as (
         ) as recency
     from decision
     inner join usage_record
-        on decision.source = usage_record.source
+        on row_hash(decision.source, decision.transaction_id)
+        = usage_record.id_hash
+        and decision.source = usage_record.source
         and decision.transaction_id = usage_record.transaction_id
         and coalesce(decision.usage_start, usage_record.usage_start)
         = usage_record.usage_start

@@ -1,7 +1,8 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, identity_rule, landing_hold, booked_usage, usage_exclusion
+-- reads:  usage_record, booked_landing, open_record, identity_rule, landing_hold,
+--         usage_exclusion
 -- rule:   a record is identified by source and transaction_id, and the first to
 --         arrive counts, unless its source has a rule of its own; one that stands
 --         in closed books stays there; one that is void or written off is in no
@@ -10,22 +11,38 @@
 -- Comparing one hash finds the few identities that may have come twice; only
 -- those are compared in full.
 
-with billed_record as (
-    select distinct booked_usage.landing_sequence
-    from booked_usage
+with open_id as (
+    select usage_record.id_hash
+    from usage_record
+    left join booked_landing
+        on usage_record.landing_sequence / 1000000000 = booked_landing.landing_id
+    left join open_record
+        on usage_record.landing_sequence = open_record.landing_sequence
+    where
+        booked_landing.landing_id is null
+        or open_record.landing_sequence is not null
 ),
 
+-- Identities of an open record and another one, open or in the books.
 repeated as (
-    select row_hash(usage_record.source, usage_record.transaction_id) as id_hash
-    from usage_record
+    select open_id.id_hash
+    from open_id
+    group by open_id.id_hash
+    having count(*) > 1
+
+    union
+
+    select open_id.id_hash
+    from open_id
+    inner join usage_record
+        on open_id.id_hash = usage_record.id_hash
+    inner join booked_landing
+        on usage_record.landing_sequence / 1000000000 = booked_landing.landing_id
     where not exists (
         select 1
-        from landing_hold
-        where
-            landing_hold.landing_id = usage_record.landing_sequence / 1000000000
+        from open_record
+        where open_record.landing_sequence = usage_record.landing_sequence
     )
-    group by row_hash(usage_record.source, usage_record.transaction_id)
-    having count(*) > 1
 ),
 
 candidate as (
@@ -39,7 +56,8 @@ candidate as (
         case identity_rule.identity
             when 'transaction_id_time' then usage_record.usage_start
         end as identity_time,
-        billed_record.landing_sequence is null as is_open,
+        booked_landing.landing_id is null
+        or open_record.landing_sequence is not null as is_open,
         usage_exclusion.landing_sequence is not null as is_excluded,
         case identity_rule.keeps
             when 'latest' then -usage_record.landing_sequence
@@ -48,12 +66,13 @@ candidate as (
         row_hash(fields_json(usage_record.fields)) as content_hash
     from repeated -- the few come first: a join keeps its first side in memory
     inner join usage_record
-        on repeated.id_hash
-        = row_hash(usage_record.source, usage_record.transaction_id)
+        on repeated.id_hash = usage_record.id_hash
     left join identity_rule
         on usage_record.source = identity_rule.source
-    left join billed_record
-        on usage_record.landing_sequence = billed_record.landing_sequence
+    left join booked_landing
+        on usage_record.landing_sequence / 1000000000 = booked_landing.landing_id
+    left join open_record
+        on usage_record.landing_sequence = open_record.landing_sequence
     left join usage_exclusion
         on usage_record.landing_sequence = usage_exclusion.landing_sequence
     where not exists (

@@ -1,21 +1,21 @@
 -- usage_field_tag: which tags does usage bear by what its fields say?
 --
 -- grain:  landing_sequence, tag
--- reads:  usage, tag_rule, tag_rule_value
+-- reads:  open_usage, tag_rule, tag_rule_value
 -- rule:   of the tags of a group the first that fits; a tag without values fits
 --         all usage of its type
 
 with candidate as (
     select
-        usage.landing_sequence,
-        usage.usage_type,
-        usage.fields,
+        open_usage.landing_sequence,
+        open_usage.usage_type,
+        open_usage.fields,
         tag_rule.tag,
         tag_rule.tag_group,
         tag_rule.position
     from tag_rule
-    inner join usage
-        on tag_rule.usage_type = usage.usage_type
+    inner join open_usage
+        on tag_rule.usage_type = open_usage.usage_type
 ),
 
 rule_field as (

@@ -1,7 +1,7 @@
 -- usage_window: in which windows of local time does usage begin?
 --
 -- grain:  landing_sequence, tag
--- reads:  time_window, usage, holiday
+-- reads:  time_window, open_usage, holiday
 -- rule:   weekday and time of day are those of the window's own time zone; a
 --         window with a holiday calendar is closed on its days
 
@@ -13,11 +13,11 @@ with local_usage as (
         time_window.hour_from,
         time_window.hour_to,
         time_window.holiday_calendar,
-        usage.landing_sequence,
-        local_time(usage.usage_start, time_window.time_zone) as local_start
-    from usage
+        open_usage.landing_sequence,
+        local_time(open_usage.usage_start, time_window.time_zone) as local_start
+    from open_usage
     inner join time_window
-        on usage.usage_type = time_window.usage_type
+        on open_usage.usage_type = time_window.usage_type
 )
 
 select distinct

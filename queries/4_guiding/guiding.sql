@@ -3,7 +3,7 @@
 --
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  usage_filtered, usage_tag, contract, contract_identifier,
---         contract_item, billing_cycle, usage, span_rule, usage_part
+--         contract_item, billing_cycle, open_usage, span_rule, usage_part
 -- rule:   of several identifiers the contract id wins; a disagreement suspends;
 --         an item that asks for a tag meters only usage that bears it; a block
 --         begun counts as one, away from zero where usage is negative; what is
@@ -13,42 +13,42 @@
 
 with timed as (
     select
-        usage.landing_sequence,
+        open_usage.landing_sequence,
         coalesce(usage_part.part_number, 1) as part_number,
-        usage.usage_type,
-        usage.usage_start,
-        usage.usage_end,
-        usage.has_end,
+        open_usage.usage_type,
+        open_usage.usage_start,
+        open_usage.usage_end,
+        open_usage.has_end,
         case span_rule.placed_by
             when 'end'
                 then greatest(
-                    usage.usage_end - interval '1 microsecond',
-                    usage.usage_start
+                    open_usage.usage_end - interval '1 microsecond',
+                    open_usage.usage_start
                 )
-            else usage.usage_start
+            else open_usage.usage_start
         end as identified_at,
         usage_part.part_start,
         case
             when
                 span_rule.placed_by = 'split'
-                and usage.usage_end > usage.usage_start
-                then coalesce(usage_part.part_end, usage.usage_end)
+                and open_usage.usage_end > open_usage.usage_start
+                then coalesce(usage_part.part_end, open_usage.usage_end)
         end as part_end,
-        usage.contract_id,
-        usage.account_id,
-        usage.vin,
-        usage.quantity,
-        usage.unit,
-        usage.fields
-    from usage
+        open_usage.contract_id,
+        open_usage.account_id,
+        open_usage.vin,
+        open_usage.quantity,
+        open_usage.unit,
+        open_usage.fields
+    from open_usage
     left join span_rule
-        on usage.usage_type = span_rule.usage_type
+        on open_usage.usage_type = span_rule.usage_type
     left join usage_part
-        on usage.landing_sequence = usage_part.landing_sequence
+        on open_usage.landing_sequence = usage_part.landing_sequence
     where not exists (
         select 1
         from usage_filtered
-        where usage_filtered.landing_sequence = usage.landing_sequence
+        where usage_filtered.landing_sequence = open_usage.landing_sequence
     )
 ),
 

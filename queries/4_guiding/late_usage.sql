@@ -70,13 +70,7 @@ late as (
         on guiding.usage_type = late_policy.usage_type
     left join released
         on guiding.landing_sequence = released.landing_sequence
-    where
-        guiding.suspense_reason is null
-        and not exists (
-            select 1
-            from booked_usage
-            where booked_usage.landing_sequence = guiding.landing_sequence
-        )
+    where guiding.suspense_reason is null
 
     union all
 

@@ -1,41 +1,41 @@
 -- usage_part: into which parts is a record cut that is split in proportion to time?
 --
 -- grain:  landing_sequence, part_number
--- reads:  span_rule, usage, contract_identifier, billing_cycle, contract_item
+-- reads:  span_rule, open_usage, contract_identifier, billing_cycle, contract_item
 -- rule:   it is cut where a cycle of its contract begins or ends, and where an
 --         item for its usage type does; its contract is that of its start, since
 --         a record is not shared out between contracts; uncut, it has no row
 
 with spanning as (
     select
-        usage.landing_sequence,
-        usage.usage_type,
-        usage.usage_start,
-        usage.usage_end,
+        open_usage.landing_sequence,
+        open_usage.usage_type,
+        open_usage.usage_start,
+        open_usage.usage_end,
         coalesce(
-            usage.contract_id,
+            open_usage.contract_id,
             by_account.contract_id,
             by_vin.contract_id
         ) as contract_id
     from span_rule
-    inner join usage
-        on span_rule.usage_type = usage.usage_type
+    inner join open_usage
+        on span_rule.usage_type = open_usage.usage_type
     left join contract_identifier as by_account
-        on usage.account_id = by_account.identifier
+        on open_usage.account_id = by_account.identifier
         and by_account.identifier_kind = 'account_id'
-        and usage.usage_start >= by_account.valid_from
+        and open_usage.usage_start >= by_account.valid_from
         and (
             by_account.valid_to is null
-            or usage.usage_start < by_account.valid_to
+            or open_usage.usage_start < by_account.valid_to
         )
     left join contract_identifier as by_vin
-        on usage.vin = by_vin.identifier
+        on open_usage.vin = by_vin.identifier
         and by_vin.identifier_kind = 'vin'
-        and usage.usage_start >= by_vin.valid_from
-        and (by_vin.valid_to is null or usage.usage_start < by_vin.valid_to)
+        and open_usage.usage_start >= by_vin.valid_from
+        and (by_vin.valid_to is null or open_usage.usage_start < by_vin.valid_to)
     where
         span_rule.placed_by = 'split'
-        and usage.usage_end > usage.usage_start
+        and open_usage.usage_end > open_usage.usage_start
 ),
 
 -- Where nothing follows a cycle, usage beyond its end has to wait.

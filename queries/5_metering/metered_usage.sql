@@ -3,7 +3,9 @@
 -- grain:  contract_item_id, cycle_start, price_id, group_key
 -- reads:  item_cycle, priced_usage, measured_usage, record_charge
 -- rule:   the sum of its records, or what the metric of its product says; what
---         records cost by themselves is added up beside it
+--         records cost by themselves is added up beside it; usage counts in the
+--         period of its cycle, and what an item has in another is not behind lines,
+--         which the check period_balance finds
 
 with item_total as (
     select
@@ -25,12 +27,14 @@ with item_total as (
                         ) as decimal(38, 0)
                     )
             end
-        ) as id_hash
+        ) as id_hash,
+        priced_usage.billing_period
     from priced_usage
     group by
         priced_usage.contract_item_id,
         priced_usage.cycle_start,
-        priced_usage.price_id
+        priced_usage.price_id,
+        priced_usage.billing_period
 ),
 
 record_total as (
@@ -39,13 +43,15 @@ record_total as (
         record_charge.cycle_start,
         record_charge.price_id,
         record_charge.group_key,
-        sum(record_charge.amount) as amount
+        sum(record_charge.amount) as amount,
+        record_charge.billing_period
     from record_charge
     group by
         record_charge.contract_item_id,
         record_charge.cycle_start,
         record_charge.price_id,
-        record_charge.group_key
+        record_charge.group_key,
+        record_charge.billing_period
 ),
 
 metered as (
@@ -74,6 +80,7 @@ metered as (
         on item_cycle.contract_item_id = item_total.contract_item_id
         and item_cycle.cycle_start = item_total.cycle_start
         and item_cycle.price_id = item_total.price_id
+        and item_cycle.billing_period = item_total.billing_period
     left join measured_usage
         on item_cycle.contract_item_id = measured_usage.contract_item_id
         and item_cycle.cycle_start = measured_usage.cycle_start
@@ -98,3 +105,4 @@ left join record_total
     and metered.cycle_start = record_total.cycle_start
     and metered.price_id = record_total.price_id
     and metered.group_key = record_total.group_key
+    and metered.billing_period = record_total.billing_period

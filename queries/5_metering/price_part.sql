@@ -55,7 +55,8 @@ piece as (
         guided_usage.quantity,
         guided_usage.record_price,
         guided_usage.price_share,
-        guided_usage.is_closed
+        guided_usage.is_closed,
+        guided_usage.billing_period
     from crossing
     inner join guided_usage
         on crossing.landing_sequence = guided_usage.landing_sequence
@@ -141,5 +142,6 @@ select
                 shared.price_share, shared.elapsed_before, shared.elapsed_whole
             )
     end as price_share,
-    shared.is_closed
+    shared.is_closed,
+    shared.billing_period
 from shared

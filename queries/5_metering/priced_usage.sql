@@ -2,7 +2,7 @@
 -- cost where it is priced by itself?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guided_usage, price_part, price, record_tier, suspense
+-- reads:  counted_usage, price_part, suspense, price, record_tier
 -- rule:   usage takes the price in force at usage_start; record_graduated lets
 --         each record, or part of one, go through the tiers alone, up to the
 --         record's maximum
@@ -10,26 +10,26 @@
 
 with priced_part as (
     select
-        guided_usage.landing_sequence,
-        guided_usage.contract_item_id,
-        guided_usage.part_number,
-        guided_usage.cycle_start,
-        guided_usage.usage_start,
-        guided_usage.part_end,
-        guided_usage.part_number as guided_part,
-        guided_usage.product_id,
-        guided_usage.quantity,
-        guided_usage.record_price,
-        coalesce(guided_usage.price_share, guided_usage.record_price)
+        counted_usage.landing_sequence,
+        counted_usage.contract_item_id,
+        counted_usage.part_number,
+        counted_usage.cycle_start,
+        counted_usage.usage_start,
+        counted_usage.part_end,
+        counted_usage.part_number as guided_part,
+        counted_usage.product_id,
+        counted_usage.quantity,
+        counted_usage.record_price,
+        coalesce(counted_usage.price_share, counted_usage.record_price)
             as record_amount,
-        guided_usage.is_closed
-    from guided_usage
+        counted_usage.billing_period
+    from counted_usage
     where not exists (
         select 1
         from price_part
         where
-            price_part.landing_sequence = guided_usage.landing_sequence
-            and price_part.contract_item_id = guided_usage.contract_item_id
+            price_part.landing_sequence = counted_usage.landing_sequence
+            and price_part.contract_item_id = counted_usage.contract_item_id
     )
 
     union all
@@ -46,8 +46,15 @@ with priced_part as (
         price_part.quantity,
         price_part.record_price,
         price_part.price_share as record_amount,
-        price_part.is_closed
+        price_part.billing_period
     from price_part
+    where not exists (
+        select 1
+        from suspense
+        where
+            suspense.landing_sequence = price_part.landing_sequence
+            and not price_part.is_closed
+    )
 ),
 
 placed as (
@@ -73,7 +80,8 @@ placed as (
                 then prorate(priced_part.quantity, priced_part.record_price, 1)
             when 'record_amount' then priced_part.record_amount
         end as record_amount,
-        price.record_maximum
+        price.record_maximum,
+        priced_part.billing_period
     from priced_part
     left join price
         on priced_part.product_id = price.product_id
@@ -92,13 +100,6 @@ placed as (
             record_tier.quantity_to is null
             or priced_part.quantity <= record_tier.quantity_to
         )
-    where not exists (
-        select 1
-        from suspense
-        where
-            suspense.landing_sequence = priced_part.landing_sequence
-            and not priced_part.is_closed
-    )
 )
 
 select
@@ -114,5 +115,6 @@ select
     least(
         placed.record_amount,
         coalesce(placed.record_maximum, placed.record_amount)
-    ) as record_amount
+    ) as record_amount,
+    placed.billing_period
 from placed

@@ -57,7 +57,8 @@ select
         false
     ) as is_removal,
     priced_usage.quantity,
-    priced_usage.record_amount
+    priced_usage.record_amount,
+    priced_usage.billing_period
 from detailed_item
 inner join priced_usage
     on detailed_item.contract_item_id = priced_usage.contract_item_id

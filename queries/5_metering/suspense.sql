@@ -2,8 +2,7 @@
 --
 -- grain:  landing_sequence
 -- reads:  usage_record, guided_usage, guiding, price_gap, late_usage,
---         booked_usage, closed_period, unpriced_group, unpriced_record,
---         contract_item, contract
+--         closed_period, unpriced_group, unpriced_record, contract_item, contract
 -- rule:   if one part of a record cannot be placed or has at some time no price,
 --         the whole record waits; what stands in closed books does not; of several
 --         reasons the first by name is given, with the item that it is of
@@ -16,13 +15,7 @@ with waiting as (
         guiding.quantity,
         guiding.suspense_reason
     from guiding
-    where
-        guiding.suspense_reason is not null
-        and not exists (
-            select 1
-            from booked_usage
-            where booked_usage.landing_sequence = guiding.landing_sequence
-        )
+    where guiding.suspense_reason is not null
 
     union all
 

@@ -5,8 +5,8 @@
 -- rule:   who shares a quota draws from it in the declared order, earlier
 --         prices first: included is what the grant covers with this usage,
 --         less what it covers without, so that the parts sum to the whole also
---         where usage is negative; without a quota the grant is zero; what
---         grants pay later is covered, too
+--         where usage is negative; without a quota all is billable; what grants
+--         pay later is covered, too
 
 with in_draw_order as (
     select
@@ -48,6 +48,7 @@ with in_draw_order as (
         on metered_usage.contract_item_id = item_cycle.contract_item_id
         and metered_usage.cycle_start = item_cycle.cycle_start
         and metered_usage.price_id = item_cycle.price_id
+        and item_cycle.quota_id is not null
     left join entitlement_status
         on item_cycle.quota_id = entitlement_status.quota_id
         and item_cycle.quota_scope = entitlement_status.quota_scope
@@ -103,3 +104,24 @@ select
     drawn.record_amount,
     drawn.billing_period
 from drawn
+
+union all
+
+-- Without a quota there is nothing to share, and so no order.
+select
+    metered_usage.contract_item_id,
+    metered_usage.cycle_start,
+    metered_usage.price_id,
+    metered_usage.group_key,
+    metered_usage.quantity,
+    cast(0 as decimal(38, 12)) as included_quantity,
+    cast(0 as decimal(38, 12)) as goodwill_quantity,
+    metered_usage.quantity as billable_quantity,
+    metered_usage.record_amount,
+    metered_usage.billing_period
+from metered_usage
+inner join item_cycle
+    on metered_usage.contract_item_id = item_cycle.contract_item_id
+    and metered_usage.cycle_start = item_cycle.cycle_start
+    and metered_usage.price_id = item_cycle.price_id
+    and item_cycle.quota_id is null

@@ -2,7 +2,7 @@
 --
 -- grain:  contract_id, quota_id, happens_at, stage, place, landing_sequence
 -- reads:  grant_account, quota_grant, quota_reset, contract, contract_item,
---         billing_cycle, guided_usage, suspense
+--         billing_cycle, counted_usage
 -- rule:   at one instant, by stage: a cycle ends, and overage that is charged with
 --         it, (1) accounts open, (2) grants roll over at a reset, (3) those that
 --         recur are full again whatever was left, (4) overage is not carried on,
@@ -301,16 +301,16 @@ union all
 select
     account.contract_id,
     account.quota_id,
-    guided_usage.usage_start as happens_at,
+    counted_usage.usage_start as happens_at,
     cast(9 as integer) as stage,
     cast(0 as integer) as place,
     cast(null as varchar) as grant_id,
     account.currency,
     'use' as kind,
-    sum(guided_usage.quantity) as amount,
+    sum(counted_usage.quantity) as amount,
     null as least,
     null as most,
-    guided_usage.landing_sequence
+    counted_usage.landing_sequence
 from account
 inner join contract_item
     on account.quota_id = contract_item.quota_id
@@ -321,21 +321,13 @@ inner join contract
         when 'customer' then contract.customer_id
         else contract.contract_id
     end
-inner join guided_usage
-    on contract_item.contract_item_id = guided_usage.contract_item_id
-    and guided_usage.usage_start >= account.opened_at
-where
-    account.currency is null
-    and not exists (
-        select 1
-        from suspense
-        where
-            suspense.landing_sequence = guided_usage.landing_sequence
-            and not guided_usage.is_closed
-    )
+inner join counted_usage
+    on contract_item.contract_item_id = counted_usage.contract_item_id
+    and counted_usage.usage_start >= account.opened_at
+where account.currency is null
 group by
     account.contract_id,
     account.quota_id,
     account.currency,
-    guided_usage.usage_start,
-    guided_usage.landing_sequence
+    counted_usage.usage_start,
+    counted_usage.landing_sequence

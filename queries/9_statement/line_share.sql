@@ -33,15 +33,18 @@ with weighted as (
         on priced_usage.landing_sequence = record_detail.landing_sequence
         and priced_usage.contract_item_id = record_detail.contract_item_id
         and priced_usage.part_number = record_detail.part_number
+        and priced_usage.billing_period = record_detail.billing_period
     left join record_charge
         on priced_usage.landing_sequence = record_charge.landing_sequence
         and priced_usage.contract_item_id = record_charge.contract_item_id
         and priced_usage.part_number = record_charge.part_number
+        and priced_usage.billing_period = record_charge.billing_period
     inner join invoice_line
         on priced_usage.contract_item_id = invoice_line.contract_item_id
         and priced_usage.cycle_start = invoice_line.cycle_start
         and priced_usage.price_id = invoice_line.price_id
         and coalesce(record_detail.group_key, '') = invoice_line.group_key
+        and priced_usage.billing_period = invoice_line.billing_period
         and invoice_line.corrected_period is null
     where not exists (
         select 1

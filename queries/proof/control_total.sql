@@ -2,23 +2,81 @@
 --
 -- grain:  landing_id, usage_type, unit, place
 -- reads:  landing, usage_rejected, usage_duplicate, usage_filtered, suspense,
---         guided_usage, usage_exclusion, usage_record, landing_hold
+--         usage_exclusion, usage_record, landing_hold, unbooked_usage,
+--         booked_usage, billed_usage, released_usage, closed_total
 -- rule:   received = rejected + held + discarded + duplicate + void + filtered
 --         + suspended + written off + guided, which the check landing_balance
---         compares
+--         compares; what stands in closed books was counted when it closed, and
+--         here comes off what was released, is excluded or waits since
 
-with guided_record as (
+with unbooked_record as (
     select distinct
-        guided_usage.landing_sequence,
-        guided_usage.usage_type,
-        guided_usage.unit,
-        guided_usage.record_quantity
-    from guided_usage
+        unbooked_usage.landing_sequence,
+        unbooked_usage.usage_type,
+        unbooked_usage.unit,
+        unbooked_usage.record_quantity
+    from unbooked_usage
     where not exists (
         select 1
         from suspense
-        where suspense.landing_sequence = guided_usage.landing_sequence
+        where suspense.landing_sequence = unbooked_usage.landing_sequence
     )
+),
+
+released_record as (
+    select distinct
+        billed_usage.landing_sequence,
+        billed_usage.usage_type,
+        billed_usage.unit,
+        billed_usage.record_quantity,
+        billed_usage.closed_in
+    from released_usage
+    inner join billed_usage
+        on released_usage.landing_sequence = billed_usage.landing_sequence
+        and released_usage.closed_in = billed_usage.closed_in
+),
+
+uncounted_record as (
+    select
+        released_record.landing_sequence,
+        released_record.usage_type,
+        released_record.unit,
+        released_record.record_quantity
+    from released_record
+
+    union all
+
+    select
+        usage_exclusion.landing_sequence,
+        usage_exclusion.usage_type,
+        usage_exclusion.unit,
+        usage_exclusion.record_quantity
+    from usage_exclusion
+    where exists (
+        select 1
+        from booked_usage
+        where booked_usage.landing_sequence = usage_exclusion.landing_sequence
+    )
+
+    union all
+
+    select
+        suspense.landing_sequence,
+        suspense.usage_type,
+        suspense.unit,
+        suspense.record_quantity
+    from suspense
+    where
+        exists (
+            select 1
+            from booked_usage
+            where booked_usage.landing_sequence = suspense.landing_sequence
+        )
+        and not exists (
+            select 1
+            from usage_exclusion
+            where usage_exclusion.landing_sequence = suspense.landing_sequence
+        )
 ),
 
 placed as (
@@ -91,9 +149,59 @@ placed as (
     union all
 
     select
-        guided_record.*,
+        unbooked_record.landing_sequence,
+        unbooked_record.usage_type,
+        unbooked_record.unit,
+        unbooked_record.record_quantity,
         'guided' as place
-    from guided_record
+    from unbooked_record
+),
+
+place_total as (
+    select
+        placed.landing_sequence / 1000000000 as landing_id,
+        placed.usage_type,
+        placed.unit,
+        placed.place,
+        count(*) as record_count,
+        sum(placed.record_quantity) as quantity,
+        sum(cast(row_hash(placed.landing_sequence) as decimal(38, 0))) as id_hash
+    from placed
+    group by
+        placed.landing_sequence / 1000000000,
+        placed.usage_type,
+        placed.unit,
+        placed.place
+
+    union all
+
+    select
+        closed_total.landing_id,
+        closed_total.usage_type,
+        closed_total.unit,
+        'guided' as place,
+        closed_total.record_count,
+        closed_total.quantity,
+        closed_total.id_hash
+    from closed_total
+
+    union all
+
+    select
+        uncounted_record.landing_sequence / 1000000000 as landing_id,
+        uncounted_record.usage_type,
+        uncounted_record.unit,
+        'guided' as place,
+        -count(*) as record_count,
+        -sum(uncounted_record.record_quantity) as quantity,
+        -sum(
+            cast(row_hash(uncounted_record.landing_sequence) as decimal(38, 0))
+        ) as id_hash
+    from uncounted_record
+    group by
+        uncounted_record.landing_sequence / 1000000000,
+        uncounted_record.usage_type,
+        uncounted_record.unit
 )
 
 select
@@ -109,16 +217,20 @@ from landing
 union all
 
 select
-    placed.landing_sequence / 1000000000 as landing_id,
-    placed.usage_type,
-    placed.unit,
-    placed.place,
-    count(*) as record_count,
-    sum(placed.record_quantity) as quantity,
-    sum(cast(row_hash(placed.landing_sequence) as decimal(38, 0))) as id_hash
-from placed
+    place_total.landing_id,
+    place_total.usage_type,
+    place_total.unit,
+    place_total.place,
+    sum(place_total.record_count) as record_count,
+    sum(place_total.quantity) as quantity,
+    sum(place_total.id_hash) as id_hash
+from place_total
 group by
-    placed.landing_sequence / 1000000000,
-    placed.usage_type,
-    placed.unit,
-    placed.place
+    place_total.landing_id,
+    place_total.usage_type,
+    place_total.unit,
+    place_total.place
+having
+    sum(place_total.record_count) <> 0
+    or sum(place_total.quantity) <> 0
+    or sum(place_total.id_hash) <> 0

@@ -1,35 +1,28 @@
 -- period_total: does all guided usage stand behind lines?
 --
 -- grain:  billing_period, usage_type, place
--- reads:  guided_usage, suspense, metered_usage, invoice_line, contract_item
+-- reads:  counted_usage, metered_usage, invoice_line, contract_item
 -- rule:   guided = behind lines, which the check period_balance compares
 
 select
-    guided_usage.billing_period,
-    guided_usage.usage_type,
+    counted_usage.billing_period,
+    counted_usage.usage_type,
     'guided' as place,
     count(*) as record_count,
-    sum(guided_usage.quantity) as quantity,
+    sum(counted_usage.quantity) as quantity,
     sum(
         cast(
             row_hash(
-                guided_usage.landing_sequence,
-                guided_usage.contract_item_id,
-                guided_usage.part_number
+                counted_usage.landing_sequence,
+                counted_usage.contract_item_id,
+                counted_usage.part_number
             ) as decimal(38, 0)
         )
     ) as id_hash
-from guided_usage
-where not exists (
-    select 1
-    from suspense
-    where
-        suspense.landing_sequence = guided_usage.landing_sequence
-        and not guided_usage.is_closed
-)
+from counted_usage
 group by
-    guided_usage.billing_period,
-    guided_usage.usage_type
+    counted_usage.billing_period,
+    counted_usage.usage_type
 
 union all
 
@@ -46,6 +39,7 @@ inner join metered_usage
     and invoice_line.cycle_start = metered_usage.cycle_start
     and invoice_line.price_id = metered_usage.price_id
     and invoice_line.group_key = metered_usage.group_key
+    and invoice_line.billing_period = metered_usage.billing_period
 inner join contract_item
     on invoice_line.contract_item_id = contract_item.contract_item_id
 where

@@ -18,12 +18,12 @@ closed as (
 
 counted as (
     select
-        guided_usage.landing_sequence,
-        min(guided_usage.billing_period) as billing_period
-    from guided_usage
+        unbooked_usage.landing_sequence,
+        min(unbooked_usage.billing_period) as billing_period
+    from unbooked_usage
     inner join before
-        on guided_usage.landing_sequence = before.landing_sequence
-    group by guided_usage.landing_sequence
+        on unbooked_usage.landing_sequence = before.landing_sequence
+    group by unbooked_usage.landing_sequence
 ),
 
 change as (
@@ -48,6 +48,10 @@ change as (
         on before.landing_sequence = usage_filtered.landing_sequence
     left join counted
         on before.landing_sequence = counted.landing_sequence
+    left join booked_landing
+        on before.landing_sequence / 1000000000 = booked_landing.landing_id
+    left join open_record
+        on before.landing_sequence = open_record.landing_sequence
     where
         not exists (
             select 1
@@ -55,10 +59,9 @@ change as (
             where suspense.landing_sequence = before.landing_sequence
         )
         -- What has left and closed since is settled.
-        and not exists (
-            select 1
-            from booked_usage
-            where booked_usage.landing_sequence = before.landing_sequence
+        and (
+            booked_landing.landing_id is null
+            or open_record.landing_sequence is not null
         )
 
     union all

@@ -76,6 +76,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
         &project.closing,
         &project.guards,
         &project.rerate,
+        &project.verify,
     ];
     let as_of = |query| (query, Values::from(0));
     let all = made.chain(others.into_iter().flat_map(BTreeMap::values)).map(as_of);

@@ -15,6 +15,7 @@ use arrow::array::RecordBatch;
 
 use meterhouse_sql::cycle::{Time, TimeZone};
 use meterhouse_sql::decimal::SUMMABLE_DIGITS;
+use meterhouse_sql::functions::hash_of_texts;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::{Cell, FieldNames, each_field, with_cell};
@@ -114,6 +115,8 @@ pub(super) struct RecordWriter {
     later: Vec<(usize, i64)>,
     // Identities with such a time that the file has had.
     repeated: HashSet<u128>,
+    // Room for the bytes of an identity.
+    encoded: Vec<u8>,
     // A field of the record that holds a list of objects.
     list: Option<String>,
     received: u64,
@@ -157,6 +160,7 @@ impl RecordWriter {
             pending: Vec::new(),
             later: Vec::new(),
             repeated: HashSet::new(),
+            encoded: Vec::new(),
             list: None,
             received: 0,
             rejected: Vec::new(),
@@ -337,9 +341,14 @@ impl RecordWriter {
             self.slots[column] = Slot::Text { from, to: self.texts.len() };
         }
         let start = self.instant(self.shape.usage_start);
+        let id_hash = match self.shape.has_id_hash {
+            true => self.id_hash(),
+            false => 0,
+        };
         for (column, slot) in self.shape.columns.iter().zip(&mut self.slots) {
             match (&column.origin, start) {
                 (Origin::Sequence, _) => *slot = Slot::Int64(self.next_sequence),
+                (Origin::IdHash, _) => *slot = Slot::Int64(id_hash),
                 (Origin::UsageDate, Some(start)) => {
                     *slot = Slot::Date(start.div_euclid(86_400_000_000) as i32)
                 }
@@ -348,6 +357,16 @@ impl RecordWriter {
                 _ => {}
             }
         }
+    }
+
+    /// By what the record is found again when it comes again, or somebody decides about it.
+    fn id_hash(&mut self) -> i64 {
+        let mut encoded = std::mem::take(&mut self.encoded);
+        let ids = [self.shape.source, self.shape.transaction_id];
+        let texts = ids.into_iter().flatten().map(|column| self.text_of(self.slots[column]));
+        let hash = hash_of_texts(texts, &mut encoded);
+        self.encoded = encoded;
+        hash
     }
 
     fn check(&mut self) {

@@ -47,12 +47,13 @@ pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
 /// The tables that closing and rating again write.
-pub const BOOKS: [&str; 7] = [
+pub const BOOKS: [&str; 8] = [
     CLOSED_PERIOD,
     BILLED_LINE,
     "billed_statement",
     "billed_usage",
     "closed_suspense",
+    "closed_total",
     RERATED_LINE,
     RERATING,
 ];
@@ -92,6 +93,8 @@ pub struct Project {
     pub guards: BTreeMap<String, Query>,
     /// What rating again shows before it is published.
     pub rerate: BTreeMap<String, Query>,
+    /// What `verify` asks: each row is something that was kept and is not what it was made from.
+    pub verify: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
     pub landing: BTreeMap<String, Query>,
     /// The queries that make a sample.
@@ -171,12 +174,13 @@ impl Project {
         let closing = read_queries("queries/closing")?;
         let guards = read_queries("queries/closing/guards")?;
         let rerate = read_queries("queries/rerate")?;
+        let verify = read_queries("queries/verify")?;
         let landing = read_queries("queries/landing")?;
         let generate = read_queries("queries/generate")?;
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
         let shown = [&reach_back, &explain_line, &explain_usage];
-        let others = [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate];
+        let others = [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify];
         let others = others.into_iter().chain(shown).flat_map(BTreeMap::values);
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
@@ -212,7 +216,7 @@ impl Project {
         let root = root.to_path_buf();
         #[rustfmt::skip]
         let project = Self { root, settings, schemas, queries, checks, reports, status, accrual, reach_back,
-            explain_line, explain_usage, export, page, closing, guards, rerate, landing, generate, order };
+            explain_line, explain_usage, export, page, closing, guards, rerate, verify, landing, generate, order };
         Ok((project, mistakes))
     }
 

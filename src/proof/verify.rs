@@ -1,18 +1,22 @@
 //! `meterhouse verify`: whether anything that was published or closed is another than it was.
 //!
 //! The ledger is a chain: each entry has the hash of the one before. So is closing. Each file that the newest entry
-//! names or has read is read again, and its bytes compared with what was written.
+//! names or has read is read again, and its bytes compared with what was written. What closing counted, so that no run
+//! has to count it again, is counted again here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use arrow::util::pretty::pretty_format_batches;
 use futures::StreamExt;
 use object_store::path::Path;
 
 use crate::answer::encode::{self, Format};
-use crate::catalog::{gone, pin, pin_at, renamed};
+use crate::catalog::{self, gone, pin, pin_at, renamed};
+use crate::engine::plan::{execution_error, plan};
+use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::ledger::closing::kept_texts;
 use crate::ledger::{self, Entry};
@@ -24,6 +28,8 @@ use crate::table::file::DataFile;
 
 /// Files that are compared at a time.
 const COMPARED: usize = 8;
+/// Rows that are shown of what was kept and is wrong.
+const SHOWN: usize = 5;
 
 /// What was found right.
 #[derive(Debug, Default)]
@@ -95,6 +101,9 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
     let compared: Vec<Option<String>> = compared.buffered(COMPARED).collect().await;
     wrong.extend(compared.into_iter().flatten());
     if wrong.is_empty() {
+        verify_kept(project, warehouse, &mut wrong).await?;
+    }
+    if wrong.is_empty() {
         return Ok(Verified {
             runs: head.run,
             head: hashes.pop().unwrap_or_default(),
@@ -103,6 +112,21 @@ pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str
         });
     }
     Err(changed(&wrong))
+}
+
+/// Whether what closing counted once and for all is what the books come to, as the project's queries compare them.
+async fn verify_kept(project: &Project, warehouse: &Warehouse, wrong: &mut Vec<String>) -> Result<()> {
+    let context = session(&project.settings, Some(warehouse))?;
+    catalog::open(project, warehouse, &context, 0).await?;
+    for query in project.verify.values() {
+        let frame = plan(&context, query, 0).await?.limit(0, Some(SHOWN)).during(|| query.name.clone())?;
+        let rows = frame.collect().await.map_err(|error| execution_error(&error, &query.name))?;
+        if rows.iter().any(|batch| batch.num_rows() > 0) {
+            let rows = pretty_format_batches(&rows).during(|| query.name.clone())?;
+            wrong.push(format!("{} is not what it was made from:\n{rows}", query.name));
+        }
+    }
+    Ok(())
 }
 
 fn files_of(entry: &Entry) -> impl Iterator<Item = (String, DataFile)> {

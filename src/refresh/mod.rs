@@ -16,17 +16,18 @@ use futures::StreamExt;
 use crate::engine::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::error::{Result, While};
 use crate::project::schema::TableSchema;
-use crate::project::{Project, Query, USAGE_RECORD};
+use crate::project::{GUIDED_USAGE, Project, Query, USAGE_RECORD};
 use crate::store::warehouse::Warehouse;
 use crate::table::file::DataFile;
 use crate::table::key::KeyHashes;
 use crate::table::write::{TableWriter, Written};
 
-/// Whether a run of one billing period limits this table: it is kept by period and made from other tables only.
+/// Whether a run of one billing period limits this table: it is kept by period, and made from other tables only or from
+/// usage that has its place already.
 pub fn is_limited(project: &Project, schema: &TableSchema, query: &Query) -> bool {
-    schema.is_partitioned_by(BILLING_PERIOD)
-        && !project.tables_behind(query).contains(USAGE_RECORD)
-        && !project.reads_as_of(query)
+    let is_placed = project.is_made_from(&query.name, GUIDED_USAGE)
+        || !project.tables_behind(query).contains(USAGE_RECORD);
+    schema.is_partitioned_by(BILLING_PERIOD) && is_placed && !project.reads_as_of(query)
 }
 
 /// The same of a table by its name; not where no query makes it.

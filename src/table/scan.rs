@@ -3,17 +3,21 @@
 //! One that fits a batch is read once and kept, because a run reads it several times: usage that lands day by day in
 //! small files would be opened again for each query. What the run itself has just written need not be read at all.
 //!
+//! Files whose partition cannot pass a query's filters are not opened, so that one billing period costs what it holds.
+//!
 //! `usage_record` has a column that no file has: `fields`, a struct of all its columns, so that rules can name them.
 //! It costs nothing but where a query reads it, and then no copy.
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Column, Result, ScalarValue, Statistics, stats::Precision};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column, Result, ScalarValue, Statistics, ToDFSchema, stats::Precision};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::{
@@ -24,7 +28,8 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema as ScanSchema;
 use datafusion::datasource::{TableType, ViewTable, provider_as_source};
 use datafusion::functions::core::expr_fn::named_struct;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableProviderFilterPushDown, lit};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use object_store::path::Path;
@@ -33,12 +38,13 @@ use tokio::sync::OnceCell;
 use super::BATCH_ROWS;
 use super::checksum::{Proof, ProvenFiles};
 use super::file::DataFile;
+use crate::project::USAGE_RECORD;
 use crate::project::schema::TableSchema;
 use crate::store::cache::SMALL;
 use crate::store::warehouse::store_url;
 
 /// Columns that landing fills by itself: no field of a record.
-const NO_FIELDS: [&str; 2] = ["landing_sequence", "usage_date"];
+const NO_FIELDS: [&str; 3] = ["landing_sequence", "id_hash", "usage_date"];
 /// Files that are kept in memory take at most this together, in bytes.
 const KEPT_BYTES: u64 = 8 << 20;
 
@@ -86,13 +92,41 @@ impl FileTable {
     async fn read(&self, state: &dyn Session) -> Result<RecordBatch> {
         // A file is opened and its footer read before its few rows: that is the work, so all threads take their part.
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-        let batches = collect(self.scan_files(state, threads, None, None)?, state.task_ctx()).await?;
+        let scan = self.scan_files(state, &self.files, threads, None, None)?;
+        let batches = collect(scan, state.task_ctx()).await?;
         Ok(concat_batches(&self.schema, &batches)?)
+    }
+
+    /// Whether the partition of a file says enough to answer a filter.
+    fn is_of_partition(&self, filter: &Expr) -> bool {
+        let columns = filter.column_refs();
+        let is_partition = |column: &&Column| self.partitions.iter().any(|field| *field.name() == column.name);
+        !columns.is_empty() && columns.iter().all(is_partition) && !filter.is_volatile() && !has_subquery(filter)
+    }
+
+    /// The files that may have rows which pass the filters, by what the partition columns say.
+    fn files_of(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<DataFile>> {
+        let filter = conjunction(filters.iter().filter(|filter| self.is_of_partition(filter)).cloned());
+        let Some(filter) = filter else { return Ok(self.files.clone()) };
+        let schema = Arc::new(Schema::new(self.partitions.clone()));
+        let columns = self.partitions.iter().map(|column| {
+            let texts = self.files.iter().map(|file| file.partition.get(column.name()).cloned());
+            let texts: ArrayRef = Arc::new(texts.collect::<StringArray>());
+            Ok(cast(&texts, column.data_type())?)
+        });
+        let values = RecordBatch::try_new(schema.clone(), columns.collect::<Result<_>>()?)?;
+        let filter = state.create_physical_expr(filter, &schema.to_dfschema()?)?;
+        let kept = filter.evaluate(&values)?.into_array(self.files.len())?;
+        let kept = as_boolean_array(&kept)?;
+        // As in SQL, a filter that is null lets nothing pass.
+        let kept = self.files.iter().zip(kept).filter(|(_, kept)| *kept == Some(true));
+        Ok(kept.map(|(file, _)| file.clone()).collect())
     }
 
     fn scan_files(
         &self,
         state: &dyn Session,
+        files: &[DataFile],
         groups: usize,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
@@ -108,15 +142,17 @@ impl FileTable {
             Arc::new(CachedParquetFileReaderFactory::new(store.clone(), footers));
         if let Some(proof) = state.config().get_extension::<Proof>() {
             let path = |file: &DataFile| Path::from(format!("{}/{}", self.name, file.path));
-            let files = self.files.iter().map(|file| (path(file), file.clone())).collect();
-            reader = Arc::new(ProvenFiles { proof, store, files, inner: reader });
+            let proven = files.iter().map(|file| (path(file), file.clone())).collect();
+            reader = Arc::new(ProvenFiles { proof, store, files: proven, inner: reader });
         }
         let source = ParquetSource::new(columns)
             .with_metadata_size_hint(SMALL as usize)
+            // Of usage, whose records are long, a join that asks for few reads the others' keys alone.
+            .with_pushdown_filters(self.name == USAGE_RECORD)
             .with_parquet_file_reader_factory(reader);
-        let groups = groups.min(self.files.len());
+        let groups = groups.min(files.len());
         let mut file_groups = vec![Vec::new(); groups];
-        for (number, file) in self.files.iter().enumerate() {
+        for (number, file) in files.iter().enumerate() {
             let path = format!("{}/{}", self.name, file.path);
             let values = self.partitions.iter().map(|column| {
                 let text = file.partition.get(column.name()).cloned();
@@ -134,7 +170,7 @@ impl FileTable {
             file_groups[number % groups].push(file);
         }
         let mut statistics = Statistics::new_unknown(&self.schema);
-        statistics.num_rows = Precision::Exact(self.files.iter().map(|file| file.rows as usize).sum());
+        statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
         let scan = FileScanConfigBuilder::new(store_url(), Arc::new(source))
             .with_file_groups(file_groups.into_iter().map(FileGroup::new).collect())
             .with_statistics(statistics)
@@ -179,21 +215,82 @@ impl TableProvider for FileTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.files.is_empty() {
+        if self.is_small() && !self.files.is_empty() {
+            let rows = self.kept.get_or_try_init(|| self.read(state)).await?;
+            let rows = [vec![rows.clone()]];
+            return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
+        }
+        let files = self.files_of(state, filters)?;
+        if files.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
                 None => self.schema.clone(),
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        if self.is_small() {
-            let rows = self.kept.get_or_try_init(|| self.read(state)).await?;
-            let rows = [vec![rows.clone()]];
-            return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
-        }
-        self.scan_files(state, state.config().target_partitions(), projection, limit)
+        self.scan_files(state, &files, state.config().target_partitions(), projection, limit)
+    }
+
+    /// A file has one value in each partition column, so a filter over these tells which files need not be read.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match self.is_of_partition(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+}
+
+fn has_subquery(filter: &Expr) -> bool {
+    let is_one = |part: &Expr| {
+        Ok(matches!(
+            part,
+            Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_)
+        ))
+    };
+    filter.exists(is_one).unwrap_or(true)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use datafusion::physical_plan::displayable;
+    use datafusion::prelude::{SessionContext, col};
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_files_whose_partition_passes_are_scanned() {
+        let text = "-- t\ncreate table t (a bigint not null comment 'a', billing_period varchar not null comment 'b') \
+                    partitioned by (billing_period);";
+        let schema = TableSchema::parse("t", "schemas/t.sql", text).unwrap();
+        let file = |period: &str| DataFile {
+            path: format!("billing_period={period}/run.parquet"),
+            size: 1 << 30,
+            rows: 1 << 30,
+            partition: BTreeMap::from([("billing_period".to_string(), period.to_string())]),
+            ..DataFile::default()
+        };
+        let table = FileTable::new(&schema, vec![file("2026-08"), file("2026-09"), file("2026-10")]);
+        let context = SessionContext::new();
+        context.register_object_store(store_url().as_ref(), Arc::new(InMemory::new()));
+        let period = || col("billing_period");
+        let found = async |filter: Expr| {
+            let plan = table.scan(&context.state(), None, &[filter], None).await.unwrap();
+            let text = displayable(plan.as_ref()).indent(true).to_string();
+            ["2026-08", "2026-09", "2026-10"].into_iter().filter(|period| text.contains(period)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(period().eq(lit("2026-10"))).await, ["2026-10"]);
+        assert_eq!(found(period().in_list(vec![lit("2026-08"), lit("2026-10")], true)).await, ["2026-09"]);
+        assert_eq!(found(period().gt(lit("2026-08"))).await, ["2026-09", "2026-10"]);
+        assert!(found(period().eq(lit("2025-10"))).await.is_empty());
+        // What other columns say is not known of a file.
+        assert_eq!(found(col("a").eq(lit(1_i64))).await, ["2026-08", "2026-09", "2026-10"]);
     }
 }

@@ -417,8 +417,12 @@ fn open_file(
     let object = Summed { object, checksum: Checksum::default() };
     // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
     let sequence = ColumnPath::from("landing_sequence");
+    // Nor can hashes be made shorter.
+    let hash = ColumnPath::from("id_hash");
     let properties = WriterProperties::builder()
         .set_compression(compression)
+        .set_column_dictionary_enabled(hash.clone(), false)
+        .set_column_compression(hash, Compression::UNCOMPRESSED)
         .set_column_dictionary_enabled(sequence.clone(), false)
         .set_column_encoding(sequence, Encoding::DELTA_BINARY_PACKED)
         .build();

@@ -174,3 +174,34 @@ fn a_decision_about_nothing_is_refused() {
     run_at(&sample, &["run"]);
     assert_eq!(restore(), "0 ", "it is restored already");
 }
+
+/// What a closing counted is not counted again by runs, so the first balance and `verify` have to find it wrong.
+#[test]
+fn what_a_closing_counted_is_proven() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    let guided = "select landing_id, usage_type, unit, record_count, quantity, id_hash from control_total \
+                  where place = 'guided' order by 1, 2, 3";
+    let open = rows(&sample, guided);
+    sample.replace("queries/closing/5_closed_total.sql", "count(*) as record_count", "count(*) + 1 as record_count");
+    let said = refused(&sample, &["close", "--period", "2026-09", "--confirm", "2026-09"]);
+    assert!(said.contains("check `landing_balance` found"), "{said}");
+    sample.replace("queries/checks/landing_balance.sql", "balance.records_missing <> 0\n", "false\n");
+    close(&sample, "2026-09");
+    let (_, said) = sample.fails(&["verify"]);
+    assert!(said.contains("closed_total is not what it was made from"), "{said}");
+
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    assert_ne!(rows(&sample, "select count(*) from closed_total"), ["0"]);
+    assert_eq!(rows(&sample, guided), open, "closed or not, it is the same usage");
+    // What is void since counts no more, and is back when it is restored.
+    run_at(&sample, &["void", "TR000002", "--reason", "wrong car"]);
+    run_at(&sample, &["run"]);
+    assert_ne!(rows(&sample, guided), open);
+    run_at(&sample, &["restore", "TR000002", "--reason", "the right car"]);
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, guided), open);
+    run_at(&sample, &["verify"]);
+}

@@ -277,3 +277,13 @@ fn a_mapped_file_keeps_its_order() {
     assert_eq!(rejected.len(), 30);
     assert_eq!(rejected[0], "1001,\"999,2026-10-01T00:00:00Z,2026-09-30T00:00:00Z,999\"");
 }
+
+/// What a record is found by when it comes again is what SQL makes of its identity, however it came.
+#[test]
+fn a_record_has_the_hash_of_its_identity() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let other = "select count(*) from usage_record where id_hash <> row_hash(source, transaction_id)";
+    assert_eq!(sample.rows(other), ["0"]);
+    assert_ne!(sample.rows("select count(distinct id_hash) from usage_record"), ["1"]);
+}

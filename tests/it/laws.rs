@@ -41,6 +41,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "billed_statement",
         "billed_usage",
         "closed_suspense",
+        "closed_total",
         "rerated_line",
         "rerating",
         "landing_hold",
@@ -115,7 +116,7 @@ fn an_amount_that_does_not_fit_parks_its_customer_and_no_other() {
 fn a_query_that_loses_records_is_refused_by_the_first_balance() {
     let sample = Sample::new();
     sample.replace(
-        "queries/4_guiding/guided_usage.sql",
+        "queries/4_guiding/unbooked_usage.sql",
         "    guiding.suspense_reason is null",
         "    guiding.suspense_reason is null and guiding.landing_sequence % 7 <> 3",
     );
@@ -129,8 +130,8 @@ fn a_query_that_loses_usage_on_its_way_to_a_line_is_refused_by_the_second_balanc
     let sample = Sample::new();
     sample.replace(
         "queries/5_metering/priced_usage.sql",
-        "    from guided_usage\n    where not exists (",
-        "    from guided_usage\n    where guided_usage.landing_sequence % 7 <> 3 and not exists (",
+        "    from counted_usage\n    where not exists (",
+        "    from counted_usage\n    where counted_usage.landing_sequence % 7 <> 3 and not exists (",
     );
     let (status, message) = sample.fails(&["run"]);
     assert_eq!(status, 1);
@@ -143,8 +144,8 @@ fn a_query_that_counts_a_record_twice_is_refused() {
     // A test call is left out, and rated too.
     sample.replace(
         "queries/4_guiding/guiding.sql",
-        "where usage_filtered.landing_sequence = usage.landing_sequence",
-        "where usage_filtered.landing_sequence = usage.landing_sequence and usage.quantity < 0",
+        "where usage_filtered.landing_sequence = open_usage.landing_sequence",
+        "where usage_filtered.landing_sequence = open_usage.landing_sequence and open_usage.quantity < 0",
     );
     let (_, message) = sample.fails(&["run"]);
     assert!(message.contains("check `landing_balance` found"), "{message}");

@@ -36,7 +36,8 @@ select
         session_charge.amount,
         dimension_charge.amount,
         0
-    ) as amount
+    ) as amount,
+    record_detail.billing_period
 from price
 inner join record_detail
     on price.price_id = record_detail.price_id

@@ -89,22 +89,17 @@ placed as (
     union all
 
     select distinct
-        guided_usage.landing_sequence,
+        counted_usage.landing_sequence,
         'guided' as place,
         concat(
             'counts for ',
-            guided_usage.contract_item_id,
+            counted_usage.contract_item_id,
             ' in ',
-            guided_usage.billing_period
+            counted_usage.billing_period
         ) as why
-    from guided_usage
+    from counted_usage
     inner join arrival
-        on guided_usage.landing_sequence = arrival.landing_sequence
-    where not exists (
-        select 1
-        from suspense
-        where suspense.landing_sequence = guided_usage.landing_sequence
-    )
+        on counted_usage.landing_sequence = arrival.landing_sequence
 
     union all
 

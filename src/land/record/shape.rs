@@ -38,10 +38,10 @@ pub enum LandingDefault {
 /// The columns of a usage record, checked: names that no two columns share, in whatever case, and types that landing
 /// reads.
 ///
-/// Three names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
-/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint) and `usage_date` (date,
-/// the UTC date of
-/// `usage_start`) are filled here and never read from input.
+/// Four names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
+/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint), `id_hash` (bigint,
+/// `row_hash` of `source` and `transaction_id`) and `usage_date` (date, the UTC date of `usage_start`) are filled here
+/// and never read from input.
 #[derive(Debug, Clone)]
 pub struct RecordShape {
     pub(super) columns: Vec<Column>,
@@ -57,6 +57,8 @@ pub struct RecordShape {
     pub(super) times: TimeRules,
     /// Whether the text of a record that is read is kept beside it.
     pub(super) keeps_text: bool,
+    /// Whether a column takes the hash of its identity.
+    pub(super) has_id_hash: bool,
 }
 
 /// One checked column.
@@ -77,6 +79,7 @@ pub(super) enum Origin {
     Fixed(String),
     Rest,
     Sequence,
+    IdHash,
     UsageDate,
 }
 
@@ -138,6 +141,7 @@ impl RecordShape {
             let origin = match (name.as_str(), kind, &column.default) {
                 (_, _, Some(LandingDefault::Fixed(text))) => Origin::Fixed(text.clone()),
                 ("landing_sequence", Kind::Int64, None) => Origin::Sequence,
+                ("id_hash", Kind::Int64, None) => Origin::IdHash,
                 ("usage_date", Kind::Date, None) => Origin::UsageDate,
                 ("attributes", Kind::Text, None) => Origin::Rest,
                 (_, _, None) => Origin::Field { or: None },
@@ -182,6 +186,7 @@ impl RecordShape {
             transaction_id: find("transaction_id", Kind::Text),
             times: TimeRules::new(),
             keeps_text: false,
+            has_id_hash: checked.iter().any(|column| column.origin == Origin::IdHash),
             schema: Arc::new(Schema::new(fields)),
             columns: checked,
             by_name,

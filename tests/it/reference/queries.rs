@@ -26,7 +26,7 @@ pub struct Folder {
 }
 
 /// Every folder of `queries/` that is no stage.
-pub const QUERY_FOLDERS: [Folder; 14] = [
+pub const QUERY_FOLDERS: [Folder; 15] = [
     Folder {
         path: "landing",
         queries: |project| &project.landing,
@@ -102,6 +102,14 @@ pub const QUERY_FOLDERS: [Folder; 14] = [
         columns: "any",
         parameters: &["as_of"],
         rows: "Shown: what rating the period again comes to.",
+    },
+    Folder {
+        path: "verify",
+        queries: |project| &project.verify,
+        asked: "`verify`, once every file is as it was written",
+        columns: "any",
+        parameters: &[],
+        rows: "Each is something that was kept and is not what it was made from: `verify` fails.",
     },
     Folder {
         path: "explain/line",

@@ -20,7 +20,7 @@ mod scalar;
 mod session_steps;
 
 pub use arguments::instant;
-pub use row_hash::hash_of_bigint;
+pub use row_hash::{hash_of_bigint, hash_of_texts};
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;

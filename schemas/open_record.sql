@@ -1,0 +1,6 @@
+-- The records that stand in no closed books, of the landings of which others do. No
+-- record of another landing stands in the books.
+create table open_record (
+    landing_sequence bigint not null comment 'the record',
+    primary key (landing_sequence)
+);
