@@ -4,8 +4,8 @@
 -- reads:  priced_quantity, price_tier
 -- rule:   a tier prices the units in (quantity_from, quantity_to]; the first
 --         tier's flat amount is due at zero usage; where tiers go on, a tier has
---         what is in it by now, less what was there before, and its flat amount is
---         due once
+--         what is in it by now, less what was there before; its flat amount is due
+--         when it is reached, and given back when usage taken back leaves it
 
 with tier_on as (
     select
@@ -38,6 +38,12 @@ with tier_on as (
                 and priced_quantity.quantity_before + priced_quantity.quantity
                 > price_tier.quantity_from
                 then price_tier.flat_amount
+            when
+                price_tier.tier_number > 1
+                and priced_quantity.quantity_before > price_tier.quantity_from
+                and priced_quantity.quantity_before + priced_quantity.quantity
+                <= price_tier.quantity_from
+                then 0 - price_tier.flat_amount -- usage taken back leaves the tier
             else 0
         end as flat_amount,
         priced_quantity.billing_period
