@@ -180,7 +180,8 @@ impl Project {
 
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
         let shown = [&reach_back, &explain_line, &explain_usage];
-        let others = [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify];
+        let others =
+            [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify];
         let others = others.into_iter().chain(shown).flat_map(BTreeMap::values);
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {

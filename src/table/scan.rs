@@ -100,8 +100,12 @@ impl FileTable {
     /// Whether the partition of a file says enough to answer a filter.
     fn is_of_partition(&self, filter: &Expr) -> bool {
         let columns = filter.column_refs();
-        let is_partition = |column: &&Column| self.partitions.iter().any(|field| *field.name() == column.name);
-        !columns.is_empty() && columns.iter().all(is_partition) && !filter.is_volatile() && !has_subquery(filter)
+        let is_partition =
+            |column: &&Column| self.partitions.iter().any(|field| *field.name() == column.name);
+        !columns.is_empty()
+            && columns.iter().all(is_partition)
+            && !filter.is_volatile()
+            && !has_subquery(filter)
     }
 
     /// The files that may have rows which pass the filters, by what the partition columns say.
@@ -284,7 +288,10 @@ mod tests {
         let found = async |filter: Expr| {
             let plan = table.scan(&context.state(), None, &[filter], None).await.unwrap();
             let text = displayable(plan.as_ref()).indent(true).to_string();
-            ["2026-08", "2026-09", "2026-10"].into_iter().filter(|period| text.contains(period)).collect::<Vec<_>>()
+            ["2026-08", "2026-09", "2026-10"]
+                .into_iter()
+                .filter(|period| text.contains(period))
+                .collect::<Vec<_>>()
         };
         assert_eq!(found(period().eq(lit("2026-10"))).await, ["2026-10"]);
         assert_eq!(found(period().in_list(vec![lit("2026-08"), lit("2026-10")], true)).await, ["2026-09"]);

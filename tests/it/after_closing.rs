@@ -183,7 +183,11 @@ fn what_a_closing_counted_is_proven() {
     let guided = "select landing_id, usage_type, unit, record_count, quantity, id_hash from control_total \
                   where place = 'guided' order by 1, 2, 3";
     let open = rows(&sample, guided);
-    sample.replace("queries/closing/5_closed_total.sql", "count(*) as record_count", "count(*) + 1 as record_count");
+    sample.replace(
+        "queries/closing/5_closed_total.sql",
+        "count(*) as record_count",
+        "count(*) + 1 as record_count",
+    );
     let said = refused(&sample, &["close", "--period", "2026-09", "--confirm", "2026-09"]);
     assert!(said.contains("check `landing_balance` found"), "{said}");
     sample.replace("queries/checks/landing_balance.sql", "balance.records_missing <> 0\n", "false\n");
