@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    191 queries plan, 80 tables have contracts
+    198 queries plan, 83 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -79,10 +79,12 @@ fn a_run_and_what_it_says_again() {
       1: `distance` is not a number (first in line 43)
       1: `usage_end` is before `usage_start` (first in line 44)
     data/usage/translation_2026.json: 14 received, 0 rejected
+    rebuild booked_landing: 0 rows ([seconds])
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
     rebuild session_rate: 0 rows ([seconds])
     rebuild billing_cycle: 14 rows ([seconds])
+    rebuild open_record: 0 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild item_cycle: 28 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
@@ -116,14 +118,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 69 tables made, 0 up to date, 21 checks held ([seconds])
+    published as run 1: 71 tables made, 0 up to date, 21 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 69 tables are up to date ([seconds])
+    nothing to do: all 71 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
@@ -249,6 +251,7 @@ fn a_table_and_a_view_are_described() {
     currency,varchar,not null,ISO 4217 code
     decimals,integer,not null,minor units: digits behind the point
     rounding,varchar,not null,half_up or half_even
+    rounding_level,varchar,not null,"line: an invoice is the sum of its rounded lines; invoice: it has one more line, which makes it the exact sum, rounded once"
     ----- stderr
     made by data/currency.csv
     "#);
