@@ -9,8 +9,15 @@ use crate::aws_bill::{Bill, is_required};
 use crate::sample::{Sample, project, repository};
 
 /// The views that any engine can run.
-const VIEWS: [&str; 5] =
-    ["booked_usage", "customer_total", "customer_usage", "guided_usage", "released_usage"];
+const VIEWS: [&str; 7] = [
+    "booked_usage",
+    "counted_usage",
+    "customer_total",
+    "customer_usage",
+    "guided_usage",
+    "released_usage",
+    "unbooked_usage",
+];
 
 const TOTALS: &str = "select billing_period, currency, sum(amount) from invoice_line \
                       group by billing_period, currency order by billing_period, currency";
