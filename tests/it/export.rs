@@ -85,6 +85,7 @@ fn what_an_export_says() {
     exit 0
     ----- stdout
     ----- stderr
+    warning: 2026-10 is not closed: what is exported is a draft
     3 customers, 8 files
     manifest: ./export/2026-10/manifest-csv.json
     next: meterhouse export --period 2026-10 --format html
@@ -299,6 +300,7 @@ fn parked_customers_are_left_out() {
     exit 1
     ----- stdout
     ----- stderr
+    warning: 2026-10 is not closed: what is exported is a draft
     2 customers, 6 files
     manifest: ./export/2026-10/manifest-csv.json
     error: 1 customer is parked and not exported
@@ -385,6 +387,7 @@ fn what_was_changed_and_not_run_is_not_exported() {
     ----- stdout
     ----- stderr
     warning: usage landed after run 3, and is not in this export
+    warning: 2026-10 is not closed: what is exported is a draft
     3 customers, 8 files
     manifest: ./export/2026-10/manifest-csv.json
     next: meterhouse export --period 2026-10 --format html
