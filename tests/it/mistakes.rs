@@ -13,9 +13,9 @@ fn an_unknown_table() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/2_usage/usage_duplicate.sql:20:10
+      --> queries/2_usage/usage_duplicate.sql:16:10
        |
-    20 |     from usage_recrod
+    16 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
@@ -216,9 +216,9 @@ fn in_a_project_that_another_extends() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> ../queries/2_usage/usage_duplicate.sql:20:10
+      --> ../queries/2_usage/usage_duplicate.sql:16:10
        |
-    20 |     from usage_recrod
+    16 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
@@ -270,9 +270,9 @@ fn settings_and_queries_in_one_report() {
        |        ^
     hint: write queries/landing/nothing.sql
     error: there is no table or query `usage_recrod`
-      --> queries/2_usage/usage_duplicate.sql:20:10
+      --> queries/2_usage/usage_duplicate.sql:16:10
        |
-    20 |     from usage_recrod
+    16 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: 4 mistakes in the project
@@ -358,9 +358,9 @@ fn all_mistakes_in_one_report() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/2_usage/usage_duplicate.sql:20:10
+      --> queries/2_usage/usage_duplicate.sql:16:10
        |
-    20 |     from usage_recrod
+    16 |     from usage_recrod
        |          ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: there is no table or query `nowhere`
