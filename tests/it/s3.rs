@@ -192,7 +192,8 @@ fn a_server_that_is_killed_costs_a_retry() {
         let output = child.wait_with_output().unwrap();
         eprintln!("killed after {part} of a run: {:?}", output.status.code());
         if !output.status.success() {
-            assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+            // A server that was just started may say for a while of one object that it is there and that it is not.
+            assert!(matches!(output.status.code(), Some(2 | 75)), "{}", told(&output));
             ok(&server.meterhouse(sample.path(), &folder, &["run"]).output().unwrap());
         }
         assert_eq!(tables(&server.warehouse(&folder)), expected, "killed after {part} of a run");
