@@ -21,7 +21,7 @@ impl Digest {
 /// The SHA-256 of some bytes.
 ///
 /// ```
-/// use meterhouse::digest::sha256;
+/// use meterhouse::store::digest::sha256;
 /// assert!(sha256(b"abc").starts_with("ba7816bf"));
 /// ```
 pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
