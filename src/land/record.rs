@@ -12,7 +12,6 @@ mod value;
 use std::collections::HashSet;
 
 use arrow::array::RecordBatch;
-
 use meterhouse_sql::cycle::{Time, TimeZone};
 use meterhouse_sql::decimal::SUMMABLE_DIGITS;
 use meterhouse_sql::functions::hash_of_texts;

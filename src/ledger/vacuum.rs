@@ -110,7 +110,8 @@ pub async fn vacuum(
     };
     if !request.is_dry && !gone.is_empty() {
         // Told before it is done, so that nobody finds files gone without a reason.
-        note(warehouse, &vacuumed).await?;
+        let noted = serde_json::to_vec_pretty(&vacuumed).during(|| "noting what is removed".into())?;
+        warehouse.append(REGISTER, ".json", noted).await?;
         futures::stream::iter(gone)
             .map(|path| async move {
                 match warehouse.store().delete(&path).await {
@@ -156,15 +157,6 @@ async fn kept_runs(
         }
     }
     Ok(kept)
-}
-
-async fn note(warehouse: &Warehouse, vacuumed: &Vacuumed) -> Result<()> {
-    let bytes = serde_json::to_vec_pretty(vacuumed).during(|| "noting what is removed".into())?;
-    let mut number = warehouse.newest(REGISTER).await?.unwrap_or(0) + 1;
-    while !warehouse.create(&numbered(REGISTER, number, ".json"), bytes.clone()).await? {
-        number += 1;
-    }
-    Ok(())
 }
 
 /// The newest vacuum; none where there was none.

@@ -186,13 +186,18 @@ impl Warehouse {
         Ok(None)
     }
 
-    /// The next free number of a register, by a create-only object; nobody else is given it.
+    /// The next free number of a register; nobody else is given it.
     pub async fn take_number(&self, register: &str) -> Result<i64> {
+        self.append(register, "", Vec::new()).await.map(|number| number as i64)
+    }
+
+    /// Writes the next object of a register, create-only; its number.
+    pub async fn append(&self, register: &str, extension: &str, bytes: Vec<u8>) -> Result<u64> {
         let mut number = self.newest(register).await?.unwrap_or(0) + 1;
-        while !self.create(&numbered(register, number, ""), Vec::new()).await? {
+        while !self.create(&numbered(register, number, extension), bytes.clone()).await? {
             number += 1;
         }
-        Ok(number as i64)
+        Ok(number)
     }
 }
 
