@@ -5,7 +5,7 @@ create table capacity_limit (
     price_id varchar not null comment 'the price',
     tier_number integer not null comment 'the tier, see price_tier for its flat_amount',
     group_key varchar not null comment 'the group as JSON: {"unit": "seats"}',
-    quantity_to decimal(38, 12) not null comment 'inclusive [unit of the group]',
+    quantity_to decimal(32, 12) not null comment 'inclusive [unit of the group]',
     foreign key (price_id, tier_number) references price_tier (price_id, tier_number),
     primary key (price_id, tier_number, group_key)
 );

@@ -7,7 +7,7 @@ create table contract_item (
     usage_type varchar comment 'the usage it meters; null: a fee',
     usage_tag varchar comment 'meters only usage that bears this tag; null: all of the type',
     quantity_field varchar comment 'field of the record that is its quantity; records: each counts one; records with FIELD: each that has the field; seconds: its length',
-    block_quantity decimal(38, 12) comment 'each record counts in whole blocks of this size, one begun is one [unit of the field]; null: as recorded',
+    block_quantity decimal(32, 12) comment 'each record counts in whole blocks of this size, one begun is one [unit of the field]; null: as recorded',
     price_field varchar comment 'field of the record that is its price; null: by the price list',
     unit varchar comment 'unit of the quantity; a record that gives another for its quantity is suspended',
     quota_id varchar references quota (quota_id) references grant_account (quota_id) comment 'the quota it draws from; null: none',

@@ -8,7 +8,7 @@ create table grant_account (
     overage varchar not null default 'carried' comment 'usage that no grant has paid when a cycle ends: carried (to the next balance, it has no price) or charged (in its cycle)',
     limit_type varchar not null default 'soft' comment 'once nothing is left: soft (access stays), or hard (has_access in entitlement_status is false)',
     opened_at timestamp not null comment 'usage from here on burns grants, inclusive',
-    opening_overage decimal(38, 12) not null default 0 comment 'usage from before that no grant has paid [unit]',
+    opening_overage decimal(32, 12) not null default 0 comment 'usage from before that no grant has paid [unit]',
     check (quota_scope in ('contract', 'customer')),
     check (overage in ('carried', 'charged')),
     check (limit_type in ('soft', 'hard')),

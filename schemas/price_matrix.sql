@@ -4,6 +4,6 @@
 create table price_matrix (
     price_id varchar not null references price (price_id) comment 'the price',
     group_key varchar not null comment 'the combination as JSON: {"region": "eu", "vcpu": 4}',
-    unit_amount decimal(38, 12) not null comment 'price of one unit [currency per unit]',
+    unit_amount decimal(28, 12) not null comment 'price of one unit [currency per unit]',
     primary key (price_id, group_key)
 );

@@ -3,8 +3,8 @@
 create table record_allowance (
     price_id varchar not null references price (price_id) comment 'the price',
     free_records bigint comment 'so many records of a cycle are free [records]; null: no such allowance',
-    free_quantity decimal(38, 12) comment 'so much of a cycle is free [unit]; with free_records the earlier end counts; null: no such allowance',
-    record_minimum decimal(38, 12) comment 'least that a paid record costs [currency]; null: no limit',
+    free_quantity decimal(32, 12) comment 'so much of a cycle is free [unit]; with free_records the earlier end counts; null: no such allowance',
+    record_minimum decimal(28, 12) comment 'least that a paid record costs [currency]; null: no limit',
     record_order varchar not null default 'time' comment 'which records come first: by time, or by arrival',
     check (free_records >= 0),
     check (free_quantity >= 0),

@@ -11,7 +11,7 @@ create table record_charge (
     is_paid boolean not null comment 'false: within the free allowance',
     paid_quantity decimal(38, 12) not null comment 'beyond the free allowance [unit of the item]',
     is_priced boolean not null comment 'false: no rule and no rate prices it',
-    amount decimal(38, 12) not null comment 'what it costs [currency]',
+    amount decimal(38, 12) comment 'what it costs [currency]; null: more than has room, a check parks its customer',
     billing_period varchar not null comment 'the month in which the cycle ends',
     primary key (landing_sequence, contract_item_id, part_number)
 ) partitioned by (billing_period);

@@ -5,6 +5,6 @@ create table record_tier (
     quantity_from decimal(38, 12) not null comment 'exclusive [unit]',
     quantity_to decimal(38, 12) comment 'inclusive [unit]; null: open',
     unit_amount decimal(38, 12) not null comment 'price of one unit [currency per unit]',
-    amount_from decimal(38, 12) not null comment 'due when the tier is reached, with all below it [currency]',
+    amount_from decimal(38, 12) comment 'due when the tier is reached, with all below it [currency]; null: more than has room',
     primary key (price_id, tier_number)
 );

@@ -8,8 +8,9 @@
 --         an item that asks for a tag meters only usage that bears it; a block
 --         begun counts as one, away from zero where usage is negative; what is
 --         split sums to the whole, and a record that is counted counts in its
---         first part; a number of more than 16 digits before the point waits, so
---         that no sum or product of it overflows
+--         first part; a quantity, a price, and what both come to, of more than 16
+--         digits before the point waits: a sum has 26, so that a number of 10 digits
+--         of them has room
 
 with timed as (
     select
@@ -247,91 +248,108 @@ measured as (
     from metered
 ),
 
+blocked as (
+    select
+        measured.*,
+        case
+            when measured.block_quantity is null then measured.quantity
+            else
+                try_round_ratio(
+                    measured.quantity,
+                    1,
+                    measured.block_quantity,
+                    0,
+                    case when measured.quantity < 0 then 'floor' else 'ceil' end
+                )
+        end as item_quantity
+    from measured
+),
+
 whole as (
     select
-        measured.landing_sequence,
-        measured.contract_item_id,
-        measured.part_number,
-        measured.cycle_start,
-        measured.placed_at,
-        case when not measured.is_counted then measured.part_end end as part_end,
-        measured.product_id,
-        measured.usage_type,
-        measured.unit,
-        measured.record_quantity,
+        blocked.landing_sequence,
+        blocked.contract_item_id,
+        blocked.part_number,
+        blocked.cycle_start,
+        blocked.placed_at,
+        case when not blocked.is_counted then blocked.part_end end as part_end,
+        blocked.product_id,
+        blocked.usage_type,
+        blocked.unit,
+        blocked.record_quantity,
         case
-            when abs(measured.quantity) >= 10000000000000000 then null
-            when measured.block_quantity is null
-                then cast(measured.quantity as decimal(38, 12))
-            else
-                cast(
-                    (
-                        measured.quantity
-                        - measured.quantity % measured.block_quantity
-                    )
-                    / measured.block_quantity
-                    + case
-                        when measured.quantity % measured.block_quantity > 0
-                            then 1
-                        when measured.quantity % measured.block_quantity < 0
-                            then -1
-                        else 0
-                    end as decimal(38, 12)
-                )
+            when abs(blocked.item_quantity) < 10000000000000000
+                then cast(blocked.item_quantity as decimal(38, 12))
         end as quantity,
-        measured.record_price,
+        blocked.record_price,
         -- Time from the start of the record [microseconds].
-        cast(measured.placed_at as bigint)
-        - cast(measured.usage_start as bigint) as elapsed_before,
-        cast(measured.part_end as bigint)
-        - cast(measured.usage_start as bigint) as elapsed_until,
-        cast(measured.usage_end as bigint)
-        - cast(measured.usage_start as bigint) as elapsed_whole,
+        cast(blocked.placed_at as bigint)
+        - cast(blocked.usage_start as bigint) as elapsed_before,
+        cast(blocked.part_end as bigint)
+        - cast(blocked.usage_start as bigint) as elapsed_until,
+        cast(blocked.usage_end as bigint)
+        - cast(blocked.usage_start as bigint) as elapsed_whole,
         case
-            when measured.is_anonymous then 'no identifier'
-            when measured.is_disputed then 'identifiers disagree'
-            when measured.contract_id is null then 'identifier not assigned'
-            when not measured.is_known then 'unknown contract'
-            when not measured.is_in_force then 'contract not in force'
-            when measured.cycle_start is null then 'cycle not begun'
+            when blocked.is_anonymous then 'no identifier'
+            when blocked.is_disputed then 'identifiers disagree'
+            when blocked.contract_id is null then 'identifier not assigned'
+            when not blocked.is_known then 'unknown contract'
+            when not blocked.is_in_force then 'contract not in force'
+            when blocked.cycle_start is null then 'cycle not begun'
             when
-                measured.contract_item_id is null
-                and measured.tags is not null
+                blocked.contract_item_id is null
+                and blocked.tags is not null
                 then concat(
                     'no contract item for usage type and its tags ',
-                    measured.tags
+                    blocked.tags
                 )
-            when measured.contract_item_id is null
+            when blocked.contract_item_id is null
                 then 'no contract item for usage type'
             when
-                measured.quantity is null
-                and measured.quantity_field = 'seconds'
+                blocked.quantity is null
+                and blocked.quantity_field = 'seconds'
                 then 'no end'
-            when measured.quantity is null and measured.is_counted
-                then concat('no ', measured.counted_field)
-            when measured.quantity is null
-                then measured.quantity_trouble
-            when abs(measured.quantity) >= 10000000000000000
+            when blocked.quantity is null and blocked.is_counted
+                then concat('no ', blocked.counted_field)
+            when blocked.quantity is null
+                then blocked.quantity_trouble
+            when coalesce(abs(blocked.item_quantity) >= 10000000000000000, true)
                 then concat(
-                    measured.quantity_field,
+                    blocked.quantity_field,
+                    case
+                        when blocked.block_quantity is null then ' has'
+                        else ' in blocks has'
+                    end,
+                    ' more than 16 digits before the point'
+                )
+            when
+                blocked.quantity_field = 'quantity'
+                and blocked.block_quantity is null
+                and blocked.unit not in ('', blocked.item_unit)
+                then concat('unit is not ', blocked.item_unit)
+            when blocked.price_trouble is not null
+                then blocked.price_trouble
+            when abs(blocked.record_price) >= 10000000000000000
+                then concat(
+                    blocked.price_field,
                     ' has more than 16 digits before the point'
                 )
             when
-                measured.quantity_field = 'quantity'
-                and measured.block_quantity is null
-                and measured.unit not in ('', measured.item_unit)
-                then concat('unit is not ', measured.item_unit)
-            when measured.price_trouble is not null
-                then measured.price_trouble
-            when
-                measured.price_field is not null
-                and try_prorate(measured.record_price, measured.quantity, 1) is null
-                then concat(measured.price_field, ' and quantity are too large')
+                blocked.price_field is not null
+                and coalesce(
+                    abs(
+                        try_prorate(
+                            blocked.record_price, blocked.item_quantity, 1
+                        )
+                    ) >= 10000000000000000,
+                    true
+                )
+                then concat(blocked.price_field, ' and quantity are too large')
         end as suspense_reason,
-        measured.contract_id,
-        measured.billing_period
-    from measured
-    where measured.part_number = 1 or not measured.is_counted
+        blocked.contract_id,
+        blocked.billing_period
+    from blocked
+    where blocked.part_number = 1 or not blocked.is_counted
 )
 
 select

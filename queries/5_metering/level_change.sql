@@ -137,11 +137,12 @@ select
     change.quantity,
     case change.proration
         when 'none' then 1
-        when 'days' then change.days_left
+        when 'days' -- a cycle within a day is a whole one
+            then case change.full_days when 0 then 1 else change.days_left end
         else change.microseconds_left
     end as share_part,
     case change.proration
-        when 'days' then change.full_days
+        when 'days' then greatest(change.full_days, 1)
         when 'time' then change.full_microseconds
         when 'mean' then change.microseconds
         else 1

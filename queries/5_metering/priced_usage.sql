@@ -6,7 +6,8 @@
 -- rule:   usage takes the price in force at usage_start; record_graduated lets
 --         each record, or part of one, go through the tiers alone, up to the
 --         record's maximum
--- money:  unrounded, decimal(38, 12); null where the cycle's sum is priced
+-- money:  unrounded, decimal(38, 12); null where the cycle's sum is priced, and where
+--         it has more than 16 digits before the point, see the check record_amount
 
 with priced_part as (
     select
@@ -71,7 +72,7 @@ placed as (
         case price.charge_model
             when 'record_graduated'
                 then record_tier.amount_from
-                    + prorate(
+                    + try_prorate(
                         priced_part.quantity - record_tier.quantity_from,
                         record_tier.unit_amount,
                         1
@@ -112,9 +113,11 @@ select
     placed.guided_part,
     coalesce(placed.price_id, 'none') as price_id,
     placed.quantity,
-    least(
-        placed.record_amount,
-        coalesce(placed.record_maximum, placed.record_amount)
-    ) as record_amount,
+    case
+        when placed.record_amount > placed.record_maximum
+            then placed.record_maximum
+        when abs(placed.record_amount) < 10000000000000000
+            then placed.record_amount
+    end as record_amount,
     placed.billing_period
 from placed

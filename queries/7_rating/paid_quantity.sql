@@ -6,9 +6,11 @@
 --         then what is free comes off; negative usage is left as it is; the
 --         versions of a price within a cycle share what is free and the blocks of
 --         one size that are begun; where tiers go on they begin after what
---         earlier prices of the cycle priced
+--         earlier prices of the cycle priced; a quantity of more than 20 digits
+--         before the point is not priced, and the check tier_quantity parks its
+--         customer: a sum has 26, so that a million of them has room
 
-with converted as (
+with exact as (
     select
         billable_usage.contract_item_id,
         billable_usage.cycle_start,
@@ -18,13 +20,13 @@ with converted as (
             when price_modifier.price_id is null
                 then billable_usage.billable_quantity
             when price_modifier.convert_rounding = 'none'
-                then prorate(
+                then try_prorate(
                     billable_usage.billable_quantity,
                     price_modifier.convert_factor,
                     price_modifier.convert_divisor
                 )
             else
-                round_ratio(
+                try_round_ratio(
                     billable_usage.billable_quantity,
                     price_modifier.convert_factor,
                     price_modifier.convert_divisor,
@@ -46,6 +48,12 @@ with converted as (
     from billable_usage
     left join price_modifier
         on billable_usage.price_id = price_modifier.price_id
+),
+
+converted as (
+    select exact.*
+    from exact
+    where abs(exact.quantity) < 100000000000000000000
 ),
 
 -- What earlier versions of the cycle used of the free units is not free again.

@@ -3,7 +3,9 @@
 -- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
 -- reads:  unit_charge, level_graduated_charge, capacity_charge, flat_charge,
 --         record_total_charge
--- rule:   a price has one model, and each model a query of its own in `by_model`
+-- rule:   a price has one model, and each model a query of its own in `by_model`; an
+--         amount of more than 20 digits before the point is no charge, and the check
+--         tier_quantity parks its customer: a sum has 26, so that a million has room
 -- money:  unrounded, decimal(38, 12)
 
 select
@@ -35,6 +37,7 @@ select
     level_graduated_charge.amount,
     level_graduated_charge.billing_period
 from level_graduated_charge
+where abs(level_graduated_charge.amount) < 100000000000000000000
 
 union all
 
@@ -83,3 +86,4 @@ select
     record_total_charge.amount,
     record_total_charge.billing_period
 from record_total_charge
+where abs(record_total_charge.amount) < 100000000000000000000

@@ -91,7 +91,7 @@ with by_unit as (
 in_block as (
     select
         by_unit.*,
-        round_ratio(
+        try_round_ratio(
             greatest(coalesce(by_unit.quantity_before, 0) + by_unit.quantity, 0),
             1,
             by_unit.block_quantity,
@@ -101,7 +101,7 @@ in_block as (
         - case
             when by_unit.quantity_before is null then 0
             else
-                round_ratio(
+                try_round_ratio(
                     greatest(by_unit.quantity_before, 0),
                     1,
                     by_unit.block_quantity,
@@ -116,7 +116,10 @@ in_bounds as (
     select
         in_block.*,
         try_prorate( -- a product of all digits, rounded to 12 places
-            coalesce(in_block.block_count, in_block.quantity),
+            case
+                when in_block.block_quantity is null then in_block.quantity
+                else in_block.block_count
+            end,
             in_block.unit_amount,
             1
         ) as unit_total

@@ -3,8 +3,8 @@
 -- grain:  line_id
 -- reads:  billing_cycle, minimum_fee, item_line, price_minimum, currency
 -- rule:   the minimum in force when the cycle ends, in full or for the local days
---         of the cycle that it is in force, less all lines of the
---         cycle, or of the customer in the billing period
+--         of the cycle that it is in force, where that is longer than a day, less
+--         all lines of the cycle, or of the customer in the billing period
 
 with line as (
     select
@@ -58,8 +58,12 @@ owed as (
         billing_cycle.customer_id,
         billing_cycle.cycle_start,
         billing_cycle.cycle_end,
-        case minimum_fee.proration
-            when 'days'
+        case
+            when
+                minimum_fee.proration = 'days'
+                and local_date(
+                    billing_cycle.full_start, billing_cycle.time_zone
+                ) < local_date(billing_cycle.full_end, billing_cycle.time_zone)
                 then prorate(
                     minimum_fee.amount,
                     cast(

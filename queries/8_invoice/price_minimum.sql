@@ -33,7 +33,9 @@ minimum_version as (
         price_modifier.minimum_proration,
         price_modifier.minimum_amount,
         prorate(
-            price_modifier.minimum_amount, item_cycle.days, item_cycle.full_days
+            price_modifier.minimum_amount,
+            case item_cycle.full_days when 0 then 1 else item_cycle.days end,
+            greatest(item_cycle.full_days, 1) -- a cycle within a day is a whole one
         ) as minimum_of_days,
         coalesce(line_total.amount, 0) as reached_amount,
         item_cycle.currency,

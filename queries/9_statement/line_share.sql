@@ -6,7 +6,8 @@
 --         quantity, or by what each record costs by itself; period and customer
 --         are in each key, so that the shares of some are made without the others
 -- money:  each share is the rounded total so far less the one before, so that
---         the shares sum to the line
+--         the shares sum to the line; where the total so far has more than 20
+--         digits before the point, as usage may that is then taken back, it is zero
 
 with weighted as (
     select
@@ -93,15 +94,21 @@ select
     running.quantity,
     case
         when running.line_weight <> 0
-            then prorate(
-                running.line_amount,
-                running.weight_until,
-                running.line_weight
+            then coalesce(
+                try_prorate(
+                    running.line_amount,
+                    running.weight_until,
+                    running.line_weight
+                ),
+                0
             )
-            - prorate(
-                running.line_amount,
-                running.weight_until - running.weight,
-                running.line_weight
+            - coalesce(
+                try_prorate(
+                    running.line_amount,
+                    running.weight_until - running.weight,
+                    running.line_weight
+                ),
+                0
             )
         when running.row_in_line = 1 then running.line_amount
         else 0

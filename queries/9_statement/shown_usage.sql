@@ -4,7 +4,8 @@
 -- reads:  usage_statement, invoice_line, contract, contract_item
 -- rule:   where an item shows overage only, usage counts against the quota in
 --         order of time, and what goes beyond is shown and bears the amount
--- money:  each share is the rounded total so far less the one before
+-- money:  each share is the rounded total so far less the one before; a total of
+--         more than 20 digits before the point is zero, as in usage_statement
 
 with shown as (
     select
@@ -107,15 +108,21 @@ priced as (
         case
             when not beyond.is_overage_only then beyond.amount
             when beyond.billable_quantity <> 0
-                then prorate(
-                    beyond.line_amount,
-                    beyond.overage_until,
-                    beyond.billable_quantity
+                then coalesce(
+                    try_prorate(
+                        beyond.line_amount,
+                        beyond.overage_until,
+                        beyond.billable_quantity
+                    ),
+                    0
                 )
-                - prorate(
-                    beyond.line_amount,
-                    beyond.overage_before,
-                    beyond.billable_quantity
+                - coalesce(
+                    try_prorate(
+                        beyond.line_amount,
+                        beyond.overage_before,
+                        beyond.billable_quantity
+                    ),
+                    0
                 )
             when beyond.row_in_line = 1 then beyond.line_amount
             else 0

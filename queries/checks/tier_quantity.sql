@@ -1,7 +1,7 @@
 -- tier_quantity: what is priced is charged, and the tiers of a charge sum to it.
 --
--- A quantity beyond the last tier, or whose amount has more than 20 digits, has no
--- charge.
+-- A quantity beyond the last tier has no charge; nor has one of more than 20 digits
+-- before the point, or whose amount has more, and a sum is not priced then.
 
 with charged as (
     select
@@ -43,6 +43,37 @@ where
     )
     or (
         charged.quantity is null
-        and priced_quantity.quantity <> 0
+        and (
+            priced_quantity.quantity <> 0
+            or priced_quantity.record_amount <> 0
+            or priced_quantity.charge_model = 'level_graduated' -- always has one
+        )
         and priced_quantity.is_due
     )
+
+union all
+
+select
+    item_cycle.customer_id,
+    billable_usage.contract_item_id,
+    billable_usage.cycle_start,
+    billable_usage.price_id,
+    billable_usage.group_key,
+    billable_usage.billable_quantity as quantity,
+    cast(null as decimal(38, 12)) as charged_quantity
+from billable_usage
+inner join item_cycle
+    on billable_usage.contract_item_id = item_cycle.contract_item_id
+    and billable_usage.cycle_start = item_cycle.cycle_start
+    and billable_usage.price_id = item_cycle.price_id
+inner join price
+    on billable_usage.price_id = price.price_id
+where not exists (
+    select 1
+    from priced_quantity
+    where
+        priced_quantity.contract_item_id = billable_usage.contract_item_id
+        and priced_quantity.cycle_start = billable_usage.cycle_start
+        and priced_quantity.price_id = billable_usage.price_id
+        and priced_quantity.group_key = billable_usage.group_key
+)

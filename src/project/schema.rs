@@ -309,9 +309,8 @@ pub fn sql_type(data_type: &DataType) -> String {
 pub fn accepts(declared: &DataType, given: &DataType) -> bool {
     match (declared, given) {
         (DataType::Utf8View, DataType::Utf8 | DataType::LargeUtf8 | DataType::Null) => true,
-        (DataType::Decimal128(wide, scale), DataType::Decimal128(narrow, same)) => {
-            narrow <= wide && same == scale
-        }
+        // Of the same scale; writing refuses a value of more digits than are declared.
+        (DataType::Decimal128(_, scale), DataType::Decimal128(_, same)) => same == scale,
         // A literal or a cast has nanoseconds; writing checks that nothing of them is lost.
         (DataType::Timestamp(_, Some(_)), DataType::Timestamp(_, Some(zone))) => {
             matches!(&**zone, "UTC" | "+00:00")

@@ -268,7 +268,13 @@ impl TableWriter {
                 Error::data(format!("`{}` got no column `{}`", self.schema.name, field.name()), "")
             })?;
             let given = column;
-            let column = cast(given, field.data_type()).during(|| self.working())?;
+            let column = match (given.data_type(), field.data_type()) {
+                // A cast would make a null of what has more digits; here it is seen below.
+                (DataType::Decimal128(_, scale), DataType::Decimal128(_, same)) if scale == same => Arc::new(
+                    given.as_primitive::<Decimal128Type>().clone().with_data_type(field.data_type().clone()),
+                ),
+                (_, declared) => cast(given, declared).during(|| self.working())?,
+            };
             if is_shortened(given, &column).during(|| self.working())? {
                 let what = format!("`{}` in `{}` has parts of a microsecond", field.name(), self.schema.name);
                 return Err(Error::data(what, "cut them off in the query: date_trunc('microsecond', ...)"));
@@ -280,7 +286,7 @@ impl TableWriter {
                 return Err(Error::Data { what, place, hint: self.row_text(batch, row) });
             }
             if let DataType::Decimal128(precision, _) = field.data_type() {
-                // Arithmetic can leave a value of more digits than its type declares.
+                // Arithmetic can leave a value of more digits than its type declares, and a query yield a wider type.
                 let limit = POWERS_OF_TEN[usize::from(*precision)].unsigned_abs();
                 let numbers = column.as_primitive::<Decimal128Type>();
                 let is_beyond =

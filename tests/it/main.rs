@@ -34,6 +34,7 @@ mod landing_again;
 mod landing_query;
 mod laws;
 mod ledger;
+mod limits;
 mod listed;
 mod machine;
 mod mistakes;

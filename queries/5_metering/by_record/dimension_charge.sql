@@ -6,7 +6,8 @@
 --         reaches) x product of the rates x quantity, + flat of the threshold
 --         the quantity reaches; groups are added; a record that no flat rule
 --         prices has no price
--- money:  unrounded, decimal(38, 12)
+-- money:  unrounded, decimal(38, 12); null where a group has more than 20 digits
+--         before the point
 
 with matching as (
     select
@@ -86,7 +87,7 @@ grouped as (
             ),
             0
         ) as flat_amount,
-        list_product(
+        try_list_product(
             array_agg(
                 case
                     when matching.cost_type = 'rate' then matching.cost
@@ -113,21 +114,32 @@ grouped as (
         matching.part_number,
         matching.quantity,
         matching.rule_group
+),
+
+priced as (
+    select
+        grouped.landing_sequence,
+        grouped.contract_item_id,
+        grouped.part_number,
+        grouped.is_priced,
+        try_prorate(
+            try_prorate(grouped.flat_amount, grouped.rate, 1),
+            grouped.quantity,
+            1
+        )
+        + grouped.once_amount as amount
+    from grouped
 )
 
 select
-    grouped.landing_sequence,
-    grouped.contract_item_id,
-    grouped.part_number,
-    bool_or(grouped.is_priced) as is_priced,
-    sum(
-        prorate(
-            prorate(grouped.flat_amount, grouped.rate, 1), grouped.quantity, 1
-        )
-        + grouped.once_amount
-    ) as amount
-from grouped
+    priced.landing_sequence,
+    priced.contract_item_id,
+    priced.part_number,
+    bool_or(priced.is_priced) as is_priced,
+    case when count(*) = count(priced.amount) then sum(priced.amount) end
+        as amount
+from priced
 group by
-    grouped.landing_sequence,
-    grouped.contract_item_id,
-    grouped.part_number
+    priced.landing_sequence,
+    priced.contract_item_id,
+    priced.part_number

@@ -6,7 +6,8 @@
 --         or free_quantity is used up, whichever is earlier; of the record that
 --         crosses free_quantity only the part above it is charged; each part of
 --         a split record counts, and the first bears the flat amount
--- money:  unrounded, decimal(38, 12)
+-- money:  unrounded, decimal(38, 12); null where the percentage of a record has more
+--         than 20 digits before the point
 
 with in_order as (
     select
@@ -73,24 +74,30 @@ paid as (
             else in_order.quantity
         end as paid_quantity
     from in_order
+),
+
+shared as (
+    select
+        paid.*,
+        try_prorate(paid.paid_quantity, paid.unit_amount, 1) as share_amount
+    from paid
 )
 
 select
-    paid.landing_sequence,
-    paid.contract_item_id,
-    paid.part_number,
-    paid.is_paid,
-    paid.paid_quantity,
+    shared.landing_sequence,
+    shared.contract_item_id,
+    shared.part_number,
+    shared.is_paid,
+    shared.paid_quantity,
     case
-        when paid.is_paid
+        when shared.is_paid and shared.share_amount is not null
             then greatest(
                 least(
-                    prorate(paid.paid_quantity, paid.unit_amount, 1)
-                    + paid.flat_amount,
-                    paid.record_maximum -- null is no limit
+                    shared.share_amount + shared.flat_amount,
+                    shared.record_maximum -- null is no limit
                 ),
-                paid.record_minimum
+                shared.record_minimum
             )
-        else 0
+        when not shared.is_paid then 0
     end as amount
-from paid
+from shared

@@ -6,7 +6,8 @@
 --         force where it begins, each rounded; the connection fee is that of the
 --         first window, and of a split session's first part; no length costs
 --         nothing
--- money:  decimal(38, 12), rounded as the rate schedule declares
+-- money:  decimal(38, 12), rounded as the rate schedule declares; null where steps
+--         of one rate come to more than 20 digits before the point
 
 with schedule as (
     select
@@ -67,15 +68,16 @@ step_run as (
 run_charge as (
     select
         step_run.*,
-        cast(
-            step_run.run['step_count'] as decimal(20, 0)
-        )
-        * round_ratio(
-            rate_step.unit_amount,
-            rate_step.increment_quantity,
-            rate_step.unit_quantity,
-            step_run.step_decimals,
-            'half_up'
+        try_prorate(
+            try_round_ratio(
+                rate_step.unit_amount,
+                rate_step.increment_quantity,
+                rate_step.unit_quantity,
+                step_run.step_decimals,
+                'half_up'
+            ),
+            step_run.run['step_count'],
+            1
         )
         + case
             when
@@ -98,11 +100,14 @@ select
     run_charge.landing_sequence,
     run_charge.contract_item_id,
     run_charge.part_number,
-    round_money(
-        sum(run_charge.amount),
-        coalesce(run_charge.session_decimals, 12),
-        run_charge.session_rounding
-    ) as amount
+    case
+        when count(*) = count(run_charge.amount)
+            then round_money(
+                sum(run_charge.amount),
+                coalesce(run_charge.session_decimals, 12),
+                run_charge.session_rounding
+            )
+    end as amount
 from run_charge
 group by
     run_charge.landing_sequence,

@@ -15,7 +15,10 @@ select
     coalesce(level_tier.quantity, 0) as quantity,
     coalesce(level_tier.unit_amount, price_tier.unit_amount) as unit_amount,
     coalesce(level_tier.flat_amount, price_tier.flat_amount) as flat_amount,
-    coalesce(level_tier.amount, price_tier.flat_amount) as amount,
+    case
+        when level_tier.tier_number is null then price_tier.flat_amount
+        else level_tier.amount
+    end as amount,
     priced_quantity.billing_period
 from priced_quantity
 inner join price_tier

@@ -7,7 +7,8 @@
 --         the cycle; a tier is reached where the level is ever above its begin;
 --         the first is always, and takes what is below zero; a level that comes
 --         to less than nothing costs nothing
--- money:  unrounded, decimal(38, 12)
+-- money:  unrounded, decimal(38, 12); null for all tiers where one has more than 20
+--         digits before the point
 
 with moved as (
     select
@@ -83,53 +84,77 @@ in_tier as (
     from moved
     inner join price_tier
         on moved.price_id = price_tier.price_id
+),
+
+tier_total as (
+    select
+        in_tier.contract_item_id,
+        in_tier.cycle_start,
+        in_tier.price_id,
+        in_tier.group_key,
+        in_tier.tier_number,
+        prorate(
+            sum(
+                cast(in_tier.quantity as decimal(76, 12))
+                * cast(in_tier.share_part as decimal(19, 0))
+            ),
+            1,
+            in_tier.share_whole
+        ) as quantity,
+        in_tier.unit_amount,
+        case
+            when in_tier.share_total >= 0 and bool_or(in_tier.is_reached)
+                then in_tier.flat_amount
+            else 0
+        end as flat_amount,
+        case
+            when in_tier.share_total >= 0
+                then try_prorate(
+                    sum(
+                        cast(in_tier.quantity as decimal(76, 12))
+                        * cast(in_tier.share_part as decimal(19, 0))
+                    ),
+                    in_tier.unit_amount,
+                    in_tier.share_whole
+                )
+                + case
+                    when bool_or(in_tier.is_reached) then in_tier.flat_amount
+                    else 0
+                end
+            else 0
+        end as amount
+    from in_tier
+    group by
+        in_tier.contract_item_id,
+        in_tier.cycle_start,
+        in_tier.price_id,
+        in_tier.group_key,
+        in_tier.tier_number,
+        in_tier.unit_amount,
+        in_tier.flat_amount,
+        in_tier.share_whole,
+        in_tier.share_total
+    having bool_or(in_tier.is_reached) or sum(in_tier.quantity) <> 0
 )
 
 select
-    in_tier.contract_item_id,
-    in_tier.cycle_start,
-    in_tier.price_id,
-    in_tier.group_key,
-    in_tier.tier_number,
-    prorate(
-        sum(
-            cast(in_tier.quantity as decimal(76, 12))
-            * cast(in_tier.share_part as decimal(19, 0))
-        ),
-        1,
-        in_tier.share_whole
-    ) as quantity,
-    in_tier.unit_amount,
+    tier_total.contract_item_id,
+    tier_total.cycle_start,
+    tier_total.price_id,
+    tier_total.group_key,
+    tier_total.tier_number,
+    tier_total.quantity,
+    tier_total.unit_amount,
+    tier_total.flat_amount,
     case
-        when in_tier.share_total >= 0 and bool_or(in_tier.is_reached)
-            then in_tier.flat_amount
-        else 0
-    end as flat_amount,
-    case
-        when in_tier.share_total >= 0
-            then prorate(
-                sum(
-                    cast(in_tier.quantity as decimal(76, 12))
-                    * cast(in_tier.share_part as decimal(19, 0))
-                ),
-                in_tier.unit_amount,
-                in_tier.share_whole
-            )
-            + case
-                when bool_or(in_tier.is_reached) then in_tier.flat_amount
-                else 0
-            end
-        else 0
+        when count(*) over in_group = count(tier_total.amount) over in_group
+            then tier_total.amount
     end as amount
-from in_tier
-group by
-    in_tier.contract_item_id,
-    in_tier.cycle_start,
-    in_tier.price_id,
-    in_tier.group_key,
-    in_tier.tier_number,
-    in_tier.unit_amount,
-    in_tier.flat_amount,
-    in_tier.share_whole,
-    in_tier.share_total
-having bool_or(in_tier.is_reached) or sum(in_tier.quantity) <> 0
+from tier_total
+window in_group as (
+    partition by
+        tier_total.contract_item_id,
+        tier_total.cycle_start,
+        tier_total.price_id,
+        tier_total.group_key
+)

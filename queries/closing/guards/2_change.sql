@@ -27,5 +27,6 @@ inner join total as before
 inner join close_limit
     on close_limit.limit_name = 'change_percent'
 where
-    abs(total.amount - before.amount) * 100
-    > abs(before.amount) * close_limit.limit_value
+    abs(total.amount - before.amount) > try_round_ratio(
+        abs(before.amount), close_limit.limit_value, 100, 12, 'floor'
+    )

@@ -13,7 +13,7 @@ select
     waiting.records,
     waiting.oldest,
     cast(
-        prorate(usual_price.amount, waiting.records, usual_price.records)
+        try_prorate(usual_price.amount, waiting.records, usual_price.records)
         as decimal(38, 2)
     ) as at_risk,
     usual_price.currency

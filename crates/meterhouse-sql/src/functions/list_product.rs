@@ -1,4 +1,4 @@
-//! `list_product`: the product of a list of decimals.
+//! `try_list_product`: the product of a list of decimals.
 
 use std::sync::Arc;
 
@@ -6,20 +6,19 @@ use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
 use arrow::datatypes::{DataType, Decimal128Type, i256};
 use datafusion::common::Result;
 
-use super::arguments::{Arguments, Kind, MONEY, failed};
+use super::arguments::{Arguments, Kind, MONEY};
 use super::round_money::{Mode, round};
 use super::scalar::Scalar;
-
-const NAME: &str = "list_product";
+use crate::decimal::{POWERS_OF_TEN, SUMMABLE_DIGITS};
 
 pub(super) const LIST_PRODUCT: Scalar = Scalar {
-    name: NAME,
+    name: "try_list_product",
     meaning: "The product of the values that are not null. It is exact, and rounded once at the end, a half going \
-        away from zero. A list that is null or has no value gives 1. A product of more than 76 digits, not \
-        counting zeros at the end of its factors, or of more than 26 before the point is an error.",
+        away from zero. A list that is null or has no value gives 1. Null where the product has more than 76 \
+        digits, not counting zeros at the end of its factors, or more than 20 before the point.",
     parameters: &[("factors", Kind::Decimals, "such as `array_agg(price_modifier.factor)`")],
     result: || MONEY,
-    example: "select list_product([0.9, 1.05, null])\n-- 0.945000000000",
+    example: "select try_list_product([0.9, 1.05, null])\n-- 0.945000000000",
     compute,
 };
 
@@ -35,7 +34,8 @@ fn product(values: &dyn Array) -> Option<i128> {
         product = product.checked_mul(i256::from_i128(value))?;
         places += scale;
     }
-    round(product, places, 12, Mode::HalfUp)
+    let product = round(product, places, 12, Mode::HalfUp)?;
+    (product.unsigned_abs() < POWERS_OF_TEN[SUMMABLE_DIGITS + 12].unsigned_abs()).then_some(product)
 }
 
 fn compute(arguments: &Arguments) -> Result<ArrayRef> {
@@ -43,7 +43,7 @@ fn compute(arguments: &Arguments) -> Result<ArrayRef> {
     let mut products = Vec::with_capacity(arguments.rows());
     for row in 0..arguments.rows() {
         let product = lists.get(row).map_or(Some(1_000_000_000_000), |list| product(list.as_ref()));
-        products.push(product.ok_or_else(|| failed(NAME, "the product does not fit decimal(38, 12)"))?);
+        products.push(product);
     }
     Ok(Arc::new(Decimal128Array::from(products).with_data_type(MONEY)))
 }
@@ -54,15 +54,16 @@ mod tests {
 
     #[test]
     fn products() {
-        let product =
-            |values: &str| rows(&format!("select list_product(array_agg(x)) from (values {values}) as t(x)"));
+        let product = |values: &str| {
+            rows(&format!("select try_list_product(array_agg(x)) from (values {values}) as t(x)"))
+        };
         assert_eq!(product("(1.337), (1.42)").unwrap(), ["1.898540000000"]);
         assert_eq!(product("(-0.1), (2.00), (null)").unwrap(), ["-0.200000000000"]);
         let rows_of = |value: &str, count: usize| vec![format!("({value})"); count].join(", ");
         assert_eq!(product(&rows_of("0.1", 12)).unwrap(), ["0.000000000001"]);
         assert_eq!(product(&rows_of("1.5", 4)).unwrap(), ["5.062500000000"]);
-        assert!(product(&rows_of("1000000000.1", 4)).unwrap_err().contains("does not fit"));
-        let empty = "select list_product(array_agg(x) filter (where x > 2)) from (values (1.5)) as t(x)";
+        assert_eq!(product(&rows_of("100000.1", 4)).unwrap(), ["null"]);
+        let empty = "select try_list_product(array_agg(x) filter (where x > 2)) from (values (1.5)) as t(x)";
         assert_eq!(rows(empty).unwrap(), ["1.000000000000"]);
     }
 }

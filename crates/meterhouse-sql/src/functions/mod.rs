@@ -64,6 +64,7 @@ pub fn scalars() -> Vec<ScalarUDF> {
         &prorate::ROUND_RATIO,
         &session_steps::SESSION_STEPS,
         &prorate::TRY_PRORATE,
+        &prorate::TRY_ROUND_RATIO,
     ];
     let mut functions: Vec<ScalarUDF> = scalars.map(scalar::Scalar::function).into();
     functions.push(ScalarUDF::from(row_hash::RowHash::new()));

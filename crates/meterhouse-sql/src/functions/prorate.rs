@@ -9,7 +9,7 @@ use datafusion::common::Result;
 use super::arguments::{Arguments, Kind, MONEY, MONEY_PRECISION, MONEY_SCALE, failed};
 use super::round_money::Mode;
 use super::scalar::Scalar;
-use crate::decimal::POWERS_OF_TEN;
+use crate::decimal::{POWERS_OF_TEN, SUMMABLE_DIGITS};
 
 pub(super) const PRORATE: Scalar = Scalar {
     name: "prorate",
@@ -30,7 +30,7 @@ pub(super) const PRORATE: Scalar = Scalar {
 
 pub(super) const TRY_PRORATE: Scalar = Scalar {
     name: "try_prorate",
-    meaning: "`prorate`, but null where that is an error.",
+    meaning: "`prorate`, but null where that is an error, or where the result has more than 20 digits before the point.",
     parameters: &[
         ("amount", Kind::WideMoney, "what is shared"),
         ("part", Kind::Money, "of the whole, in its unit"),
@@ -80,6 +80,18 @@ fn prorate(amount: i256, part: i128, whole: i128) -> std::result::Result<i128, &
     ratio(amount, part, whole, 12, Mode::HalfUp)
 }
 
+/// A result that can be summed, a million times, for the functions that are tried; else the error.
+fn or_null(
+    is_strict: bool,
+    result: std::result::Result<i128, &'static str>,
+) -> std::result::Result<Option<i128>, &'static str> {
+    const LIMIT: u128 = POWERS_OF_TEN[SUMMABLE_DIGITS + 12].unsigned_abs();
+    match result {
+        result if is_strict => result.map(Some),
+        result => Ok(result.ok().filter(|value| value.unsigned_abs() < LIMIT)),
+    }
+}
+
 pub(super) const ROUND_RATIO: Scalar = Scalar {
     name: "round_ratio",
     meaning: "amount x part / whole, rounded once. The product has all its digits and is divided once, so that \
@@ -94,10 +106,25 @@ pub(super) const ROUND_RATIO: Scalar = Scalar {
     ],
     result: || MONEY,
     example: "select round_ratio(2500, 1, 1024, 0, 'ceil')\n-- 3.000000000000",
-    compute: round_ratio,
+    compute: |arguments| round_ratio(arguments, true),
 };
 
-fn round_ratio(arguments: &Arguments) -> Result<ArrayRef> {
+pub(super) const TRY_ROUND_RATIO: Scalar = Scalar {
+    name: "try_round_ratio",
+    meaning: "`round_ratio`, but null for a whole of zero, and where the result has more than 20 digits before the point.",
+    parameters: &[
+        ("amount", Kind::WideMoney, "what is shared"),
+        ("part", Kind::Money, "of the whole, in its unit"),
+        ("whole", Kind::Money, "not zero"),
+        ("decimals", Kind::WholeNumber, "that are kept, 0 to 12"),
+        ("mode", Kind::Text, "as for `round_money`"),
+    ],
+    result: || MONEY,
+    example: "select coalesce(try_round_ratio(2500, 1, 0, 0, 'ceil'), -1)\n-- -1.000000000000",
+    compute: |arguments| round_ratio(arguments, false),
+};
+
+fn round_ratio(arguments: &Arguments, is_strict: bool) -> Result<ArrayRef> {
     let fail = |what: &str| failed(ROUND_RATIO.name, what);
     let [parts, wholes] = [1, 2].map(|position| arguments.numbers::<Decimal128Type>(position));
     let (amounts, parts, wholes) = (arguments.wide_numbers(0)?, parts?, wholes?);
@@ -113,7 +140,7 @@ fn round_ratio(arguments: &Arguments) -> Result<ArrayRef> {
         let decimals =
             decimals.filter(|decimals| *decimals <= 12).ok_or_else(|| fail("use 0 to 12 `decimals`"))?;
         let mode = Mode::parse(modes.get(row)).map_err(|what| fail(&what))?;
-        values.push(Some(ratio(amount, part, whole, decimals, mode).map_err(fail)?));
+        values.push(or_null(is_strict, ratio(amount, part, whole, decimals, mode)).map_err(fail)?);
     }
     Ok(Arc::new(Decimal128Array::from(values).with_data_type(MONEY)))
 }
@@ -124,11 +151,10 @@ fn prorated(arguments: &Arguments, is_strict: bool) -> Result<ArrayRef> {
     let mut values = Decimal128Array::builder(arguments.rows());
     for row in 0..arguments.rows() {
         match (amounts.get(row), parts.get(row), wholes.get(row)) {
-            (Some(amount), Some(part), Some(whole)) => match prorate(amount, part, whole) {
-                Ok(value) => values.append_value(value),
-                Err(what) if is_strict => return Err(failed(PRORATE.name, what)),
-                Err(_) => values.append_null(),
-            },
+            (Some(amount), Some(part), Some(whole)) => {
+                let value = or_null(is_strict, prorate(amount, part, whole));
+                values.append_option(value.map_err(|what| failed(PRORATE.name, what))?);
+            }
             _ => values.append_null(),
         }
     }
