@@ -200,3 +200,24 @@ fn an_amount_that_has_no_room_parks_its_customer() {
         );
     }
 }
+
+/// From the middle of a month to the middle of the next, a fee in advance and usage stand in two months.
+#[test]
+fn a_price_in_advance_is_a_fee_and_not_one_of_usage() {
+    let sample = crate::names::calls();
+    sample.replace("data/contract.csv", "2026-06-01T00:00:00Z", "2026-06-15T00:00:00Z");
+    sample.replace("data/contract.csv", "cycle_interval,", "cycle_interval,cycle_anchor,");
+    sample.replace("data/contract.csv", "month,", "month,2026-06-15,");
+    sample.replace("data/contract.csv", "2026-07-01T00:00:00Z", "2026-07-15T00:00:00Z");
+    sample.replace("data/usage/usage.ndjson", "2026-06-02", "2026-06-20");
+    let prices = "price_id,product_id,charge_model,flat_amount,billing_timing,valid_from\n";
+    sample.write("data/price.csv", &format!("{prices}p1,p,flat,10,advance,2026-01-01\n"));
+    let (_, said) = sample.fails(&["run"]);
+    assert!(said.contains("advance_fee") && said.contains("make the fee an item of its own"), "{said}");
+    sample.write("data/price.csv", &format!("{prices}p1,p,flat,10,arrears,2026-01-01\n"));
+    sample.ok(&["run"]);
+    assert_eq!(
+        sample.rows("select billing_period, amount, record_count from invoice_line"),
+        ["2026-07,10.000000000000,1"]
+    );
+}
