@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::ledger::closing::kept_project;
+use crate::ledger::closing::{kept_project, project_hash};
 use crate::ledger::{self, Entry, TableEntry};
 use crate::project::{INVOICE_LINE, Project};
 use crate::store::warehouse::Warehouse;
@@ -13,7 +13,8 @@ use crate::store::warehouse::Warehouse;
 /// What is other need not change an amount: a price that begins in the future is none of theirs. Rating them again says
 /// so, which takes its time.
 pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry) -> Result<Vec<String>> {
-    let mut texts: BTreeMap<String, bool> = BTreeMap::new();
+    // Closed under the texts of today, no other queries count: they need not be read.
+    let mut texts: BTreeMap<String, bool> = BTreeMap::from([(project_hash(project)?, false)]);
     let mut reached = Vec::new();
     for closing in &head.closings {
         let rules = closing.rules(&head.rules);
@@ -57,14 +58,20 @@ async fn has_same_references(
     head: &Entry,
     run: u64,
 ) -> Result<bool> {
+    let references: Vec<&str> = project
+        .reference()
+        .map(|schema| schema.name.as_str())
+        .filter(|name| project.is_made_from(INVOICE_LINE, name))
+        .collect();
+    // Whatever was closed long ago, its entry need not be read where nothing has changed since.
+    if references.iter().all(|name| head.tables.get(*name).is_some_and(|table| table.changed_in <= run)) {
+        return Ok(true);
+    }
     let pinned = ledger::entry(warehouse, run).await?;
     // A table that the project did not have then was as good as empty.
     let content = |entry: &Entry, name: &str| match entry.tables.get(name) {
         Some(table) => table.content(),
         None => TableEntry::default().content(),
     };
-    Ok(project
-        .reference()
-        .filter(|schema| project.is_made_from(INVOICE_LINE, &schema.name))
-        .all(|schema| content(&pinned, &schema.name) == content(head, &schema.name)))
+    Ok(references.iter().all(|name| content(&pinned, name) == content(head, name)))
 }

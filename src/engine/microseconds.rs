@@ -21,7 +21,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPla
 use datafusion::optimizer::analyzer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-/// A session whose times are microseconds.
+/// A session whose times are microseconds, and whose filters reach the tables.
 pub fn context(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::new(Microseconds));
@@ -31,6 +31,7 @@ pub fn context(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContex
         .with_default_features()
         .with_type_planner(Arc::new(Microseconds))
         .with_analyzer_rules(rules)
+        .with_optimizer_rules(super::qualified::rules())
         .build();
     SessionContext::new_with_state(state)
 }

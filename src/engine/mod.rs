@@ -3,4 +3,5 @@
 pub mod foreign_sql;
 pub mod microseconds;
 pub mod plan;
+mod qualified;
 pub mod session;

@@ -94,10 +94,20 @@ impl Texts {
     }
 }
 
+/// The hash under which the texts of a project are kept, and what is kept.
+fn texts(project: &Project) -> Result<(String, Vec<u8>)> {
+    let bytes = serde_json::to_vec_pretty(&Texts::of(project)).during(|| "keeping the queries".into())?;
+    Ok((sha256(&bytes), bytes))
+}
+
+/// The hash under which the texts of a project are kept: it tells whether they are those of a closing.
+pub fn project_hash(project: &Project) -> Result<String> {
+    Ok(texts(project)?.0)
+}
+
 /// Keeps the texts of a project in the warehouse, and returns their hash.
 pub async fn keep_project(warehouse: &Warehouse, project: &Project) -> Result<String> {
-    let bytes = serde_json::to_vec_pretty(&Texts::of(project)).during(|| "keeping the queries".into())?;
-    let hash = sha256(&bytes);
+    let (hash, bytes) = texts(project)?;
     warehouse.settle(&Path::from(format!("{FOLDER}/{hash}.json")), bytes).await?;
     Ok(hash)
 }
