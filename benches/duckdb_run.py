@@ -38,6 +38,7 @@ create macro json_decimal(attributes, field) as
 create macro json_text(attributes, field) as json_extract_string(attributes, field);
 create macro json_fields(attributes, fields) as cast(
     list_transform(string_split(fields, ','), lambda field: json_extract_string(attributes, field)) as varchar);
+create macro landing_of(landing_sequence) as landing_sequence // 1000000000;
 create macro list_product(factors) as
     cast(list_reduce(list_transform(factors, lambda factor: cast(factor as double)), lambda so_far, factor: so_far * factor)
     as decimal(38, 12));
@@ -56,7 +57,6 @@ def spelled(sql: str) -> str:
     """The same query as DuckDB spells it."""
     sql = re.sub(r"--[^\n]*", "", sql)
     sql = sql.replace("row_hash(", "hash(")
-    sql = sql.replace("landing_sequence / 1000000000", "landing_sequence // 1000000000")
     sql = re.sub(r"(first|last)_value\((?=[^()]*order by)", r"\1(", sql)
     return casts_spelled(sql)
 

@@ -30,5 +30,6 @@ create table metric (
     check (negative_quantity in ('kept', 'zero')),
     check (decimals between -12 and 12),
     check (rounding in ('half_up', 'half_even', 'ceil', 'floor')),
+    check (rounding = 'half_up' or decimals is not null),
     primary key (product_id)
 );

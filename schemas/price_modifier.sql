@@ -22,6 +22,7 @@ create table price_modifier (
     check (zero_quantity in ('charged', 'free')),
     check (charge_decimals between 0 and 12),
     check (charge_rounding in ('half_up', 'half_even', 'ceil', 'floor')),
+    check (charge_rounding = 'half_up' or charge_decimals is not null),
     check (discount_percent between 0 and 100),
     check (maximum_amount >= 0),
     check (minimum_amount >= 0),

@@ -8,5 +8,6 @@ create table rate_schedule (
     check (step_decimals between 0 and 12),
     check (session_decimals between 0 and 12),
     check (session_rounding in ('half_up', 'half_even', 'ceil', 'floor')),
+    check (session_rounding = 'half_up' or session_decimals is not null),
     primary key (price_id)
 );

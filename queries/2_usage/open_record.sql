@@ -9,7 +9,7 @@
 select usage_record.landing_sequence
 from booked_landing
 inner join usage_record
-    on booked_landing.landing_id = usage_record.landing_sequence / 1000000000
+    on booked_landing.landing_id = landing_of(usage_record.landing_sequence)
 where not exists (
     select 1
     from booked_usage

@@ -24,7 +24,7 @@ select
     usage.fields
 from usage
 left join booked_landing
-    on usage.landing_sequence / 1000000000 = booked_landing.landing_id
+    on landing_of(usage.landing_sequence) = booked_landing.landing_id
 left join open_record
     on usage.landing_sequence = open_record.landing_sequence
 where

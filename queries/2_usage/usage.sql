@@ -37,5 +37,5 @@ where
         select 1
         from landing_hold
         where
-            landing_hold.landing_id = usage_record.landing_sequence / 1000000000
+            landing_hold.landing_id = landing_of(usage_record.landing_sequence)
     )

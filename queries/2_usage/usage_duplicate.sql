@@ -15,7 +15,7 @@ with open_id as (
     select usage_record.id_hash
     from usage_record
     left join booked_landing
-        on usage_record.landing_sequence / 1000000000 = booked_landing.landing_id
+        on landing_of(usage_record.landing_sequence) = booked_landing.landing_id
     left join open_record
         on usage_record.landing_sequence = open_record.landing_sequence
     where
@@ -37,7 +37,7 @@ repeated as (
     inner join usage_record
         on open_id.id_hash = usage_record.id_hash
     inner join booked_landing
-        on usage_record.landing_sequence / 1000000000 = booked_landing.landing_id
+        on landing_of(usage_record.landing_sequence) = booked_landing.landing_id
     where not exists (
         select 1
         from open_record
@@ -70,7 +70,7 @@ candidate as (
     left join identity_rule
         on usage_record.source = identity_rule.source
     left join booked_landing
-        on usage_record.landing_sequence / 1000000000 = booked_landing.landing_id
+        on landing_of(usage_record.landing_sequence) = booked_landing.landing_id
     left join open_record
         on usage_record.landing_sequence = open_record.landing_sequence
     left join usage_exclusion
@@ -79,7 +79,7 @@ candidate as (
         select 1
         from landing_hold
         where
-            landing_hold.landing_id = usage_record.landing_sequence / 1000000000
+            landing_hold.landing_id = landing_of(usage_record.landing_sequence)
     )
 ),
 

@@ -11,7 +11,7 @@ with discarded as (
         landing_hold.hold_name
     from landing_hold -- mostly there is none: a join keeps its first side in memory
     inner join booked_usage
-        on landing_hold.landing_id = booked_usage.landing_sequence / 1000000000
+        on landing_hold.landing_id = landing_of(booked_usage.landing_sequence)
     where landing_hold.place = 'discarded'
     group by
         booked_usage.landing_sequence,
@@ -31,7 +31,7 @@ where not exists (
     select 1
     from landing_hold
     where
-        landing_hold.landing_id = excluded_usage.landing_sequence / 1000000000
+        landing_hold.landing_id = landing_of(excluded_usage.landing_sequence)
 )
 
 union all

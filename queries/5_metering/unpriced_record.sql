@@ -4,8 +4,8 @@
 -- reads:  price, contract_item, contract, guided_usage, usage_record,
 --         dimension_rule, session_rate, rate_schedule
 -- rule:   a dimension price needs a flat rule that the record fits, a session a
---         rate in force wherever a step begins; what stands in closed books does
---         not wait
+--         length that is not negative and a rate in force wherever a step begins;
+--         what stands in closed books does not wait
 
 with asking as (
     select
@@ -121,6 +121,8 @@ select
     record.part_number,
     record.quantity,
     case
+        when record.quantity < 0
+            then concat('a length below zero of ', record.product_id)
         when record.quantity / 1000000 >= schedule.shortest_increment
             then concat('more than a million steps of ', record.product_id)
         else concat('no rate in force for ', record.product_id)
@@ -130,9 +132,10 @@ left join schedule
     on record.price_id = schedule.price_id
 where
     record.charge_model = 'time_of_use'
-    and record.quantity > 0
+    and record.quantity <> 0
     and (
-        schedule.rates is null
+        record.quantity < 0
+        or schedule.rates is null
         or session_steps(
             record.session_start,
             record.quantity,

@@ -25,7 +25,7 @@ closed_record as (
 )
 
 select
-    closed_record.landing_sequence / 1000000000 as landing_id,
+    landing_of(closed_record.landing_sequence) as landing_id,
     closed_record.usage_type,
     closed_record.unit,
     count(*) as record_count,
@@ -35,7 +35,7 @@ select
     closed_record.closed_in
 from closed_record
 group by
-    closed_record.landing_sequence / 1000000000,
+    landing_of(closed_record.landing_sequence),
     closed_record.usage_type,
     closed_record.unit,
     closed_record.closed_in

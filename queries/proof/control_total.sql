@@ -128,7 +128,7 @@ placed as (
         landing_hold.place
     from usage_record
     inner join landing_hold
-        on usage_record.landing_sequence / 1000000000 = landing_hold.landing_id
+        on landing_of(usage_record.landing_sequence) = landing_hold.landing_id
     -- What is discarded and stands in closed books is excluded.
     where not exists (
         select 1
@@ -159,7 +159,7 @@ placed as (
 
 place_total as (
     select
-        placed.landing_sequence / 1000000000 as landing_id,
+        landing_of(placed.landing_sequence) as landing_id,
         placed.usage_type,
         placed.unit,
         placed.place,
@@ -168,7 +168,7 @@ place_total as (
         sum(cast(row_hash(placed.landing_sequence) as decimal(38, 0))) as id_hash
     from placed
     group by
-        placed.landing_sequence / 1000000000,
+        landing_of(placed.landing_sequence),
         placed.usage_type,
         placed.unit,
         placed.place
@@ -188,7 +188,7 @@ place_total as (
     union all
 
     select
-        uncounted_record.landing_sequence / 1000000000 as landing_id,
+        landing_of(uncounted_record.landing_sequence) as landing_id,
         uncounted_record.usage_type,
         uncounted_record.unit,
         'guided' as place,
@@ -199,7 +199,7 @@ place_total as (
         ) as id_hash
     from uncounted_record
     group by
-        uncounted_record.landing_sequence / 1000000000,
+        landing_of(uncounted_record.landing_sequence),
         uncounted_record.usage_type,
         uncounted_record.unit
 )

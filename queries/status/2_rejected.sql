@@ -1,7 +1,7 @@
 -- rejected: files of which records could not be read, the newest first
 with rejected as (
     select
-        usage_rejected.landing_sequence / 1000000000 as landing_id,
+        landing_of(usage_rejected.landing_sequence) as landing_id,
         usage_rejected.file_name,
         count(*) as records,
         min(usage_rejected.line_number) as first_line,
@@ -10,7 +10,7 @@ with rejected as (
         ) as first_reason
     from usage_rejected
     group by
-        usage_rejected.landing_sequence / 1000000000,
+        landing_of(usage_rejected.landing_sequence),
         usage_rejected.file_name
 ),
 

@@ -6,9 +6,13 @@ with waiting as (
         waiting_usage.unit,
         sum(waiting_usage.records) as records,
         sum(waiting_usage.quantity) as quantity,
-        min(waiting_usage.first_sequence) / 1000000000 as first_landing,
-        (cast($as_of as bigint) - cast(min(waiting_usage.oldest_start) as bigint))
-        / 86400000000 as oldest_days
+        landing_of(min(waiting_usage.first_sequence)) as first_landing,
+        cast(
+            (
+                cast($as_of as bigint)
+                - cast(min(waiting_usage.oldest_start) as bigint)
+            ) / 86400000000 as bigint
+        ) as oldest_days
     from waiting_usage
     group by
         waiting_usage.suspense_reason,

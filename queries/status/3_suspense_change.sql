@@ -49,7 +49,7 @@ change as (
     left join counted
         on before.landing_sequence = counted.landing_sequence
     left join booked_landing
-        on before.landing_sequence / 1000000000 = booked_landing.landing_id
+        on landing_of(before.landing_sequence) = booked_landing.landing_id
     left join open_record
         on before.landing_sequence = open_record.landing_sequence
     where

@@ -12,7 +12,7 @@ with closed_record as (
 counted as (
     select
         closed_record.closed_in,
-        closed_record.landing_sequence / 1000000000 as landing_id,
+        landing_of(closed_record.landing_sequence) as landing_id,
         closed_record.usage_type,
         closed_record.unit,
         cast(1 as bigint) as record_count,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::sqlparser::ast::Visit;
 
@@ -78,7 +80,43 @@ pub async fn try_plan(
     let state = context.state();
     let plan = state.statement_to_plan(query.statement()).await.map_err(mistake)?;
     let plan = if values.is_empty() { plan } else { plan.with_param_values(values).map_err(mistake)? };
-    Ok(DataFrame::new(state, plan))
+    match whole_division(&plan, query) {
+        None => Ok(DataFrame::new(state, plan)),
+        Some(mistake) => Err(mistake),
+    }
+}
+
+/// A division of two whole numbers: SQL drops what is left over, so that 7 / 2 is 3, which nobody sees in an amount.
+/// Who means that says so by a cast to a whole number around it.
+pub fn whole_division(plan: &LogicalPlan, query: &Query) -> Option<Mistake> {
+    let mut found = None;
+    let _ = plan.apply_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        let is_whole = |side: &Expr| side.get_type(&schema).is_ok_and(|kind| kind.is_integer());
+        node.apply_expressions(|expression| {
+            expression.apply(|part| match part {
+                Expr::Cast(cast) if cast.field.data_type().is_integer() => Ok(TreeNodeRecursion::Jump),
+                Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right })
+                    if is_whole(left) && is_whole(right) =>
+                {
+                    found = Some((Expr::clone(left), Expr::clone(right)));
+                    Ok(TreeNodeRecursion::Stop)
+                }
+                _ => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    });
+    let (left, right) = found?;
+    let columns = left.column_refs().into_iter().chain(right.column_refs());
+    let span = columns.filter_map(|column| column.spans.first()).next();
+    let (line, column) = span.map_or((0, 0), |span| (span.start.line, span.start.column));
+    let (left, right) = (left.human_display(), right.human_display());
+    Some(Mistake {
+        place: Place { file: query.file.clone(), line, column },
+        what: format!("`{left}` by `{right}`: whole numbers are divided without what is left over, 7 / 2 is 3"),
+        hint: "cast one side: cast(x as decimal(38, 12)) / y; where the whole part is meant: cast(x / y as bigint)"
+            .into(),
+    })
 }
 
 /// What is wrong with a query file, from what the planner says and from its syntax.

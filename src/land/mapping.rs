@@ -292,7 +292,10 @@ pub async fn landing_plan(
     })
     .map_err(mistake)?;
     match refused {
-        None => Ok(plan),
+        None => match crate::engine::plan::whole_division(&plan, query) {
+            None => Ok(plan),
+            Some(mistake) => Err(Error::Project(vec![mistake])),
+        },
         Some(node) => Err(Error::Project(vec![Mistake {
             place: Place { file: query.file.clone(), line: 0, column: 0 },
             what: format!("a landing query maps each record by itself, and this has {node}"),

@@ -41,6 +41,7 @@ pub use registry::{acknowledged, acknowledged_files};
 pub use source::Source;
 
 use meterhouse_sql::cycle::TimeZone;
+use meterhouse_sql::functions::SEQUENCES;
 use meterhouse_sql::name::nearest;
 
 use self::decision::{Author, Decision};
@@ -59,8 +60,6 @@ use source::Readable;
 use totals::Totals;
 use turn::{Turn, turn};
 
-/// Records of one landing are numbered from `landing id x this`.
-pub const SEQUENCES: i64 = 1_000_000_000;
 /// Records read, checked and written at a time.
 const CHUNK_ROWS: usize = 65_536;
 /// The table that says which landings are acknowledged.
@@ -187,7 +186,7 @@ async fn write(
     let checks = Checks::new(context, record, &shape)?;
     let shape = if checks.is_empty() { shape } else { shape.keeping_text() };
     // A landing query names the file's columns itself.
-    let warnings = if with.is_none() { missing_columns(file, &shape)? } else { Vec::new() };
+    let mut warnings = if with.is_none() { missing_columns(file, &shape)? } else { Vec::new() };
     let mut records = TableWriter::new(context, warehouse, record, stem.clone())?;
     let mut rejected =
         TableWriter::new(context, warehouse, &project.schemas["usage_rejected"], stem.clone())?;
@@ -195,6 +194,7 @@ async fn write(
     let mut chunks = chunks(project, context, file, with, shape, landing_id * SEQUENCES)?;
     let mut received = 0_u64;
     let mut rejections = 0_u64;
+    let mut ambiguous = 0_u64;
     let mut reasons = Reasons::default();
     while let Some(chunk) = chunks.recv().await {
         let mut chunk = chunk?;
@@ -203,6 +203,7 @@ async fn write(
         }
         received += chunk.received;
         rejections += chunk.rejected.len() as u64;
+        ambiguous += chunk.ambiguous;
         if received >= SEQUENCES as u64 {
             let what = format!("{name} has more than {SEQUENCES} records");
             return Err(Error::data(what, "split the file"));
@@ -226,6 +227,12 @@ async fn write(
         counted.write(&totals.batch(landing, landing_id, &name, &file.content)?).await?;
     }
     let counted = counted.finish().await?.files;
+    if ambiguous > 0 {
+        warnings.push(format!(
+            "{ambiguous} at a local time that the clocks show twice, taken as the earlier one where this file has no \
+             other with the same id; an offset such as +02:00 says which is meant"
+        ));
+    }
     let landed =
         Landed { received, rejected: rejections, warnings, reasons, ..Landed::of(&name, landing_id) };
     Ok(Written { landed, stem, files: [rejected, records, counted] })

@@ -63,6 +63,8 @@ pub struct LandedChunk {
     pub rejected: Vec<Rejected>,
     /// Of each good one its line and text, where these are kept.
     pub kept: Vec<(u64, String)>,
+    /// How many begin at a local time that the clocks show twice, and say not which.
+    pub ambiguous: u64,
 }
 
 /// The text of a rejected record as it is kept: at most [`RAW_LIMIT`] bytes, with a mark where it was cut; bytes that
@@ -114,6 +116,8 @@ pub(super) struct RecordWriter {
     later: Vec<(usize, i64)>,
     // Identities with such a time that the file has had.
     repeated: HashSet<u128>,
+    // How many records have one.
+    ambiguous: u64,
     // Room for the bytes of an identity.
     encoded: Vec<u8>,
     // A field of the record that holds a list of objects.
@@ -159,6 +163,7 @@ impl RecordWriter {
             pending: Vec::new(),
             later: Vec::new(),
             repeated: HashSet::new(),
+            ambiguous: 0,
             encoded: Vec::new(),
             list: None,
             received: 0,
@@ -198,7 +203,8 @@ impl RecordWriter {
             .during(|| "collecting usage records".into())?;
         let received = std::mem::take(&mut self.received);
         let (rejected, kept) = (std::mem::take(&mut self.rejected), std::mem::take(&mut self.kept));
-        Ok(LandedChunk { received, records, rejected, kept })
+        let ambiguous = std::mem::take(&mut self.ambiguous);
+        Ok(LandedChunk { received, records, rejected, kept, ambiguous })
     }
 
     fn object(&mut self, column: usize, fault: &Fault) {
@@ -307,6 +313,7 @@ impl RecordWriter {
     /// file has had the identity at that time before.
     fn choose_later(&mut self) {
         if self.later.iter().any(|(column, _)| Some(*column) == self.shape.usage_start) {
+            self.ambiguous += 1;
             let start = self.instant(self.shape.usage_start).unwrap_or_default();
             let ids = [self.shape.source, self.shape.transaction_id];
             let [source, id] = ids.map(|column| self.text(column).unwrap_or_default());

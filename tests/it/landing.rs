@@ -287,3 +287,23 @@ fn a_record_has_the_hash_of_its_identity() {
     assert_eq!(sample.rows(other), ["0"]);
     assert_ne!(sample.rows("select count(distinct id_hash) from usage_record"), ["1"]);
 }
+
+/// Two files of a meter that is read each hour: who reads 02:00 in the second one means the later of two.
+#[test]
+fn a_time_that_the_clocks_show_twice_is_said() {
+    let sample = Sample::empty();
+    let reading = |at: &str| {
+        format!(
+            "{{\"transaction_id\": \"m\", \"usage_type\": \"reading\", \"usage_start\": \"{at}\", \"quantity\": 1}}\n"
+        )
+    };
+    for (at, is_said) in
+        [("2026-10-25T02:00", true), ("2026-10-25T02:00+01:00", false), ("2026-10-25T03:00", false)]
+    {
+        sample.write("hour.ndjson", &reading(at));
+        let landed = sample.meterhouse(&["land", sample.path().join("hour.ndjson").to_str().unwrap()]);
+        let said = String::from_utf8([landed.stdout, landed.stderr].concat()).unwrap();
+        assert!(said.contains("1 received, 0 rejected"), "{said}");
+        assert_eq!(said.contains("1 at a local time that the clocks show twice"), is_said, "{said}");
+    }
+}

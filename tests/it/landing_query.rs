@@ -53,6 +53,32 @@ fn a_column_that_the_file_does_not_have_is_an_error() {
     assert_eq!(land(&sample, "orders.ndjson", JSON).0, 0);
 }
 
+/// 5 / 2 is 2: half a unit less on every record, and nobody would see it.
+#[test]
+fn whole_numbers_are_not_divided_in_silence() {
+    let halved = |amount: &str| with_query(&GOOD.replace("file.amount as quantity", amount));
+    let sample = halved("cast(file.amount as bigint) / 2 as quantity");
+    for (status, text) in [land(&sample, "orders.csv", CSV), sample.fails(&["check"])] {
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains("by `2`") && text.contains("queries/landing/shop.sql:6:10"), "{text}");
+    }
+    for (amount, quantity) in [
+        ("cast(file.amount as decimal(38, 12)) / 2 as quantity", "2.500000000000"),
+        ("cast(cast(file.amount as bigint) / 2 as bigint) as quantity", "2.000000000000"),
+    ] {
+        let sample = halved(amount);
+        assert_eq!(land(&sample, "orders.csv", CSV).0, 0);
+        assert_eq!(sample.rows("select quantity from usage_record"), [quantity]);
+    }
+    let sample = Sample::empty();
+    sample.write(
+        "queries/report/9_half.sql",
+        "-- half: half of all usage\nselect count(*) / 2 as half\nfrom usage\n",
+    );
+    let (_, text) = sample.fails(&["check"]);
+    assert!(text.contains("whole numbers are divided") && text.contains("9_half.sql"), "{text}");
+}
+
 #[test]
 fn check_looks_into_the_inbox() {
     let sample = with_query(&GOOD.replace("file.region", "file.regoin as region"));

@@ -143,7 +143,7 @@ fn a_query_that_counts_a_record_twice_is_refused() {
     let sample = Sample::new();
     // A test call is left out, and rated too.
     sample.replace(
-        "queries/4_guiding/guiding.sql",
+        "queries/4_guiding/assigned_usage.sql",
         "where usage_filtered.landing_sequence = open_usage.landing_sequence",
         "where usage_filtered.landing_sequence = open_usage.landing_sequence and open_usage.quantity < 0",
     );

@@ -35,8 +35,11 @@ fn a_setting_that_would_do_nothing_is_refused() {
         ),
         ("metric", "product_id,window_aggregation\np,max", "window_aggregation"),
         ("metric", "product_id,aggregation,proration\np,max,days", "proration"),
+        ("metric", "product_id,rounding\np,ceil", "rounding"),
+        ("price_modifier", "price_id,charge_rounding\np1,ceil", "charge_rounding"),
         ("price_modifier", "price_id,minimum_proration\np1,days", "minimum_proration"),
         ("price_modifier", "price_id,minimum_amount,maximum_amount\np1,50,10", "minimum_amount"),
+        ("rate_schedule", "price_id,session_rounding\np1,floor", "session_rounding"),
     ] {
         let file = format!("data/{table}.csv");
         sample.write(&file, &format!("{rows}\n"));
@@ -137,15 +140,20 @@ fn fields_of_thresholds_and_operations_that_records_lack_are_listed() {
 }
 
 #[test]
-fn an_interval_of_nothing_is_refused_at_its_line() {
+fn an_interval_of_nothing_or_of_ages_is_refused_at_its_line() {
     let sample = calls();
-    sample.replace("data/contract.csv", ",month,", ",0 months,");
-    let (status, said) = sample.fails(&["run"]);
-    assert_eq!(status, 1);
-    assert!(
-        said.contains("`cycle_interval` 0 months breaks CHECK") && said.contains("data/contract.csv:2:"),
-        "{said}"
-    );
-    sample.replace("data/contract.csv", ",0 months,", ",1 month,");
-    sample.ok(&["run"]);
+    let mut before = String::from("month");
+    for interval in ["0 months", "999999 years", "9999999999 seconds", "1 month 999999 days", "month "] {
+        sample.replace("data/contract.csv", &format!(",{before},"), &format!(",{interval},"));
+        before = interval.into();
+        let (status, said) = sample.fails(&["run"]);
+        assert_eq!(status, 1);
+        let told = format!("`cycle_interval` {interval} breaks CHECK");
+        assert!(said.contains(&told) && said.contains("data/contract.csv:2:"), "{said}");
+    }
+    for interval in ["999 years", "9999 months", "99999 days", "999999999 seconds", "1 month"] {
+        sample.replace("data/contract.csv", &format!(",{before},"), &format!(",{interval},"));
+        before = interval.into();
+        sample.ok(&["run"]);
+    }
 }

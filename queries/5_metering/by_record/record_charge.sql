@@ -31,7 +31,7 @@ with priced as (
             when 'dimension' then coalesce(dimension_charge.is_priced, false)
             when 'time_of_use'
                 then session_charge.landing_sequence is not null
-                    or record_detail.quantity <= 0 -- no length costs nothing
+                    or record_detail.quantity = 0 -- no length costs nothing
             else true
         end as is_priced,
         case

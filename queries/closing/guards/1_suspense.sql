@@ -12,10 +12,12 @@ with waiting as (
         'suspense_days' as limit_name,
         '' as unit,
         cast(
-            (
-                cast($as_of as bigint)
-                - cast(min(waiting_usage.oldest_start) as bigint)
-            ) / 86400000000 as decimal(38, 12)
+            cast(
+                (
+                    cast($as_of as bigint)
+                    - cast(min(waiting_usage.oldest_start) as bigint)
+                ) / 86400000000 as bigint -- whole days
+            ) as decimal(38, 12)
         ) as found
     from waiting_usage
 

@@ -52,5 +52,5 @@ select
     received.distance
 from received
 left join landed
-    on received.landing_sequence / 1000000000 = landed.landing_id
+    on landing_of(received.landing_sequence) = landed.landing_id
 order by received.landing_sequence

@@ -27,7 +27,7 @@ placed as (
         end as why
     from arrival
     inner join landing_hold
-        on arrival.landing_sequence / 1000000000 = landing_hold.landing_id
+        on landing_of(arrival.landing_sequence) = landing_hold.landing_id
     where not exists (
         select 1
         from usage_exclusion
@@ -112,7 +112,7 @@ placed as (
         select 1
         from control_total
         where
-            control_total.landing_id = arrival.landing_sequence / 1000000000
+            control_total.landing_id = landing_of(arrival.landing_sequence)
     )
 )
 

@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Date,
     /// Any integer; read as `Int32`.
     WholeNumber,
+    /// Any integer; read as `Int64`.
+    Sequence,
     /// Any decimal or integer; read as `Decimal128` or `Decimal256` of its own scale.
     Decimal,
     /// A list of decimals; read as such.
@@ -71,6 +73,7 @@ impl Kind {
             (Self::Instant, Timestamp(..) | Null) => Some(instant()),
             (Self::Date, Date32 | Date64 | Null) => Some(Date32),
             (Self::WholeNumber, found) if found.is_integer() || *found == Null => Some(Int32),
+            (Self::Sequence, found) if found.is_integer() || *found == Null => Some(DataType::Int64),
             (Self::Decimal, Decimal32(precision, scale) | Decimal64(precision, scale)) => {
                 Some(Decimal128(*precision, *scale))
             }
@@ -124,7 +127,7 @@ impl Kind {
             Self::Text => "text",
             Self::Instant => "a timestamp",
             Self::Date => "a date",
-            Self::WholeNumber => "a whole number",
+            Self::WholeNumber | Self::Sequence => "a whole number",
             Self::Decimal | Self::Money | Self::WideMoney => "a decimal",
             Self::Fields => "the fields of a record, or a JSON object",
             Self::TimeOfDay => "a time of day",

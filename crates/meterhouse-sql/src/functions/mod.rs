@@ -10,6 +10,7 @@ mod checked_sum;
 mod fields;
 mod json_decimal;
 mod json_text;
+mod landing_of;
 mod list_product;
 mod local_time;
 mod number_text;
@@ -20,6 +21,7 @@ mod scalar;
 mod session_steps;
 
 pub use arguments::instant;
+pub use landing_of::SEQUENCES;
 pub use row_hash::{hash_of_bigint, hash_of_texts};
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -54,6 +56,7 @@ pub fn scalars() -> Vec<ScalarUDF> {
         &fields::GROUP_KEY,
         &json_decimal::JSON_DECIMAL,
         &json_text::JSON_TEXT,
+        &landing_of::LANDING_OF,
         &list_product::LIST_PRODUCT,
         &local_time::LOCAL_DATE,
         &local_time::LOCAL_PERIOD,

@@ -86,6 +86,7 @@ impl Kind {
             Self::Date => "date".into(),
             Self::TimeOfDay => "time".into(),
             Self::WholeNumber => "int".into(),
+            Self::Sequence => "bigint".into(),
             Self::WholeNumbers => "int[]".into(),
             Self::Decimal => "decimal".into(),
             Self::Decimals => "decimal[]".into(),

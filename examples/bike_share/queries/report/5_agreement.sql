@@ -16,7 +16,10 @@ by_rule as (
         case
             when trip.seconds <= 1800 then 0
             when trip.seconds <= 3600 then 4
-            else least(150, 4 + 7 * ((trip.seconds - 3600 + 1799) / 1800))
+            else least(
+                150,
+                4 + 7 * cast((trip.seconds - 3600 + 1799) / 1800 as bigint)
+            )
         end as amount_by_rule
     from trip
 )

@@ -3,14 +3,21 @@ with trip as (
     select
         usage.usage_start,
         cast(usage.quantity as bigint) as seconds,
-        (cast(usage.usage_end as bigint) - cast(usage.usage_start as bigint))
-        / 1000000 as seconds_between,
-        (
-            cast(local_time(usage.usage_end, 'America/Los_Angeles') as bigint)
-            - cast(
-                local_time(usage.usage_start, 'America/Los_Angeles') as bigint
-            )
-        ) / 1000000 as seconds_on_clocks
+        cast(
+            (cast(usage.usage_end as bigint) - cast(usage.usage_start as bigint))
+            / 1000000 as bigint
+        ) as seconds_between,
+        cast(
+            (
+                cast(
+                    local_time(usage.usage_end, 'America/Los_Angeles') as bigint
+                )
+                - cast(
+                    local_time(usage.usage_start, 'America/Los_Angeles')
+                    as bigint
+                )
+            ) / 1000000 as bigint
+        ) as seconds_on_clocks
     from usage
 ),
 

@@ -9,7 +9,7 @@ with landed_trip as (
         ) as file_period
     from usage_record
     inner join landing
-        on usage_record.landing_sequence / 1000000000 = landing.landing_id
+        on landing_of(usage_record.landing_sequence) = landing.landing_id
         and usage_record.usage_type = landing.usage_type
         and usage_record.unit = landing.unit
 )
