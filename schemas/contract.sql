@@ -16,7 +16,7 @@ create table contract (
     gl_account varchar comment 'general ledger account of the revenue, for items without one of their own',
     valid_from timestamp not null comment 'in force from, inclusive',
     valid_to timestamp comment 'in force to, exclusive; null: open',
-    check (regexp_like(cycle_interval, '^((([1-9][0-9]{0,8} )?second|([1-9][0-9]{0,7} )?minute|([1-9][0-9]{0,6} )?hour|([1-9][0-9]{0,4} )?day|([1-9][0-9]{0,3} )?(week|month)|([1-9][0-9]{0,2} )?(quarter|year))s?( |$))+$')),
+    check (regexp_like(cycle_interval, '^((([1-9][0-9]{0,9} )?second|([1-9][0-9]{0,7} )?minute|([1-9][0-9]{0,6} )?hour|([1-9][0-9]{0,4} )?day|([1-9][0-9]{0,3} )?(week|month)|([1-9][0-9]{0,2} )?(quarter|year))s?( |$))+$')),
     check (cycle_interval not like '% '),
     check (billing_day between 1 and 31),
     check (first_cycle in ('anchored', 'unanchored', 'joined')),

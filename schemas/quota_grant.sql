@@ -13,7 +13,7 @@ create table quota_grant (
     rollover_minimum decimal(32, 12) not null default 0 comment 'at a reset at least so much is left [unit]',
     rollover_maximum decimal(32, 12) not null default 0 comment 'at a reset at most so much is left [unit]',
     opening_balance decimal(32, 12) comment 'what was left when the account was opened [unit]; null: nothing, or all where it begins then',
-    check (regexp_like(recurrence_interval, '^((([1-9][0-9]{0,8} )?second|([1-9][0-9]{0,7} )?minute|([1-9][0-9]{0,6} )?hour|([1-9][0-9]{0,4} )?day|([1-9][0-9]{0,3} )?(week|month)|([1-9][0-9]{0,2} )?(quarter|year))s?( |$))+$')),
+    check (regexp_like(recurrence_interval, '^((([1-9][0-9]{0,9} )?second|([1-9][0-9]{0,7} )?minute|([1-9][0-9]{0,6} )?hour|([1-9][0-9]{0,4} )?day|([1-9][0-9]{0,3} )?(week|month)|([1-9][0-9]{0,2} )?(quarter|year))s?( |$))+$')),
     check (recurrence_interval not like '% '),
     check (amount >= 0),
     check (expires_at > effective_at),

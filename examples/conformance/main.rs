@@ -120,7 +120,8 @@ fn rate(cases: &[&Value], keep: Option<&Path>) -> Result<Vec<Verdict>, String> {
             verdicts.extend(rate(other, None)?);
             return Ok(verdicts);
         };
-        return Ok(vec![Verdict::NotExpressible(refusal.lines().take(4).collect::<Vec<_>>().join(" "))]);
+        let what = refusal.lines().take(6).map(String::from).collect();
+        return Ok(vec![Verdict::Failed { what, rows: Vec::new() }]);
     }
     let answers = Answers::read(place, &plans)?;
     let verdict = |(case, plan): (&&Value, Result<Plan, String>)| match plan {

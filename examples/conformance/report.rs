@@ -11,9 +11,9 @@ use crate::value::Decimal;
 pub enum Verdict {
     /// Every expected value is right.
     Passed,
-    /// A value is another one; the rows explain it.
+    /// A value is another one, which the rows explain; or the program refuses the case.
     Failed { what: Vec<String>, rows: Vec<String> },
-    /// There is no row to write for it, or the program refused it.
+    /// There is no row to write for it.
     NotExpressible(String),
 }
 

@@ -36,7 +36,11 @@ impl OptimizerRule for Qualified {
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Projection(projection) = &plan else { return Ok(Transformed::no(plan)) };
         let input = projection.input.schema();
-        if !projection.expr.iter().any(|expr| full_name(expr, input).is_some()) {
+        // What stands for a union passes its columns on and does nothing else. Other projections are left alone: later
+        // rules take fields of structs out of them, and would find two columns of one name.
+        let passes_on =
+            projection.expr.iter().all(|expr| matches!(expr, Expr::Column(Column { relation: None, .. })));
+        if !passes_on || !projection.expr.iter().any(|expr| full_name(expr, input).is_some()) {
             return Ok(Transformed::no(plan));
         }
         let qualified = |expr: &Expr| match full_name(expr, input) {

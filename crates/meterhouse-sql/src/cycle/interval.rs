@@ -52,8 +52,9 @@ impl std::str::FromStr for CycleInterval {
         let mut parts = [0_i64; 3];
         let mut words = text.split(' ');
         while let Some(word) = words.next() {
-            let (count, unit) = match word.parse::<u32>() {
-                Ok(count) => (i64::from(count), words.next().ok_or_else(unknown)?),
+            let (count, unit) = match word.parse::<i64>() {
+                Ok(count) if !(0..=LIMITS[2]).contains(&count) => return Err(unknown()),
+                Ok(count) => (count, words.next().ok_or_else(unknown)?),
                 Err(_) => (1, word),
             };
             let (part, size) = match unit.strip_suffix('s').unwrap_or(unit) {
@@ -89,10 +90,21 @@ mod tests {
             ("3 months", 3, 0, 0),
             ("1 year 2 weeks 1 hour", 12, 14, 3_600),
             ("2678400 seconds", 0, 0, 2_678_400),
+            ("9999999999 seconds", 0, 0, 9_999_999_999),
         ] {
             assert_eq!(text.parse(), Ok(CycleInterval { months, days, seconds }), "{text}");
         }
-        for text in ["", "fortnight", "0 days", "3", "month 3", "-1 month", "9999999 months", "1  day"] {
+        for text in [
+            "",
+            "fortnight",
+            "0 days",
+            "3",
+            "month 3",
+            "-1 month",
+            "9999999 months",
+            "1  day",
+            "99999999999 seconds",
+        ] {
             assert!(text.parse::<CycleInterval>().is_err(), "{text}");
         }
     }
