@@ -1,84 +1,105 @@
 -- invoice_line: what does the customer read, and pay?
 --
 -- grain:  line_id
--- reads:  item_line, price_minimum, minimum_line, credit_balance,
---         rounding_line, correction_line
+-- reads:  cycle_line, credit_balance, rounding_line, correction_line
+
+with without_usage as (
+    select
+        credit_balance.line_id,
+        credit_balance.customer_id,
+        credit_balance.contract_id,
+        credit_balance.cycle_start,
+        credit_balance.cycle_end,
+        'credit' as line_type,
+        'Credit applied' as description,
+        -sum(credit_balance.used_amount) as amount_exact,
+        -sum(credit_balance.used_amount_rounded) as amount,
+        credit_balance.currency,
+        credit_balance.billing_period
+    from credit_balance
+    group by
+        credit_balance.line_id,
+        credit_balance.customer_id,
+        credit_balance.contract_id,
+        credit_balance.cycle_start,
+        credit_balance.cycle_end,
+        credit_balance.currency,
+        credit_balance.billing_period
+    having sum(credit_balance.used_amount) > 0
+
+    union all
+
+    select
+        concat(
+            rounding_line.customer_id,
+            '/',
+            rounding_line.billing_period,
+            '/',
+            rounding_line.currency,
+            '/rounding'
+        ) as line_id,
+        rounding_line.customer_id,
+        rounding_line.contract_id,
+        rounding_line.cycle_start,
+        rounding_line.cycle_end,
+        'rounding' as line_type,
+        'Rounding' as description,
+        cast(0 as decimal(38, 12)) as amount_exact,
+        rounding_line.amount,
+        rounding_line.currency,
+        rounding_line.billing_period
+    from rounding_line
+)
 
 select
-    item_line.line_id,
-    item_line.customer_id,
-    item_line.contract_id,
-    item_line.contract_item_id,
-    item_line.cycle_start,
-    item_line.cycle_end,
-    item_line.price_id,
-    item_line.group_key,
-    item_line.line_type,
-    item_line.description,
-    item_line.record_count,
-    item_line.quantity,
-    item_line.included_quantity,
-    item_line.billable_quantity,
-    item_line.unit,
-    item_line.amount_exact,
-    item_line.amount,
-    item_line.currency,
+    cycle_line.line_id,
+    cycle_line.customer_id,
+    cycle_line.contract_id,
+    cycle_line.contract_item_id,
+    cycle_line.cycle_start,
+    cycle_line.cycle_end,
+    cycle_line.price_id,
+    cycle_line.group_key,
+    cycle_line.line_type,
+    cycle_line.description,
+    cycle_line.record_count,
+    cycle_line.quantity,
+    cycle_line.included_quantity,
+    cycle_line.billable_quantity,
+    cycle_line.unit,
+    cycle_line.amount_exact,
+    cycle_line.amount,
+    cycle_line.currency,
     cast(null as varchar) as corrected_period,
     cast(null as varchar) as corrected_line_id,
-    item_line.billing_period
-from item_line
+    cycle_line.billing_period
+from cycle_line
 
 union all
 
 select
-    price_minimum.line_id,
-    price_minimum.customer_id,
-    price_minimum.contract_id,
-    price_minimum.contract_item_id,
-    price_minimum.cycle_start,
-    price_minimum.cycle_end,
-    cast(null as varchar) as price_id,
-    '' as group_key,
-    'minimum_fee' as line_type,
-    'Minimum amount, remaining part' as description,
-    cast(0 as bigint) as record_count,
-    cast(0 as decimal(38, 12)) as quantity,
-    cast(0 as decimal(38, 12)) as included_quantity,
-    cast(0 as decimal(38, 12)) as billable_quantity,
-    cast(null as varchar) as unit,
-    price_minimum.amount_exact,
-    price_minimum.amount,
-    price_minimum.currency,
-    cast(null as varchar) as corrected_period,
-    cast(null as varchar) as corrected_line_id,
-    price_minimum.billing_period
-from price_minimum
-
-union all
-
-select
-    minimum_line.line_id,
-    minimum_line.customer_id,
-    minimum_line.contract_id,
+    without_usage.line_id,
+    without_usage.customer_id,
+    without_usage.contract_id,
     cast(null as varchar) as contract_item_id,
-    minimum_line.cycle_start,
-    minimum_line.cycle_end,
+    without_usage.cycle_start,
+    without_usage.cycle_end,
     cast(null as varchar) as price_id,
     '' as group_key,
-    'minimum_fee' as line_type,
-    'Minimum fee, remaining part' as description,
+    without_usage.line_type,
+    without_usage.description,
     cast(0 as bigint) as record_count,
     cast(0 as decimal(38, 12)) as quantity,
     cast(0 as decimal(38, 12)) as included_quantity,
     cast(0 as decimal(38, 12)) as billable_quantity,
     cast(null as varchar) as unit,
-    minimum_line.amount_exact,
-    minimum_line.amount,
-    minimum_line.currency,
+    without_usage.amount_exact,
+    without_usage.amount,
+    without_usage.currency,
     cast(null as varchar) as corrected_period,
     cast(null as varchar) as corrected_line_id,
-    minimum_line.billing_period
-from minimum_line
+    without_usage.billing_period
+from without_usage
 
 union all
 
@@ -105,71 +126,3 @@ select
     correction_line.corrected_line_id,
     correction_line.billing_period
 from correction_line
-
-union all
-
-select
-    credit_balance.line_id,
-    credit_balance.customer_id,
-    credit_balance.contract_id,
-    cast(null as varchar) as contract_item_id,
-    credit_balance.cycle_start,
-    credit_balance.cycle_end,
-    cast(null as varchar) as price_id,
-    '' as group_key,
-    'credit' as line_type,
-    'Credit applied' as description,
-    cast(0 as bigint) as record_count,
-    cast(0 as decimal(38, 12)) as quantity,
-    cast(0 as decimal(38, 12)) as included_quantity,
-    cast(0 as decimal(38, 12)) as billable_quantity,
-    cast(null as varchar) as unit,
-    -sum(credit_balance.used_amount) as amount_exact,
-    -sum(credit_balance.used_amount_rounded) as amount,
-    credit_balance.currency,
-    cast(null as varchar) as corrected_period,
-    cast(null as varchar) as corrected_line_id,
-    credit_balance.billing_period
-from credit_balance
-group by
-    credit_balance.line_id,
-    credit_balance.customer_id,
-    credit_balance.contract_id,
-    credit_balance.cycle_start,
-    credit_balance.cycle_end,
-    credit_balance.currency,
-    credit_balance.billing_period
-having sum(credit_balance.used_amount) > 0
-
-union all
-
-select
-    concat(
-        rounding_line.customer_id,
-        '/',
-        rounding_line.billing_period,
-        '/',
-        rounding_line.currency,
-        '/rounding'
-    ) as line_id,
-    rounding_line.customer_id,
-    rounding_line.contract_id,
-    cast(null as varchar) as contract_item_id,
-    rounding_line.cycle_start,
-    rounding_line.cycle_end,
-    cast(null as varchar) as price_id,
-    '' as group_key,
-    'rounding' as line_type,
-    'Rounding' as description,
-    cast(0 as bigint) as record_count,
-    cast(0 as decimal(38, 12)) as quantity,
-    cast(0 as decimal(38, 12)) as included_quantity,
-    cast(0 as decimal(38, 12)) as billable_quantity,
-    cast(null as varchar) as unit,
-    cast(0 as decimal(38, 12)) as amount_exact,
-    rounding_line.amount,
-    rounding_line.currency,
-    cast(null as varchar) as corrected_period,
-    cast(null as varchar) as corrected_line_id,
-    rounding_line.billing_period
-from rounding_line

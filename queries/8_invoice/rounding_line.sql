@@ -1,7 +1,7 @@
 -- rounding_line: what makes an invoice its exact sum, rounded once?
 --
 -- grain:  customer_id, currency, billing_period
--- reads:  currency, item_line, price_minimum, minimum_line, credit_balance
+-- reads:  currency, cycle_line, credit_balance
 -- rule:   only where a currency declares it; an invoice is what a customer owes in
 --         it for a billing period; corrections are left out, since with that of
 --         this line they are the difference of two invoices; it stands with the
@@ -10,41 +10,15 @@
 
 with line as (
     select
-        item_line.customer_id,
-        item_line.contract_id,
-        item_line.cycle_start,
-        item_line.cycle_end,
-        item_line.amount_exact,
-        item_line.amount,
-        item_line.currency,
-        item_line.billing_period
-    from item_line
-
-    union all
-
-    select
-        price_minimum.customer_id,
-        price_minimum.contract_id,
-        price_minimum.cycle_start,
-        price_minimum.cycle_end,
-        price_minimum.amount_exact,
-        price_minimum.amount,
-        price_minimum.currency,
-        price_minimum.billing_period
-    from price_minimum
-
-    union all
-
-    select
-        minimum_line.customer_id,
-        minimum_line.contract_id,
-        minimum_line.cycle_start,
-        minimum_line.cycle_end,
-        minimum_line.amount_exact,
-        minimum_line.amount,
-        minimum_line.currency,
-        minimum_line.billing_period
-    from minimum_line
+        cycle_line.customer_id,
+        cycle_line.contract_id,
+        cycle_line.cycle_start,
+        cycle_line.cycle_end,
+        cycle_line.amount_exact,
+        cycle_line.amount,
+        cycle_line.currency,
+        cycle_line.billing_period
+    from cycle_line
 
     union all
 

@@ -1,8 +1,8 @@
 -- correction_step: how does a correction come about, step by step?
 --
 -- grain:  line_id, stage, by_rule
--- reads:  invoice_line, closed_period, rerated_line, billed_line,
---         period_change, rerating, currency
+-- reads:  invoice_line, closed_period, corrected_period, rerated_line,
+--         billed_line, currency
 -- rule:   what is owed now, less the line as it was billed and its corrections
 --         that were billed before; where the correction is billed itself, what
 --         was owed then
@@ -18,10 +18,13 @@ with correction as (
         invoice_line.currency,
         coalesce(currency.decimals, 2) as decimals,
         closed_period.billing_period is not null as is_closed,
+        coalesce(corrected_period.is_rated_again, false) as is_rated_again,
         invoice_line.billing_period
     from invoice_line
     left join closed_period
         on invoice_line.billing_period = closed_period.billing_period
+    left join corrected_period
+        on invoice_line.corrected_period = corrected_period.billing_period
     left join currency
         on invoice_line.currency = currency.currency
     where invoice_line.corrected_period is not null
@@ -56,21 +59,6 @@ billed_total as (
         sum(billed_entry.amount) as amount
     from billed_entry
     group by billed_entry.line_id
-),
-
-rated_again as (
-    select period_change.billing_period
-    from period_change
-
-    union
-
-    select rerating.billing_period
-    from rerating
-
-    union
-
-    select rerated_line.billing_period
-    from rerated_line
 )
 
 select
@@ -99,9 +87,7 @@ select
                 ' for ',
                 number_text(rerated_line.amount, correction.decimals)
             )
-        when
-            rated_again.billing_period is null
-            and billed_line.line_id is not null
+        when not correction.is_rated_again and billed_line.line_id is not null
             then concat(
                 'the line as it was: ',
                 number_text(billed_line.amount, correction.decimals)
@@ -111,7 +97,7 @@ select
     case
         when correction.is_closed
             then correction.amount + coalesce(billed_total.amount, 0)
-        when rated_again.billing_period is not null
+        when correction.is_rated_again
             then coalesce(rerated_line.amount, 0)
         else coalesce(billed_line.amount, 0)
     end as amount,
@@ -121,8 +107,6 @@ select
     ) as by_rule,
     'correction_line' as made_by
 from correction
-left join rated_again
-    on correction.corrected_period = rated_again.billing_period
 left join rerated_line
     on correction.corrected_period = rerated_line.billing_period
     and correction.corrected_line_id = rerated_line.line_id
@@ -130,7 +114,7 @@ left join rerated_line
     and correction.currency = rerated_line.currency
     and rerated_line.corrected_period is null
     and not correction.is_closed
-    and rated_again.billing_period is not null
+    and correction.is_rated_again
 left join billed_line
     on correction.corrected_period = billed_line.billing_period
     and correction.corrected_line_id = billed_line.line_id

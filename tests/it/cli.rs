@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    203 queries plan, 83 tables have contracts
+    208 queries plan, 83 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -94,8 +94,8 @@ fn a_run_and_what_it_says_again() {
     rebuild guiding: 257 rows ([seconds])
     rebuild late_usage: 0 rows ([seconds])
     rebuild period_change: 0 rows ([seconds])
-    rebuild correction_line: 0 rows ([seconds])
     rebuild price_part: 0 rows ([seconds])
+    rebuild correction_line: 0 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])
