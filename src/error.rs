@@ -139,6 +139,14 @@ impl Error {
         }
     }
 
+    /// The same where rows were written already: whoever takes them has to know that they are not all.
+    pub fn after_rows(mut self) -> Self {
+        if let Self::Data { what, .. } | Self::Usage { what, .. } | Self::Machine { what, .. } = &mut self {
+            what.push_str(" (what was written ends in the middle)");
+        }
+        self
+    }
+
     /// What the reader may do next; empty where the message says it all.
     pub fn hint(&self) -> &str {
         match self {

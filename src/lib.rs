@@ -5,7 +5,7 @@
 //! - `cli`: what may be typed; it asks and shows, and decides nothing
 //! - `proof`: whether what was published is as it was
 //! - `export`: files for the invoicing system
-//! - `answer`: one query, what tables there are, rows as text
+//! - `answer`: one query, what tables there are, views for other engines
 //! - `books`: closing and rating again, whoever asks for it
 //! - `run`: one run: pin, refresh, check, publish
 //! - `check`: every mistake of a project at once
@@ -18,6 +18,7 @@
 //! - `table`: a table's files
 //! - `store`: bytes that are written once
 //! - `project`: what a project says
+//! - `encode`: rows as bytes, in every format
 //! - `error`: what went wrong, for the person who has to act
 
 pub mod answer;
@@ -25,6 +26,7 @@ pub mod books;
 pub mod catalog;
 pub mod check;
 pub mod cli;
+pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod export;

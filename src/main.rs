@@ -38,6 +38,8 @@ const FILE_THREADS: usize = 20;
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// How long starting them may take.
 const STARTING: Duration = Duration::from_secs(20);
+/// How long what is being done may take to stop.
+const STOPPING: Duration = Duration::from_secs(2);
 /// Memory that has to be there besides [B]: where it ends, a program is killed in the middle of its work.
 const SPARE_BYTES: usize = 256 << 20;
 /// The exit status where the machine or the program is at fault.
@@ -100,19 +102,26 @@ fn run(cli: Cli) -> Option<Result<(), Error>> {
     // At a prompt, Ctrl-C stops a statement and not the program.
     let stops = !cli.is_prompt();
     // On a thread of the runtime, because only those have the large stack.
-    let work = runtime.spawn(async move {
+    let mut work = runtime.spawn(async move {
         let mut out = Stdout::new();
-        let outcome = tokio::select! {
-            outcome = execute(cli, now, sample, &mut out) => outcome,
-            _ = tokio::signal::ctrl_c(), if stops => Err(Error::Interrupted),
-        };
+        let outcome = execute(cli, now, sample, &mut out).await;
         let written = out.flush().during(|| "writing to standard output".into());
         if out.is_closed() { Err(Error::Closed) } else { outcome.and(written) }
     });
-    let outcome = runtime.block_on(work);
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = &mut work => outcome.ok(),
+            _ = tokio::signal::ctrl_c(), if stops => {
+                work.abort();
+                // Whoever writes to a reader that does not read would never come to an end.
+                let _ = tokio::time::timeout(STOPPING, work).await;
+                Some(Err(Error::Interrupted))
+            }
+        }
+    });
     // Not shut down: letting go of threads that run is what a process cannot always survive.
     std::mem::forget(runtime);
-    outcome.ok()
+    outcome
 }
 
 /// Starts the threads that everything runs on.

@@ -4,6 +4,7 @@
 //! known; nothing of it is about runs.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Column, ScalarValue};
@@ -18,7 +19,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use meterhouse_sql::name::did_you_mean;
 
-use super::encode::{self, Format};
+use crate::encode::answer::Answer;
+use crate::encode::{Encoder, Format};
 use crate::engine::plan::{Failure, failure, planning_mistake, syntax_mistake};
 use crate::error::{Error, Mistake, Place, Result};
 use crate::project::schema::parser_error;
@@ -29,7 +31,7 @@ const QUERY: &str = "query";
 /// The parameter that a query may have.
 const AS_OF: &str = "$as_of";
 
-/// Writes the rows of a query, in which `$as_of` may stand, and returns how many they are.
+/// Writes the rows of a query, in which `$as_of` may stand, as they come, and returns how many they are.
 ///
 /// # Errors
 /// SQL that does not plan, anything but a query, a query that fails on the data.
@@ -42,16 +44,23 @@ pub async fn ask(
 ) -> Result<usize> {
     let frame = planned(context, text, as_of).await;
     let frame = frame.map_err(|mistake| Error::Query { text: text.into(), mistake: Box::new(mistake) })?;
-    let schema = frame.schema().as_arrow().clone();
-    let rows = frame.collect().await.map_err(|error| match failure(&error, "the query") {
+    let encoder = Encoder::new(format, &Arc::new(frame.schema().as_arrow().clone()))?;
+    let rows = frame.execute_stream().await.map_err(|error| failed(&error))?;
+    let mut answer = Answer::to(out);
+    let count = answer.rows(encoder, rows, &failed).await?;
+    answer.finish()?;
+    Ok(count)
+}
+
+/// What an error on the data says to whoever asked.
+fn failed(error: &DataFusionError) -> Error {
+    match failure(error, "the query") {
         Failure::OfMachine(error) => error,
         Failure::OfData(cause) => {
             let hint = hint_for(&cause);
             Error::data(format!("the query failed: {cause}"), hint)
         }
-    })?;
-    encode::write(out, &schema, &rows, format)?;
-    Ok(rows.iter().map(|batch| batch.num_rows()).sum())
+    }
 }
 
 /// The query planned, or what is wrong with it.

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::prelude::SessionContext;
 use meterhouse_sql::name::did_you_mean;
 
-use super::encode::{self, Format};
+use crate::encode::{Format, answer};
 use crate::error::{Error, Result, While};
 use crate::project::schema::{header, sql_type};
 use crate::project::{BOOKS, LANDED, Project};
@@ -87,8 +87,8 @@ fn write<const N: usize>(
     let column = |at: usize| -> ArrayRef {
         Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>())
     };
-    let batch = RecordBatch::try_new(schema.clone(), (0..N).map(column).collect());
-    encode::write(out, &schema, &[batch.during(|| "describing".into())?], format)
+    let batch = RecordBatch::try_new(schema, (0..N).map(column).collect());
+    answer::write(out, &batch.during(|| "describing".into())?, format)
 }
 
 /// A view's column means what the column of that name means in the tables behind it, those first that it reads itself.

@@ -2,5 +2,4 @@
 
 pub mod ask;
 pub mod describe;
-pub mod encode;
 pub mod views;

@@ -8,8 +8,6 @@ pub mod reach_back;
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use datafusion::prelude::SessionContext;
 use jiff::{Timestamp, ToSpan};
 
@@ -124,9 +122,9 @@ async fn what_waits(
     if records == 0 {
         return Ok(None);
     }
-    let shown: Option<(Schema, Vec<RecordBatch>)> = match project.status.get(SUSPENSE_STATUS) {
-        Some(query) => Some(rows_of(context, query, request.as_of).await?),
-        None => None,
+    let shown = match project.status.get(SUSPENSE_STATUS) {
+        Some(query) => rows_of(context, query, request.as_of).await?,
+        None => Vec::new(),
     };
     Ok(Some(Event::Waiting { period: period.into(), records, shown }))
 }

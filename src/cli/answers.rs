@@ -8,8 +8,8 @@ use super::prompt::Prompt;
 use super::shown::held_back;
 use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
-use crate::answer::encode::Format;
 use crate::answer::{ask, views};
+use crate::encode::Format;
 use crate::error::{Error, Result, While};
 use crate::{catalog, export};
 

@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use meterhouse_sql::cycle::parse_instant;
 
 use super::is_terminal;
-use crate::answer::encode::Format;
 use crate::answer::views;
+use crate::encode::Format;
 use crate::error::{Error, Result};
 use crate::land;
 use crate::land::{decision, identity};
@@ -329,6 +329,24 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// Whether it writes rows, in a format.
+    pub(super) fn writes_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Run { replay: None, .. }
+                | Self::Rerate { .. }
+                | Self::Verify { .. }
+                | Self::Status { .. }
+                | Self::Explain { .. }
+                | Self::Sql { .. }
+                | Self::Export { .. }
+                | Self::Vacuum { .. }
+                | Self::Describe { .. }
+        )
+    }
 }
 
 /// Which of the records with an id are meant.

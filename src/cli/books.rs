@@ -1,5 +1,6 @@
 //! The books: closing, rating closed periods again, and proving that nothing has changed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
@@ -7,7 +8,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use super::arguments::{Why, has_reason};
 use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
-use crate::answer::encode;
+use crate::encode::answer;
 use crate::error::{Error, Result, While};
 use crate::ledger::vacuum::{self, OfTable};
 use crate::proof::verify;
@@ -56,7 +57,7 @@ impl Opened {
         let prepared = books::rerate(project, warehouse, &self.context, &mut request, rerate, &hear).await?;
         let Some(prepared) = prepared else {
             self.say(&format!("{period} is rated again already, by the rules of today"));
-            return Ok(());
+            return self.show(&BTreeMap::new(), out).await;
         };
         self.show(&project.rerate, out).await?;
         if let Err(error) = confirmed("rated again", &period, confirm) {
@@ -72,10 +73,8 @@ impl Opened {
     /// Removes what nobody needs, or shows it; and what stays for whom.
     pub(super) async fn vacuum(&self, keep_days: u32, is_dry: bool, by: String, out: Out<'_>) -> Result<()> {
         let request = vacuum::Request { now: self.now, keep_days, by, is_dry };
-        let Some((vacuumed, tables)) = vacuum::vacuum(&self.project, &self.warehouse, &request).await? else {
-            self.say("nothing was published yet");
-            return Ok(());
-        };
+        let vacuumed = vacuum::vacuum(&self.project, &self.warehouse, &request).await?;
+        let (vacuumed, tables) = vacuumed.map(|(vacuumed, tables)| (Some(vacuumed), tables)).unwrap_or_default();
         let numbers = |of: fn(&OfTable) -> u64| -> ArrayRef {
             Arc::new(tables.values().map(of).map(Some).collect::<UInt64Array>())
         };
@@ -88,7 +87,11 @@ impl Opened {
             ("removed_bytes", numbers(|table| table.removed.1)),
         ])
         .during(|| "writing what was removed".into())?;
-        encode::write(out, &rows.schema(), std::slice::from_ref(&rows), self.format())?;
+        answer::write(out, &rows, self.format())?;
+        let Some(vacuumed) = vacuumed else {
+            self.say("nothing was published yet");
+            return Ok(());
+        };
         let days = if keep_days == 1 { "the last day".into() } else { format!("the last {keep_days} days") };
         self.say(&format!(
             "kept: what {} made, and what was written in {days}; usage, reference data and the books always stay",

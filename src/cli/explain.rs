@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::shown::{in_reading_order, title};
 use super::{Opened, Out};
-use crate::answer::encode::Tables;
-use crate::engine::plan::{Values, rows_of};
+use crate::encode::answer::Tables;
+use crate::engine::plan::{Values, execution_error, stream_of};
 use crate::error::{Error, Result};
 use crate::land::identity;
 use crate::project::{Query, USAGE_RECORD};
@@ -71,21 +71,19 @@ impl Opened {
         values: &Values,
         out: Out<'_>,
     ) -> Result<bool> {
-        let mut waiting = in_reading_order(queries).into_iter();
-        let Some(first) = waiting.next() else {
+        if queries.is_empty() {
             let hint = "take its queries from the sample, or set `extends`";
             return Err(Error::usage(format!("the project has no {folder}/"), hint));
-        };
-        self.format().of_tables(queries.len())?;
-        let (schema, rows) = rows_of(&self.context, first, values.clone()).await?;
-        if rows.iter().all(|batch| batch.num_rows() == 0) {
-            return Ok(false);
         }
         let mut tables = Tables::begin(out, self.format(), queries.len())?;
-        tables.add(&first.name, title(first), &schema, &rows)?;
-        for query in waiting {
-            let (schema, rows) = rows_of(&self.context, query, values.clone()).await?;
-            tables.add(&query.name, title(query), &schema, &rows)?;
+        for (number, query) in in_reading_order(queries).into_iter().enumerate() {
+            let rows = stream_of(&self.context, query, values.clone()).await?;
+            let failed = |error: &_| execution_error(error, &query.name);
+            let count = tables.add(&query.name, title(query), rows, &failed).await?;
+            if number == 0 && count == 0 {
+                // What there is of the document goes nowhere.
+                return Ok(false);
+            }
         }
         tables.end(None)?;
         Ok(true)

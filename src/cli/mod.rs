@@ -28,10 +28,11 @@ pub use arguments::Cli;
 
 use self::arguments::Command;
 use self::shown::{in_reading_order, title, warn_waiting};
-use crate::answer::encode::{Format, Tables};
 use crate::answer::{describe, views};
 use crate::check::reference;
-use crate::engine::plan::rows_of;
+use crate::encode::Format;
+use crate::encode::answer::Tables;
+use crate::engine::plan::{execution_error, stream_of};
 use crate::engine::session::session;
 use crate::error::{Error, Mistake, Result, While};
 use crate::land::decision::Decision;
@@ -67,6 +68,16 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
     if cli.format == Some(Format::Html) && !matches!(cli.command, Command::Export { .. }) {
         let hint = "--format table, json, ndjson, csv, markdown or parquet";
         return Err(Error::usage("only `meterhouse export` writes html", hint));
+    }
+    if cli.format == Some(Format::Parquet)
+        && std::io::stdout().is_terminal()
+        && !matches!(cli.command, Command::Export { .. })
+    {
+        let hint = "meterhouse --format parquet sql \"select ...\" > rows.parquet";
+        return Err(Error::usage("Parquet is no text, and standard output is a terminal", hint));
+    }
+    if cli.format.is_some() && !cli.command.writes_rows() {
+        stderr::line("warning: this command writes no rows, so that --format changes nothing");
     }
     if let Some(outcome) = without_project(&cli, sample, out) {
         return outcome;
@@ -159,7 +170,7 @@ impl Opened {
             _ => say(self.quiet && !event.is_warning(), &event.to_string()),
         }
         if let Event::Waiting { shown, .. } = event {
-            warn_waiting(shown.as_ref());
+            warn_waiting(shown);
         }
     }
 
@@ -201,8 +212,9 @@ impl Opened {
     ) -> Result<()> {
         let mut tables = Tables::begin(out, self.format(), queries.len())?;
         for query in in_reading_order(queries) {
-            let (schema, rows) = rows_of(&self.context, query, self.as_of).await?;
-            tables.add(&query.name, title(query), &schema, &rows)?;
+            let rows = stream_of(&self.context, query, self.as_of).await?;
+            let failed = |error: &_| execution_error(error, &query.name);
+            tables.add(&query.name, title(query), rows, &failed).await?;
         }
         let report = report.map(serde_json::to_value).transpose().during(|| "writing a report".into())?;
         tables.end(report.map(|report| ("run", report)))

@@ -77,7 +77,7 @@ impl Opened {
     }
 
     pub(super) async fn status(&self, accrual: bool, out: Out<'_>) -> Result<()> {
-        let Some(head) = self.last_run().await? else { return Ok(()) };
+        let Some(head) = self.last_run().await? else { return self.show(&BTreeMap::new(), out).await };
         let queries = if accrual { &self.project.accrual } else { &self.project.status };
         let reached = reached_back(&self.project, &self.warehouse, &head).await?;
         self.show(queries, out).await?;
@@ -98,14 +98,14 @@ impl Opened {
     /// Shows what the rules of today make of closed periods; nothing is published.
     pub(super) async fn reach_back(&self, out: Out<'_>) -> Result<()> {
         self.format().of_tables(self.project.reach_back.len())?;
-        let Some(head) = self.last_run().await? else { return Ok(()) };
+        let Some(head) = self.last_run().await? else { return self.show(&BTreeMap::new(), out).await };
         let mut request = self.request("meterhouse status".into())?;
         let (project, warehouse, hear) = (&self.project, &self.warehouse, |event: &_| self.hear(event));
         let prepared =
             books::reach_back(project, warehouse, &self.context, &mut request, &head, &hear).await?;
         let Some(prepared) = prepared else {
             self.say("nothing reaches back: closed periods are rated by what counts today");
-            return Ok(());
+            return self.show(&BTreeMap::new(), out).await;
         };
         self.show(&self.project.reach_back, out).await?;
         prepared.discard().await?;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 
 use super::stderr;
-use crate::answer::encode::{self, Format};
+use crate::encode;
 use crate::error::{Error, Result};
 use crate::project::Query;
 
@@ -40,13 +39,12 @@ pub(super) fn warn_parked(customer: &str, check: &str) {
 }
 
 /// Shows what waits, and what comes of it, where a period closes without it.
-pub(super) fn warn_waiting(shown: Option<&(Schema, Vec<RecordBatch>)>) {
-    if let Some((schema, rows)) = shown {
-        let mut text = Vec::new();
-        // A table that cannot be drawn is no reason not to close.
-        if encode::write(&mut text, schema, rows, Format::Table).is_ok() {
-            stderr::line(String::from_utf8_lossy(&text).trim_end());
-        }
+pub(super) fn warn_waiting(shown: &[RecordBatch]) {
+    // A table that cannot be drawn is no reason not to close.
+    if let Ok(text) = encode::plain(shown)
+        && !text.is_empty()
+    {
+        stderr::line(&text);
     }
     stderr::line(
         "hint: what finds its place later makes corrections; data/close_limit.csv says how much may wait",

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -350,14 +350,22 @@ fn kind(cause: &(dyn std::error::Error + 'static)) -> Option<Kind> {
     is_machine.then_some(Kind::Machine)
 }
 
-/// The rows of a query, and their columns.
+/// The rows of a query as they come; what fails on the way is told by [`execution_error`].
+pub async fn stream_of(
+    context: &SessionContext,
+    query: &Query,
+    values: impl Into<Values>,
+) -> Result<SendableRecordBatchStream> {
+    let frame = plan(context, query, values).await?;
+    frame.execute_stream().await.map_err(|error| execution_error(&error, &query.name))
+}
+
+/// The few rows of a query.
 pub async fn rows_of(
     context: &SessionContext,
     query: &Query,
     values: impl Into<Values>,
-) -> Result<(Schema, Vec<RecordBatch>)> {
+) -> Result<Vec<RecordBatch>> {
     let frame = plan(context, query, values).await?;
-    let schema = frame.schema().as_arrow().clone();
-    let rows = frame.collect().await.map_err(|error| execution_error(&error, &query.name))?;
-    Ok((schema, rows))
+    frame.collect().await.map_err(|error| execution_error(&error, &query.name))
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
 use serde::Serialize;
 
 use super::target::{FileWriter, Target};
-use crate::answer::encode::short_decimal;
+use crate::encode::cells::short_decimal;
 use crate::error::{Error, Result, While};
 
 /// One file of an export.
@@ -110,7 +110,7 @@ impl Totals {
     /// The sums as texts.
     pub fn shown(&self) -> Vec<Total> {
         let text =
-            |(sum, scale): &(i128, i8)| short_decimal(&Decimal128Type::format_decimal(*sum, 38, *scale));
+            |(sum, scale): &(i128, i8)| short_decimal(&Decimal128Type::format_decimal(*sum, 38, *scale)).into_owned();
         let total = |(common, sums): (&Option<String>, &BTreeMap<String, (i128, i8)>)| -> Total {
             let common = self.by.clone().zip(common.clone());
             common.into_iter().chain(sums.iter().map(|(column, sum)| (column.clone(), text(sum)))).collect()

@@ -6,8 +6,6 @@
 //! in memory than a batch for each query, or the page of one customer; what an earlier export of the period wrote in
 //! the same format is gone.
 
-mod cells;
-mod encode;
 mod file_name;
 mod manifest;
 mod page;
@@ -26,14 +24,13 @@ use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::cast as cast_expr;
 use datafusion::prelude::{SessionContext, col, lit};
 
-use self::encode::{Encoder, Form};
 pub use self::file_name::folder_name;
 use self::manifest::{About, FileEntry, Manifest, Totals};
 use self::page::Pages;
 use self::sorted::{Customers, Sorted};
 use self::target::{FileWriter, Target};
-use crate::answer::encode::Format;
 use crate::catalog;
+use crate::encode::{Encoder, Format};
 use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::error::{Error, Result, While};
 use crate::ledger::Entry;
@@ -103,9 +100,9 @@ impl fmt::Display for Remark {
     }
 }
 
-/// How the export writes: rows in a form, or pages.
+/// How the export writes: rows, those of a whole period among them, or pages.
 enum Way<'a> {
-    Rows { form: Form, period: BTreeMap<&'a str, RowFile> },
+    Rows(BTreeMap<&'a str, RowFile>),
     Pages(Box<Pages>),
 }
 
@@ -124,7 +121,8 @@ pub async fn export(
     remark: &(dyn Fn(Remark) + Sync),
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report> {
-    let (extension, mut way) = way(project, request)?;
+    let mut way = way(project, request)?;
+    let extension = request.format.extension();
     checksum::demand(context);
     let Some(head) = catalog::open(project, warehouse, context, request.as_of).await? else {
         return Err(Error::usage("nothing was published yet", "meterhouse run"));
@@ -157,7 +155,7 @@ pub async fn export(
     let parked: BTreeSet<String> = head.parked.iter().map(|(customer, _)| customer.clone()).collect();
     let about = About { billing_period: &request.period, format: extension, state, parked: &parked };
     let manifest = Manifest::begin(&target, &name, &about).await?;
-    let mut work = Work { target: &mut target, manifest, period: &request.period };
+    let mut work = Work { target: &mut target, manifest, period: &request.period, format: request.format };
     let mut customers = 0;
     for part in &parts {
         let mut inputs = Vec::new();
@@ -170,17 +168,17 @@ pub async fn export(
                 continue;
             }
             match &mut way {
-                Way::Rows { form, period } if request.one_file => {
-                    work.add_to_period(&mut inputs, &customer, *form, period).await?;
+                Way::Rows(period) if request.one_file => {
+                    work.add_to_period(&mut inputs, &customer, period).await?;
                 }
-                Way::Rows { form, .. } => work.customer_files(&mut inputs, &customer, *form).await?,
+                Way::Rows(_) => work.customer_files(&mut inputs, &customer).await?,
                 Way::Pages(pages) => work.page(&mut inputs, &customer, pages).await?,
             }
             customers += 1;
             progress(customers);
         }
     }
-    if let Way::Rows { period, .. } = way {
+    if let Way::Rows(period) = way {
         for (name, file) in period {
             work.finish(file, name, None).await?;
         }
@@ -269,22 +267,18 @@ async fn up_to_date(
     Ok(())
 }
 
-fn way<'a>(project: &Project, request: &Request) -> Result<(&'static str, Way<'a>)> {
-    let form = match request.format {
-        Format::Csv => Form::Csv,
-        Format::Json => Form::Json,
-        Format::Ndjson => Form::Ndjson,
-        Format::Parquet => Form::Parquet,
+fn way<'a>(project: &Project, request: &Request) -> Result<Way<'a>> {
+    match request.format {
+        Format::Csv | Format::Json | Format::Ndjson | Format::Parquet => Ok(Way::Rows(BTreeMap::new())),
         Format::Html if request.one_file => {
-            return Err(Error::usage("a page belongs to one customer", "leave out --one-file"));
+            Err(Error::usage("a page belongs to one customer", "leave out --one-file"))
         }
-        Format::Html => return Ok(("html", Way::Pages(Box::new(Pages::new(project)?)))),
+        Format::Html => Ok(Way::Pages(Box::new(Pages::new(project)?))),
         Format::Table | Format::Markdown => {
             let hint = "--format csv, json, ndjson, parquet or html";
-            return Err(Error::usage("an export is made of files, not of tables on a screen", hint));
+            Err(Error::usage("an export is made of files, not of tables on a screen", hint))
         }
-    };
-    Ok((form.extension(), Way::Rows { form, period: BTreeMap::new() }))
+    }
 }
 
 /// The first customer of whom any input has rows.
@@ -319,18 +313,19 @@ struct Work<'a> {
     target: &'a mut Target,
     manifest: Manifest,
     period: &'a str,
+    format: Format,
 }
 
 impl Work<'_> {
     /// A file for each query that has rows of the customer.
-    async fn customer_files(&mut self, inputs: &mut [Sorted<'_>], customer: &str, form: Form) -> Result<()> {
+    async fn customer_files(&mut self, inputs: &mut [Sorted<'_>], customer: &str) -> Result<()> {
         let folder = format!("{}/{}", self.period, folder_name(customer));
         for input in inputs {
             let mut open = None;
             while let Some(rows) = input.of(customer).await? {
                 let file = match &mut open {
                     Some(file) => file,
-                    none => none.insert(self.open(&folder, input, form)?),
+                    none => none.insert(self.open(&folder, input)?),
                 };
                 file.write(&rows).await?;
             }
@@ -346,12 +341,11 @@ impl Work<'_> {
         &mut self,
         inputs: &mut [Sorted<'a>],
         customer: &str,
-        form: Form,
         files: &mut BTreeMap<&'a str, RowFile>,
     ) -> Result<()> {
         for input in inputs {
             if !files.contains_key(input.name()) {
-                files.insert(input.name(), self.open(self.period, input, form)?);
+                files.insert(input.name(), self.open(self.period, input)?);
             }
             let Some(file) = files.get_mut(input.name()) else { continue };
             while let Some(rows) = input.of(customer).await? {
@@ -380,10 +374,10 @@ impl Work<'_> {
         self.manifest.add(&entry, &Totals::rows(page.rows)).await
     }
 
-    fn open(&self, folder: &str, input: &Sorted<'_>, form: Form) -> Result<RowFile> {
+    fn open(&self, folder: &str, input: &Sorted<'_>) -> Result<RowFile> {
         Ok(RowFile {
-            out: self.target.file(&format!("{folder}/{}.{}", input.name(), form.extension()))?,
-            encoder: Encoder::new(form, input.schema())?,
+            out: self.target.file(&format!("{folder}/{}.{}", input.name(), self.format.extension()))?,
+            encoder: Encoder::for_file(self.format, input.schema())?,
             totals: Totals::by(input.totals_by()),
         })
     }

@@ -12,9 +12,8 @@ use meterhouse_sql::decimal::parse_decimal;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Value};
 
-use super::cells::{Cell, Cells};
 use super::sorted::Sorted;
-use crate::answer::encode::short_decimal;
+use crate::encode::cells::{Cell, Cells, short_decimal};
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::project::Project;
 use crate::project::settings;
@@ -97,7 +96,7 @@ impl Pages {
                 let names: Vec<String> =
                     input.schema().fields().iter().map(|field| field.name().clone()).collect();
                 for row in Cells::of(&some)?.rows() {
-                    let row = names.iter().cloned().zip(row.into_iter().map(value));
+                    let row = names.iter().cloned().zip(row.map(value));
                     rows.push(Value::from_pairs(row));
                 }
             }
@@ -117,14 +116,16 @@ impl Pages {
     }
 }
 
-fn value(cell: Cell) -> Value {
+fn value(cell: Cell<'_>) -> Value {
     match cell {
         Cell::Null => Value::from(()),
-        Cell::Plain(text) => match text.parse::<i64>() {
-            Ok(number) => number.into(),
-            Err(_) => (text == "true").into(),
+        Cell::Plain(text) => match (&*text, text.parse::<i64>()) {
+            (_, Ok(number)) => number.into(),
+            ("true" | "false", _) => (text == "true").into(),
+            _ => Value::from(&*text),
         },
-        Cell::Decimal(text) | Cell::Time(text) | Cell::Text(text) => text.into(),
+        Cell::Decimal(text) | Cell::Text(text) => Value::from(&*text),
+        Cell::Time(text) => text.into(),
     }
 }
 
@@ -146,7 +147,8 @@ fn short(number: &str) -> String {
         let unit = 10_i128.pow(u32::from((SCALE - places).unsigned_abs()));
         let rounded = (value + value.signum() * (unit / 2)) / unit;
         if rounded.abs() >= 100 || rounded.checked_mul(unit) == Some(value) {
-            return short_decimal(&Decimal128Type::format_decimal(rounded, DECIMAL_PRECISION, places));
+            let text = Decimal128Type::format_decimal(rounded, DECIMAL_PRECISION, places);
+            return short_decimal(&text).into_owned();
         }
     }
     number.into()

@@ -10,12 +10,12 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
-use arrow::util::display::array_value_to_string;
 use datafusion::common::ToDFSchema;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::prelude::SessionContext;
 
+use crate::encode::cells::value_text;
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::project::Project;
 use crate::project::schema::{Check, TableSchema};
@@ -133,9 +133,8 @@ fn broken_row(
     // In the order in which the CHECK mentions them.
     columns.sort_by_key(|column| (check.expression.find(column.name()), column.index()));
     let values = columns.iter().map(|column| {
-        let values = batch.column(column.index());
-        let value = array_value_to_string(values, row).unwrap_or_default();
-        format!("`{}` {}", column.name(), if values.is_null(row) { "(empty)" } else { &value })
+        let value = value_text(batch.column(column.index()), row);
+        format!("`{}` {}", column.name(), value.as_deref().unwrap_or("(empty)"))
     });
     let what = format!("{} breaks CHECK ({})", values.collect::<Vec<_>>().join(", "), check.expression);
     let lines = file.lines()?;
@@ -177,7 +176,7 @@ fn repeated_keys(files: &[ReferenceFile], schema: &TableSchema) -> Result<Vec<Mi
                 continue;
             };
             let values = schema.primary_key.iter().filter_map(|name| {
-                let value = array_value_to_string(batch.column_by_name(name)?, row).ok()?;
+                let value = value_text(batch.column_by_name(name)?, row)?;
                 Some(format!("`{name}` {value}"))
             });
             let values = values.collect::<Vec<_>>().join(", ");

@@ -9,11 +9,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
-use arrow::util::pretty::pretty_format_batches;
 use futures::StreamExt;
 use object_store::path::Path;
 
-use crate::answer::encode::{self, Format};
+use crate::encode::{self, Format, answer};
 use crate::catalog::{self, gone, pin, pin_at, renamed};
 use crate::engine::plan::{execution_error, plan};
 use crate::engine::session::session;
@@ -45,18 +44,15 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Writes the number and the hash of the newest entry; nothing where there is none.
+    /// Writes the number and the hash of the newest entry; no row where there is none.
     pub fn write_head(&self, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
-        if self.head.is_empty() {
-            return Ok(());
-        }
         let working = || "writing the ledger's head".to_string();
         let head = RecordBatch::try_from_iter([
             ("run", Arc::new(UInt64Array::from(vec![self.runs])) as ArrayRef),
             ("sha256", Arc::new(StringArray::from(vec![self.head.as_str()])) as ArrayRef),
         ])
         .during(working)?;
-        encode::write(out, &head.schema(), std::slice::from_ref(&head), format)
+        answer::write(out, &head.slice(0, usize::from(!self.head.is_empty())), format)
     }
 }
 
@@ -122,7 +118,7 @@ async fn verify_kept(project: &Project, warehouse: &Warehouse, wrong: &mut Vec<S
         let frame = plan(&context, query, 0).await?.limit(0, Some(SHOWN)).during(|| query.name.clone())?;
         let rows = frame.collect().await.map_err(|error| execution_error(&error, &query.name))?;
         if rows.iter().any(|batch| batch.num_rows() > 0) {
-            let rows = pretty_format_batches(&rows).during(|| query.name.clone())?;
+            let rows = encode::framed(&rows)?;
             wrong.push(format!("{} is not what it was made from:\n{rows}", query.name));
         }
     }

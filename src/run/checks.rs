@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
 
 use super::Run;
 use super::event::Event;
 use crate::check::reference::{self, Declared};
+use crate::encode;
 use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan};
 use crate::error::{Error, Place, Result, While};
 use crate::project::Query;
@@ -126,5 +126,5 @@ pub(super) fn first_rows(rows: &[RecordBatch]) -> Result<String> {
         left -= some.num_rows();
         shown.push(some);
     }
-    Ok(pretty_format_batches(&shown).during(|| "showing a check's rows".into())?.to_string())
+    encode::framed(&shown)
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use serde::Serialize;
 
 use crate::land::Landed;
@@ -68,7 +67,7 @@ pub enum Event {
         /// How many.
         records: u64,
         /// Which, as the project's query of what waits says.
-        shown: Option<(Schema, Vec<RecordBatch>)>,
+        shown: Vec<RecordBatch>,
     },
     /// A period was closed.
     Closed {

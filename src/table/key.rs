@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::Column;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, lit};
@@ -10,6 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use super::file::DataFile;
 use super::scan::FileTable;
+use crate::encode;
 use crate::error::{Error, Place, Result, While};
 use crate::project::schema::TableSchema;
 
@@ -70,7 +70,7 @@ pub async fn check_key(
     if rows.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(());
     }
-    let rows = pretty_format_batches(&rows).during(working)?;
+    let rows = encode::framed(&rows)?;
     Err(Error::Data {
         what: format!(
             "`{}` has rows with the same key ({})\n{rows}",

@@ -12,7 +12,6 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Ar
 use arrow::compute::{cast, take_record_batch};
 use arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
 use arrow::row::{RowConverter, SortField};
-use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use datafusion::common::{DFSchema, ToDFSchema};
 use datafusion::physical_expr::PhysicalExpr;
@@ -35,6 +34,7 @@ use super::BATCH_ROWS;
 use super::checksum::Checksum;
 use super::file::DataFile;
 use super::key::KeyHashes;
+use crate::encode::cells::value_text;
 use crate::error::{Error, Place, Result, While};
 use crate::project::schema::TableSchema;
 use crate::store::warehouse::Warehouse;
@@ -331,8 +331,7 @@ impl TableWriter {
     fn row_text(&self, batch: &RecordBatch, row: usize) -> String {
         let schema = batch.schema();
         let texts = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
-            let value = array_value_to_string(column, row).unwrap_or_default();
-            format!("{} {}", field.name(), if column.is_null(row) { "null" } else { &value })
+            format!("{} {}", field.name(), value_text(column, row).as_deref().unwrap_or("null"))
         });
         format!("the row is: {}", texts.collect::<Vec<_>>().join(", "))
     }

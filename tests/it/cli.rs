@@ -180,15 +180,19 @@ fn rows_in_each_format() {
     assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "json"], ""), @r#"
     exit 0
     ----- stdout
-    {"schema_version":1,"rows":[{"price_id":"api_call-2026"},{"price_id":"driven_km-2026","unit_amount":"0.290000000000"},{"price_id":"driven_km-autumn","unit_amount":"0.310000000000"}]}
+    {"schema_version":1,"rows":[
+    {"price_id":"api_call-2026","unit_amount":null,"flat_amount":null},
+    {"price_id":"driven_km-2026","unit_amount":"0.29","flat_amount":null},
+    {"price_id":"driven_km-autumn","unit_amount":"0.31","flat_amount":null}
+    ]}
     ----- stderr
     "#);
     assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "ndjson"], ""), @r#"
     exit 0
     ----- stdout
-    {"price_id":"api_call-2026"}
-    {"price_id":"driven_km-2026","unit_amount":"0.290000000000"}
-    {"price_id":"driven_km-autumn","unit_amount":"0.310000000000"}
+    {"price_id":"api_call-2026","unit_amount":null,"flat_amount":null}
+    {"price_id":"driven_km-2026","unit_amount":"0.29","flat_amount":null}
+    {"price_id":"driven_km-autumn","unit_amount":"0.31","flat_amount":null}
     ----- stderr
     "#);
     assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "csv"], ""), @r#"
@@ -196,8 +200,8 @@ fn rows_in_each_format() {
     ----- stdout
     price_id,unit_amount,flat_amount
     api_call-2026,,
-    driven_km-2026,0.290000000000,
-    driven_km-autumn,0.310000000000,
+    driven_km-2026,0.29,
+    driven_km-autumn,0.31,
     ----- stderr
     "#);
     assert_snapshot!(said(&sample, &["sql", "select price.price_id, price.unit_amount, price.flat_amount from price order by price.price_id limit 3", "--format", "markdown"], ""), @r#"
@@ -215,8 +219,8 @@ fn rows_in_each_format() {
     ----- stdout
     price_id,unit_amount,flat_amount
     api_call-2026,,
-    driven_km-2026,0.290000000000,
-    driven_km-autumn,0.310000000000,
+    driven_km-2026,0.29,
+    driven_km-autumn,0.31,
     ----- stderr
     "#);
 }

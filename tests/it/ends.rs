@@ -45,7 +45,7 @@ fn a_record_of_the_last_year_is_explained() {
     let sample = project();
     used(&sample, &["2026-06-02T08:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]);
     sample.ok(&["run"]);
-    assert_eq!(sample.rows("select amount from invoice_line where price_id = 'p1'"), ["1.000000000000"]);
+    assert_eq!(sample.rows("select amount from invoice_line where price_id = 'p1'"), ["1"]);
     for (id, place) in [("0", "guided"), ("1", "suspense"), ("2", "suspense")] {
         let said = sample.ok(&["explain", "--usage", id]);
         assert!(said.contains(place), "{said}");
@@ -76,7 +76,7 @@ fn a_gap_of_a_day_in_a_fee_parks_its_customer() {
     let sample = project();
     prices(&sample, "f1,f,flat,,30,days,2026-01-01,2026-06-16\nf2,f,flat,,30,days,2026-06-16,\n");
     sample.ok(&["run"]);
-    assert_eq!(sample.rows("select sum(amount) from invoice_line"), ["30.000000000000"]);
+    assert_eq!(sample.rows("select sum(amount) from invoice_line"), ["30"]);
     assert_eq!(ends(&sample), Vec::<String>::new());
 }
 
@@ -86,7 +86,7 @@ fn a_pause_of_a_fee_is_listed_and_parks_nobody() {
     prices(&sample, "f1,f,flat,,30,days,2026-01-01,2026-06-11\nf2,f,flat,,30,days,2026-06-21,\n");
     let said = sample.meterhouse(&["run"]);
     assert!(!String::from_utf8(said.stderr).unwrap().contains("parked"));
-    assert_eq!(sample.rows("select sum(amount) from invoice_line"), ["20.000000000000"]);
+    assert_eq!(sample.rows("select sum(amount) from invoice_line"), ["20"]);
     let shown = sample.ok(&["status", "--format", "table"]);
     let row = shown.lines().find(|line| line.contains("2026-06-11") && line.contains("2026-06-21"));
     assert!(row.is_some_and(|row| row.trim_start().starts_with('f')), "{shown}");

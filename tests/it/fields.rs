@@ -44,7 +44,7 @@ fn a_column_that_a_project_adds_is_a_field_as_it_was_an_attribute() {
     sample.write("data/usage/usage.ndjson", &usage);
     sample.ok(&["run"]);
     let as_attribute = sample.rows(BILL);
-    assert_eq!(as_attribute, ["i,1234567890.000000000001,2469135780.000000000000"]);
+    assert_eq!(as_attribute, ["i,1234567890.000000000001,2469135780"]);
 
     sample.replace(
         "schemas/usage_record.sql",
@@ -55,8 +55,8 @@ fn a_column_that_a_project_adds_is_a_field_as_it_was_an_attribute() {
     sample.write("data/usage/more.ndjson", &call("2", "K", r#""promptTokens": 10"#));
     sample.ok(&["run"]);
     let columns = "select prompt_tokens, field_number(fields, 'promptTokens') from usage_record order by transaction_id";
-    assert_eq!(sample.rows(columns), [",1234567890.000000000001", "10.000000000000,10.000000000000"]);
-    assert_eq!(sample.rows(BILL), ["i,1234567900.000000000001,2469135800.000000000000"]);
+    assert_eq!(sample.rows(columns), [",1234567890.000000000001", "10,10"]);
+    assert_eq!(sample.rows(BILL), ["i,1234567900.000000000001,2469135800"]);
 
     // One that says another number there is no copy.
     sample.write("data/usage/again.ndjson", &call("2", "K", r#""promptTokens": 11"#));
@@ -74,7 +74,7 @@ fn a_column_that_a_project_adds_is_a_field_as_it_was_an_attribute() {
         "price_id,group_key,unit_amount\np1,\"{\"\"prompt_tokens\"\": 10.0}\",3\n",
     );
     sample.ok(&["run"]);
-    assert_eq!(sample.rows(BILL), ["i,10.000000000000,30.000000000000"]);
+    assert_eq!(sample.rows(BILL), ["i,10,30"]);
     let waiting = r#"1,"no price for p {""prompt_tokens"":""1234567890.000000000001""}""#;
     assert_eq!(sample.rows("select transaction_id, suspense_reason from suspense"), [waiting]);
 }
@@ -157,7 +157,7 @@ fn usage_that_no_price_was_applied_to_parks_its_customer() {
     let output = sample.meterhouse(&["run"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("parked") && said.contains("ALPEN") && said.contains("unpriced_usage"), "{said}");
-    assert_eq!(sample.rows("select amount from invoice_line where customer_id = 'BYTE'"), ["7.000000000000"]);
+    assert_eq!(sample.rows("select amount from invoice_line where customer_id = 'BYTE'"), ["7"]);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_quantity_beyond_the_last_tier_parks_its_customer() {
     let output = sample.meterhouse(&["run"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("parked") && said.contains("ALPEN") && said.contains("tier_quantity"), "{said}");
-    assert_eq!(sample.rows("select amount from invoice_line where customer_id = 'BYTE'"), ["7.000000000000"]);
+    assert_eq!(sample.rows("select amount from invoice_line where customer_id = 'BYTE'"), ["7"]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn an_amount_that_has_no_room_parks_its_customer() {
         );
         assert_eq!(
             sample.rows("select amount from invoice_line where customer_id = 'BYTE'"),
-            ["7.000000000000"]
+            ["7"]
         );
     }
 }
@@ -218,6 +218,6 @@ fn a_price_in_advance_is_a_fee_and_not_one_of_usage() {
     sample.ok(&["run"]);
     assert_eq!(
         sample.rows("select billing_period, amount, record_count from invoice_line"),
-        ["2026-07,10.000000000000,1"]
+        ["2026-07,10,1"]
     );
 }

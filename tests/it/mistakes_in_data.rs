@@ -188,7 +188,7 @@ fn a_row_that_breaks_a_check() {
       |
     4 |     check (amount < 1),
       |            ^^^^^^
-    hint: the row is: price_id fleet_fee-2026, amount 49.000000000000
+    hint: the row is: price_id fleet_fee-2026, amount 49
     "#);
 }
 

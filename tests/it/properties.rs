@@ -329,12 +329,11 @@ fn amounts_near_the_limit_are_right_or_an_error() {
     let half = "5000000000000000";
     let other_half = "4999999999999999.995";
     let halves = |flat: &str| vec![format!("1,0,{half},1,0,"), format!("2,{half},,1,{flat},")];
-    let right = format!("{MOST}0000000000");
     for (unit_amount, tiers, quantities, expected) in [
-        ("", halves("0"), vec![MOST], Some(right.as_str())),
-        ("1", vec![], vec![other_half, other_half], Some(&right)),
-        ("0.000000000001", vec![], vec![MOST], Some("10000.000000000000")),
-        ("1", vec![], vec![MOST, "1"], Some("10000000000000000.990000000000")),
+        ("", halves("0"), vec![MOST], Some(MOST)),
+        ("1", vec![], vec![other_half, other_half], Some(MOST)),
+        ("0.000000000001", vec![], vec![MOST], Some("10000")),
+        ("1", vec![], vec![MOST, "1"], Some("10000000000000000.99")),
         // An amount that has no room, and more than a record may say.
         ("100000", vec![], vec![MOST], None),
         ("1", vec![], vec!["10000000000000000"], None),

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::logical_expr::Documentation;
+use meterhouse::encode::cells::{Cell, Cells};
 use meterhouse::engine::session::session;
 use meterhouse::project::settings::Settings;
 use meterhouse_sql::functions::{aggregates, scalars};
@@ -55,17 +55,12 @@ fn rows(sql: &str) -> Result<Vec<String>, String> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let batches = runtime.block_on(async { context.sql(sql).await?.collect().await });
     let batches = batches.map_err(|error| error.strip_backtrace())?;
-    let options = FormatOptions::default().with_null("null");
-    let row = |batch: &arrow::array::RecordBatch, row| {
-        let columns = batch.columns().iter();
-        let values = columns
-            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap().value(row).to_string());
-        values.collect::<Vec<_>>().join(" ")
+    let text = |cell: Cell<'_>| if cell == Cell::Null { "null".into() } else { cell.csv().into_owned() };
+    let of_batch = |batch: &arrow::array::RecordBatch| {
+        let cells = Cells::of(batch).unwrap();
+        cells.rows().map(|row| row.map(text).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    Ok(batches
-        .iter()
-        .flat_map(|batch| (0..batch.num_rows()).map(|at| row(batch, at)).collect::<Vec<_>>())
-        .collect())
+    Ok(batches.iter().flat_map(of_batch).collect())
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use meterhouse::answer::describe::describe;
-use meterhouse::answer::encode::Format;
 use meterhouse::check;
+use meterhouse::encode::Format;
 use meterhouse::engine::session::session;
 use meterhouse::project::schema::{TableSchema, header, sql_type};
 use meterhouse::project::{BOOKS, CLOSED_PERIOD, LANDED, Project, Query, USAGE_DECISION};

@@ -48,7 +48,7 @@ select unnest(burn_down([\n\
 {'kind': 'read', 'place': null, 'amount': null, 'least': null, 'most': null}\n\
 ])) as read\n\
 ) as reads\n\
--- 1 0.000000000000 50.000000000000 30.000000000000",
+-- 1 0 50 30",
     compute,
 };
 

@@ -55,7 +55,7 @@ pub(super) const FIELD_NUMBER: Scalar = Scalar {
         ),
     ],
     result: || MONEY,
-    example: "select field_number('{\"region\": \"eu\", \"size\": 4.0}', 'Size')\n-- 4.000000000000",
+    example: "select field_number('{\"region\": \"eu\", \"size\": 4.0}', 'Size')\n-- 4",
     compute: |arguments| of_fields(arguments, What::Number),
 };
 

@@ -25,7 +25,7 @@ pub(super) const JSON_DECIMAL: Scalar = Scalar {
         several fields of one name the last counts.",
     parameters: &[("json", Kind::Text, "an object"), ("field", Kind::Text, "the name of a field at its top")],
     result: || MONEY,
-    example: "select json_decimal('{\"distance\": \"1.5\"}', 'distance')\n-- 1.500000000000",
+    example: "select json_decimal('{\"distance\": \"1.5\"}', 'distance')\n-- 1.50",
     compute,
 };
 

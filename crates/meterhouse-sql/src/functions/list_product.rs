@@ -18,7 +18,7 @@ pub(super) const LIST_PRODUCT: Scalar = Scalar {
         digits, not counting zeros at the end of its factors, or more than 20 before the point.",
     parameters: &[("factors", Kind::Decimals, "such as `array_agg(price_modifier.factor)`")],
     result: || MONEY,
-    example: "select try_list_product([0.9, 1.05, null])\n-- 0.945000000000",
+    example: "select try_list_product([0.9, 1.05, null])\n-- 0.945",
     compute,
 };
 

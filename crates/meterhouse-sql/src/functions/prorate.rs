@@ -37,7 +37,7 @@ pub(super) const TRY_PRORATE: Scalar = Scalar {
         ("whole", Kind::Money, "not zero"),
     ],
     result: || MONEY,
-    example: "select coalesce(try_prorate(100, 1, 0), -1)\n-- -1.000000000000",
+    example: "select coalesce(try_prorate(100, 1, 0), -1)\n-- -1",
     compute: |arguments| prorated(arguments, false),
 };
 
@@ -105,7 +105,7 @@ pub(super) const ROUND_RATIO: Scalar = Scalar {
         ("mode", Kind::Text, "as for `round_money`"),
     ],
     result: || MONEY,
-    example: "select round_ratio(2500, 1, 1024, 0, 'ceil')\n-- 3.000000000000",
+    example: "select round_ratio(2500, 1, 1024, 0, 'ceil')\n-- 3",
     compute: |arguments| round_ratio(arguments, true),
 };
 
@@ -120,7 +120,7 @@ pub(super) const TRY_ROUND_RATIO: Scalar = Scalar {
         ("mode", Kind::Text, "as for `round_money`"),
     ],
     result: || MONEY,
-    example: "select coalesce(try_round_ratio(2500, 1, 0, 0, 'ceil'), -1)\n-- -1.000000000000",
+    example: "select coalesce(try_round_ratio(2500, 1, 0, 0, 'ceil'), -1)\n-- -1",
     compute: |arguments| round_ratio(arguments, false),
 };
 

@@ -28,7 +28,7 @@ pub(super) const ROUND_MONEY: Scalar = Scalar {
         ),
     ],
     result: || MONEY,
-    example: "select round_money(0.125, 2, 'half_up'), round_money(0.125, 2, 'half_even')\n-- 0.130000000000 0.120000000000",
+    example: "select round_money(0.125, 2, 'half_up'), round_money(0.125, 2, 'half_even')\n-- 0.13 0.12",
     compute,
 };
 
