@@ -429,8 +429,13 @@ fn a_charge_model_has_what_it_needs_and_nothing_it_does_not_take() {
         }
         let (status, said) = sample.fails(&["run"]);
         assert_eq!(status, 1);
+        let check = match table {
+            "rate_window" => "window_rate",
+            "dimension_rule" => "dimension_threshold",
+            _ => "charge_model",
+        };
         for mistake in mistakes {
-            assert!(said.contains("check `charge_model` found") && said.contains(mistake), "{price}: {said}");
+            assert!(said.contains(&format!("check `{check}` found")) && said.contains(mistake), "{price}: {said}");
         }
     }
 }
