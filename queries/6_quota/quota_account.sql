@@ -13,7 +13,8 @@ select
     end as owner_id,
     grant_account.overage,
     grant_account.limit_type,
-    grant_account.opening_overage
+    grant_account.opening_overage,
+    grant_account.opened_at
 from grant_account
 inner join contract
     on grant_account.contract_id = contract.contract_id

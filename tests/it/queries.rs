@@ -17,7 +17,8 @@ fn header(text: &str, key: &str) -> Option<BTreeSet<String>> {
     let first = comment.find_map(|line| line.trim_start().strip_prefix(key).map(String::from))?;
     let more = comment.take_while(|line| line.starts_with("         ")).map(String::from);
     let names = std::iter::once(first).chain(more).collect::<Vec<_>>().join(" ");
-    Some(names.split(',').map(|name| name.trim().to_string()).collect())
+    let names = names.split(',').map(|name| name.trim().to_string());
+    Some(names.filter(|name| !name.is_empty()).collect())
 }
 
 #[test]
