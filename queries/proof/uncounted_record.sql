@@ -1,0 +1,59 @@
+-- uncounted_record: which records were counted when a period closed, and are no more?
+--
+-- grain:  landing_sequence, as often as it was counted
+-- reads:  released_usage, billed_usage, usage_exclusion, booked_usage, suspense
+-- rule:   what was released, is excluded or waits since
+
+with released_record as (
+    select distinct
+        billed_usage.landing_sequence,
+        billed_usage.usage_type,
+        billed_usage.unit,
+        billed_usage.record_quantity,
+        billed_usage.closed_in
+    from released_usage
+    inner join billed_usage
+        on released_usage.landing_sequence = billed_usage.landing_sequence
+        and released_usage.closed_in = billed_usage.closed_in
+)
+
+select
+    released_record.landing_sequence,
+    released_record.usage_type,
+    released_record.unit,
+    released_record.record_quantity
+from released_record
+
+union all
+
+select
+    usage_exclusion.landing_sequence,
+    usage_exclusion.usage_type,
+    usage_exclusion.unit,
+    usage_exclusion.record_quantity
+from usage_exclusion
+where exists (
+    select 1
+    from booked_usage
+    where booked_usage.landing_sequence = usage_exclusion.landing_sequence
+)
+
+union all
+
+select
+    suspense.landing_sequence,
+    suspense.usage_type,
+    suspense.unit,
+    suspense.record_quantity
+from suspense
+where
+    exists (
+        select 1
+        from booked_usage
+        where booked_usage.landing_sequence = suspense.landing_sequence
+    )
+    and not exists (
+        select 1
+        from usage_exclusion
+        where usage_exclusion.landing_sequence = suspense.landing_sequence
+    )
