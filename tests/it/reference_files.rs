@@ -114,13 +114,13 @@ fn lines_of_several_time_zones_keep_their_places() {
       |
     2 | CON123,ALPEN,EUR,Europe/Berlin,month,,PO-4711,,VAT-STANDARD,4400,2026-09-01,2026-08-01
       |                                                                             ^^^^^^^^^^
-    hint: declared at schemas/contract.sql:22:12
+    hint: declared at schemas/contract.sql:23:12
     error: `valid_to` 2026-07-31T22:00:00Z, `valid_from` 2026-08-31T22:00:00Z breaks CHECK (valid_to > valid_from)
      --> data/contract.csv:3:77
       |
     3 | CON124,ALPEN,EUR,Europe/Berlin,month,,PO-4712,,VAT-STANDARD,4400,2026-09-01,2026-08-01
       |                                                                             ^^^^^^^^^^
-    hint: declared at schemas/contract.sql:22:12
+    hint: declared at schemas/contract.sql:23:12
     error: 4 mistakes in the project
     "#);
 }
