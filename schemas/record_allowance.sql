@@ -1,5 +1,6 @@
 -- Which records of a percentage price are free, and between which amounts the
--- others cost: at most one row for each price.
+-- others cost: at most one row for each price. Versions of a price within a cycle
+-- share it, and each combination of a metric's group_fields has its own.
 create table record_allowance (
     price_id varchar not null references price (price_id) comment 'the price',
     free_records bigint comment 'so many records of a cycle are free [records]; null: no such allowance',

@@ -134,6 +134,32 @@ found as (
     union all
 
     select
+        'minimum_fee' as table_name,
+        minimum_fee.contract_id as row_id,
+        concat(
+            'ends within the cycle of ', billing_cycle.billing_period,
+            ', which owes the minimum in force at its end: none'
+        ) as finding
+    from minimum_fee
+    inner join billing_cycle
+        on minimum_fee.contract_id = billing_cycle.contract_id
+        and minimum_fee.valid_to > billing_cycle.cycle_start
+        and minimum_fee.valid_to < billing_cycle.cycle_end
+    where not exists (
+        select 1
+        from minimum_fee as later
+        where
+            later.contract_id = billing_cycle.contract_id
+            and later.valid_from < billing_cycle.cycle_end
+            and (
+                later.valid_to is null
+                or later.valid_to >= billing_cycle.cycle_end
+            )
+    )
+
+    union all
+
+    select
         dated.table_name,
         dated.row_id,
         concat('never in force while contract ', contract.contract_id, ' is')

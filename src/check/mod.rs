@@ -33,7 +33,7 @@ pub struct Findings {
 /// Plans all queries; the session must know no tables.
 pub async fn check(project: &Project, context: &SessionContext) -> Result<Findings> {
     let mut mistakes = Vec::new();
-    let mut findings = Findings::default();
+    let mut findings = Findings { warnings: land::inboxes_nowhere(project), ..Findings::default() };
     land::project_zone(project)?;
     for schema in project.schemas.values() {
         let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, Vec::new()));

@@ -94,6 +94,9 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         Some(text) => parse_instant(text, &land::project_zone(&project)?)
             .map_err(|error| Error::usage(format!("--as-of: {error}"), "such as 2026-11-01T00:00:00Z"))?,
     };
+    if jiff::Timestamp::from_microsecond(as_of).is_err() {
+        return Err(Error::usage("--as-of: no time of these years", "such as 2026-11-01T00:00:00Z"));
+    }
     if let Some(outcome) = without_warehouse(&cli, &project, out).await {
         return outcome;
     }

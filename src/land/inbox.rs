@@ -9,9 +9,11 @@ use object_store::path::Path;
 
 use super::format::Input;
 use super::registry::Attempt;
+use super::source::nowhere;
 use super::turn::{Turn, mapping_of, turn};
 use super::{Before, How, Landed, Source, Written, acknowledge, landings, mapping, reader, write};
 use crate::error::{Error, Mistake, Result};
+use crate::project::settings::Inbox;
 use crate::project::{Project, Query};
 use crate::store::digest::sha256;
 use crate::store::location::is_url;
@@ -22,6 +24,26 @@ const TOGETHER: usize = 16;
 const TOGETHER_BYTES: u64 = 16 << 20;
 /// Files of an inbox that are looked up one by one.
 const LOOKED_UP: usize = 64;
+
+/// The inboxes that look where nothing is: in none of their places, as far as those are on the disk.
+pub fn inboxes_nowhere(project: &Project) -> Vec<String> {
+    let of_inbox = |(name, inbox): (&String, &Inbox)| {
+        if inbox.files.is_empty() {
+            return Some(format!("nothing lands from inbox `{name}`: its `files` is empty"));
+        }
+        let mut places = Vec::new();
+        for pattern in &inbox.files {
+            let meant = nowhere(&project.root, pattern)?;
+            places.push(if meant.is_empty() {
+                format!("`{pattern}`")
+            } else {
+                format!("`{pattern}` ({meant})")
+            });
+        }
+        Some(format!("nothing lands from inbox `{name}`: there is no {}", places.join(" and no ")))
+    };
+    project.settings.inbox.iter().filter_map(of_inbox).collect()
+}
 
 /// Lands the new files of every inbox; a file is looked at again only when its size or time changed.
 pub async fn land_inboxes(

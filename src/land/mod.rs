@@ -33,7 +33,7 @@ use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
 
 pub use format::Format;
-pub use inbox::{inbox_mistakes, land_inboxes};
+pub use inbox::{inbox_mistakes, inboxes_nowhere, land_inboxes};
 pub use landed::{Before, Landed};
 pub use mapping::{Outputs, file_schema, landing_plan, outputs};
 pub use reference::{places_of, read_reference};

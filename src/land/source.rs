@@ -9,6 +9,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
+use meterhouse_sql::name::did_you_mean;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tempfile::NamedTempFile;
@@ -139,6 +140,10 @@ impl Source {
                 let mut file = std::fs::File::open(path).map_err(|error| {
                     Error::usage(format!("{name}: {error}"), "give a file, or - for standard input")
                 })?;
+                if path.is_dir() {
+                    let hint = format!("give its files: {name}/*");
+                    return Err(Error::usage(format!("{name} is a folder"), hint));
+                }
                 // What comes through a pipe can be read once.
                 if !file.metadata().during(|| format!("reading {name}"))?.is_file() {
                     return keep(&mut file, &name, name.clone());
@@ -173,17 +178,36 @@ impl Source {
 }
 
 /// The files that a path names: one, those below a folder, or those a pattern meets.
+/// Where a pattern looks, and for what below it: what stands before its first wild part is the place.
+fn place_of<'a>(root: &FilePath, text: &'a str) -> (PathBuf, &'a str) {
+    let path = root.join(text);
+    let wild = text.find(WILD).map(|at| text[..at].rfind('/').map_or(0, |slash| slash + 1));
+    let wild = wild.filter(|_| !path.is_dir());
+    let folder = wild.map_or(path, |wild| root.join(&text[..wild]));
+    (folder, &text[wild.unwrap_or(text.len())..])
+}
+
+/// Of a pattern whose place is not there, what has nearly that name beside it.
+pub(super) fn nowhere(root: &FilePath, pattern: &str) -> Option<String> {
+    let text = settings::expand(pattern).ok().filter(|text| !is_url(text))?;
+    let (place, _) = place_of(root, &text);
+    if place.exists() {
+        return None;
+    }
+    let named = |path: &FilePath| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let beside = place.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    let beside: Vec<String> =
+        beside.into_iter().flatten().flatten().filter_map(|entry| named(&entry.path())).collect();
+    Some(did_you_mean(&named(&place).unwrap_or_default(), beside.iter().map(String::as_str)))
+}
+
 fn on_disk(root: &FilePath, text: &str) -> Result<Vec<Source>> {
     let reading = || format!("reading the inbox {text}");
     let path = root.join(text);
     if path.is_file() {
         return Ok(vec![Source::on_disk(path)?]);
     }
-    // What stands before the first wild part is where to look.
-    let wild = text.find(WILD).map(|at| text[..at].rfind('/').map_or(0, |slash| slash + 1));
-    let wild = wild.filter(|_| !path.is_dir());
-    let folder = wild.map_or(path, |wild| root.join(&text[..wild]));
-    let below = &text[wild.unwrap_or(text.len())..];
+    let (folder, below) = place_of(root, text);
     let pattern = if below.is_empty() { "**/*" } else { below };
     let pattern = glob::Pattern::new(pattern).during(reading)?;
     let depth =

@@ -58,6 +58,11 @@ pub enum Event {
         /// Its rows.
         rows: u64,
     },
+    /// An inbox looks where nothing is.
+    Nowhere {
+        /// Which, and where.
+        inbox: String,
+    },
     /// A run was published on the way to something else.
     Published(Report),
     /// Records wait in suspense, and will not be in the books of a period that is about to close.
@@ -79,7 +84,10 @@ pub enum Event {
 impl Event {
     /// Whether also who asked for quiet has to know it.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::Earlier { .. } | Self::Ahead { .. } | Self::Waiting { .. })
+        matches!(
+            self,
+            Self::Earlier { .. } | Self::Ahead { .. } | Self::Nowhere { .. } | Self::Waiting { .. }
+        )
     }
 }
 
@@ -97,6 +105,7 @@ impl fmt::Display for Event {
                 "warning: this run is as of {as_of}, ahead of the clock ({now}): cycles that have not begun are billed \
                  as drafts"
             ),
+            Self::Nowhere { inbox } => write!(text, "warning: {inbox}"),
             Self::Begun { table } => write!(text, "making {table}"),
             Self::Made(Step { table, way, rows, took }) => {
                 write!(text, "{way} {table}: {rows} rows ({:.1} s)", took.as_secs_f64())

@@ -138,6 +138,9 @@ async fn take_in(
         // What is landed on a log that lost its end would hide that.
         pin_all(warehouse, head).await?;
     }
+    for inbox in land::inboxes_nowhere(project) {
+        hear(&Event::Nowhere { inbox });
+    }
     land::land_inboxes(project, warehouse, context, &|one| hear(&Event::Landed(one.clone()))).await
 }
 

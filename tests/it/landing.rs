@@ -307,3 +307,25 @@ fn a_time_that_the_clocks_show_twice_is_said() {
         assert_eq!(said.contains("1 at a local time that the clocks show twice"), is_said, "{said}");
     }
 }
+
+#[test]
+fn an_inbox_that_is_nowhere_is_said() {
+    let sample = Sample::empty();
+    sample.write("usage/day.ndjson", "");
+    sample.replace(
+        "meterhouse.toml",
+        "[inbox.sample]",
+        "[inbox.shop]\nfiles = [\"usgae/*.ndjson\", \"../none\"]\n\n[inbox.sample]",
+    );
+    let told = "nothing lands from inbox `shop`: there is no `usgae/*.ndjson` (did you mean `usage`?) and no `../none`";
+    for command in ["check", "run"] {
+        let output = sample.meterhouse(&["-q", command]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(told) && !said.contains("`sample`"), "{command}: {said}");
+    }
+    sample.replace("meterhouse.toml", "usgae", "usage");
+    assert!(!String::from_utf8(sample.meterhouse(&["-q", "run"]).stderr).unwrap().contains("nothing lands"));
+    let (status, said) = sample.fails(&["land", sample.path().to_str().unwrap()]);
+    assert!(status == 2 || status == 64 || status == 1, "{status}");
+    assert!(said.contains("is a folder") && said.contains("give its files"), "{said}");
+}

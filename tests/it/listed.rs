@@ -157,3 +157,63 @@ fn an_interval_of_nothing_or_of_ages_is_refused_at_its_line() {
         sample.ok(&["run"]);
     }
 }
+
+/// A maximum of 7 and one of 5 are 12 in a cycle whose price changes, and 7 in one whose price does not.
+#[test]
+fn what_versions_of_a_price_count_apart_is_listed() {
+    let sample = calls();
+    sample.write("data/metric.csv", "product_id,aggregation\np,max\n");
+    sample.write(
+        "data/price.csv",
+        "price_id,product_id,charge_model,unit_amount,valid_from,valid_to\n\
+         p1,p,per_unit,1,2026-01-01,2026-06-16\np2,p,per_unit,1,2026-06-16,\n",
+    );
+    let record = |id: u8, day: u8, quantity: u8| {
+        format!(
+            "{{\"transaction_id\":\"{id}\",\"usage_type\":\"call\",\"usage_start\":\"2026-06-{day:02}T08:00:00Z\",\
+             \"contract_id\":\"K\",\"quantity\":{quantity}}}\n"
+        )
+    };
+    sample.write("data/usage/usage.ndjson", &(record(1, 2, 7) + &record(2, 20, 5)));
+    sample.ok(&["run"]);
+    assert_eq!(sample.rows("select sum(amount) from invoice_line"), ["12.000000000000"]);
+    let shown = sample.ok(&["status", "--format", "csv"]);
+    assert!(shown.contains("\ni,2026-06-01T00:00:00Z,p,2,max\n"), "{shown}");
+    sample.write("data/metric.csv", "product_id,aggregation\np,sum\n");
+    sample.ok(&["run"]);
+    assert!(!sample.ok(&["status", "--format", "csv"]).contains("p,2,"), "sums add up");
+}
+
+#[test]
+fn units_that_are_added_up_are_listed() {
+    let sample = calls();
+    let record = |id: u8, unit: &str| {
+        format!(
+            "{{\"transaction_id\":\"{id}\",\"usage_type\":\"call\",\"usage_start\":\"2026-06-02T08:00:00Z\",\
+             \"contract_id\":\"K\",\"quantity\":1,\"unit\":\"{unit}\"}}\n"
+        )
+    };
+    sample.write("data/usage/usage.ndjson", &(record(1, "GB") + &record(2, "MB")));
+    sample.ok(&["run"]);
+    let shown = sample.ok(&["status", "--format", "csv"]);
+    assert!(shown.contains("\ncall,\"GB, MB\",1,i\n"), "{shown}");
+    sample.replace("data/contract_item.csv", "quantity_field,", "quantity_field,unit,");
+    sample.replace("data/contract_item.csv", "quantity,,", "quantity,GB,,");
+    sample.ok(&["run"]);
+    assert!(!sample.ok(&["status", "--format", "csv"]).contains("GB, MB"));
+    assert_eq!(sample.rows("select suspense_reason from suspense"), ["unit is not GB"]);
+}
+
+#[test]
+fn a_minimum_that_ends_within_a_cycle_is_listed() {
+    let sample = calls();
+    let minimum = "contract_id,amount,valid_from,valid_to\n";
+    sample.write("data/minimum_fee.csv", &format!("{minimum}K,300,2026-06-01,2026-06-20\n"));
+    sample.ok(&["run"]);
+    let shown = sample.ok(&["status", "--format", "csv"]);
+    assert!(shown.contains("minimum_fee,K,\"ends within the cycle of 2026-06, which owes"), "{shown}");
+    sample
+        .write("data/minimum_fee.csv", &format!("{minimum}K,300,2026-06-01,2026-06-20\nK,200,2026-06-20,\n"));
+    sample.ok(&["run"]);
+    assert!(!sample.ok(&["status", "--format", "csv"]).contains("ends within the cycle"));
+}

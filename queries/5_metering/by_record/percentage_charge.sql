@@ -3,7 +3,8 @@
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  record_detail, price, record_allowance
 -- rule:   the first records of a cycle are free until free_records are through
---         or free_quantity is used up, whichever is earlier; of the record that
+--         or free_quantity is used up, whichever is earlier, at all versions of the
+--         price that have an allowance together; of the record that
 --         crosses free_quantity only the part above it is charged; each part of
 --         a split record counts, and the first bears the flat amount
 -- money:  unrounded, decimal(38, 12); null where the percentage of a record has more
@@ -36,7 +37,10 @@ with in_order as (
         partition by
             record_detail.contract_item_id,
             record_detail.cycle_start,
-            record_detail.price_id,
+            case
+                when record_allowance.price_id is null
+                    then record_detail.price_id
+            end,
             record_detail.group_key
         order by
             case
