@@ -125,8 +125,8 @@ fn a_wrong_sum_is_found() {
     let path = folder.path().join("wrong.slt");
     let right = std::fs::read_to_string(repository().join("tests/slt/price_change.slt")).unwrap();
     for (old, new) in [
-        ("2026-09 128.000000000000", "2026-09 128.000000000001"),
-        ("2026-09 128.000000000000", "2026-09 128"),
+        ("2026-09 128\n", "2026-09 128.000000000001\n"),
+        ("2026-09 128\n", "2026-09 128.00\n"),
         ("query TR\n", "query TRR\n"),
     ] {
         assert!(right.contains(old));
