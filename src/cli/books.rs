@@ -74,7 +74,8 @@ impl Opened {
     pub(super) async fn vacuum(&self, keep_days: u32, is_dry: bool, by: String, out: Out<'_>) -> Result<()> {
         let request = vacuum::Request { now: self.now, keep_days, by, is_dry };
         let vacuumed = vacuum::vacuum(&self.project, &self.warehouse, &request).await?;
-        let (vacuumed, tables) = vacuumed.map(|(vacuumed, tables)| (Some(vacuumed), tables)).unwrap_or_default();
+        let (vacuumed, tables) =
+            vacuumed.map(|(vacuumed, tables)| (Some(vacuumed), tables)).unwrap_or_default();
         let numbers = |of: fn(&OfTable) -> u64| -> ArrayRef {
             Arc::new(tables.values().map(of).map(Some).collect::<UInt64Array>())
         };

@@ -45,8 +45,7 @@ fn a_decimal_has_one_spelling() {
 #[test]
 fn a_format_is_what_it_says() {
     let batch = sample();
-    let text =
-        |format| written(Encoder::new(format, &batch.schema()).unwrap(), std::slice::from_ref(&batch));
+    let text = |format| written(Encoder::new(format, &batch.schema()).unwrap(), std::slice::from_ref(&batch));
     let most = "-99999999999999999999999999.999999999999";
     assert_eq!(text(Format::Csv), format!("id,amount\n=a|b,{most}\n,12.30\n,\n"));
     let file = Encoder::for_file(Format::Csv, &batch.schema()).unwrap();
@@ -58,10 +57,7 @@ fn a_format_is_what_it_says() {
         r#"{"id":"","amount":null}"#.into(),
     ];
     assert_eq!(text(Format::Ndjson), format!("{}\n", rows.join("\n")));
-    assert_eq!(
-        text(Format::Json),
-        format!("{{\"schema_version\":1,\"rows\":[\n{}\n]}}\n", rows.join(",\n"))
-    );
+    assert_eq!(text(Format::Json), format!("{{\"schema_version\":1,\"rows\":[\n{}\n]}}\n", rows.join(",\n")));
     assert!(text(Format::Markdown).contains(r"| =a\|b |"), "{}", text(Format::Markdown));
 }
 
@@ -98,7 +94,7 @@ fn what_has_parts_is_json_with_exact_decimals() {
     let item = Arc::new(Field::new("item", DataType::Decimal128(38, 12), true));
     let values = decimals(&[Some(1_500_000_000_000), None]);
     let list: ArrayRef = Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([2]), values, None));
-    let part = Arc::new(Field::new("price", DataType::Decimal128(38, 12), true));
+    let part = Arc::new(Field::new("cost", DataType::Decimal128(38, 12), true));
     let parts: ArrayRef =
         Arc::new(StructArray::new(vec![part].into(), vec![decimals(&[Some(2_000_000_000_000)])], None));
     let nothing: ArrayRef = Arc::new(NullArray::new(1));
@@ -106,9 +102,9 @@ fn what_has_parts_is_json_with_exact_decimals() {
     let text = |format| written(Encoder::new(format, &batch.schema()).unwrap(), std::slice::from_ref(&batch));
     assert_eq!(
         text(Format::Ndjson),
-        "{\"list\":[\"1.50\",null],\"parts\":{\"price\":\"2\"},\"nothing\":null}\n"
+        "{\"list\":[\"1.50\",null],\"parts\":{\"cost\":\"2\"},\"nothing\":null}\n"
     );
-    assert!(text(Format::Csv).ends_with("\"[\"\"1.50\"\",null]\",\"{\"\"price\"\":\"\"2\"\"}\",\n"));
+    assert!(text(Format::Csv).ends_with("\"[\"\"1.50\"\",null]\",\"{\"\"cost\"\":\"\"2\"\"}\",\n"));
 }
 
 #[test]

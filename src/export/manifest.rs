@@ -109,8 +109,9 @@ impl Totals {
 
     /// The sums as texts.
     pub fn shown(&self) -> Vec<Total> {
-        let text =
-            |(sum, scale): &(i128, i8)| short_decimal(&Decimal128Type::format_decimal(*sum, 38, *scale)).into_owned();
+        let text = |(sum, scale): &(i128, i8)| {
+            short_decimal(&Decimal128Type::format_decimal(*sum, 38, *scale)).into_owned()
+        };
         let total = |(common, sums): (&Option<String>, &BTreeMap<String, (i128, i8)>)| -> Total {
             let common = self.by.clone().zip(common.clone());
             common.into_iter().chain(sums.iter().map(|(column, sum)| (column.clone(), text(sum)))).collect()

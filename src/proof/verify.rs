@@ -12,8 +12,8 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use futures::StreamExt;
 use object_store::path::Path;
 
-use crate::encode::{self, Format, answer};
 use crate::catalog::{self, gone, pin, pin_at, renamed};
+use crate::encode::{self, Format, answer};
 use crate::engine::plan::{execution_error, plan};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};

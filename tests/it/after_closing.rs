@@ -62,10 +62,7 @@ fn a_fee_that_was_billed_in_advance_is_not_billed_again_in_arrears() {
     run_at(&sample, &["verify"]);
     // Somebody may take it back from October, and it comes in December.
     run_at(&sample, &["rerate", "--period", "2026-10", "--confirm", "2026-10", "--reason", "agreed"]);
-    assert_eq!(
-        rows(&sample, fees),
-        [&billed[..], &["2026-11,-900", "2026-12,900"]].concat()
-    );
+    assert_eq!(rows(&sample, fees), [&billed[..], &["2026-11,-900", "2026-12,900"]].concat());
     // The fee that has moved is a line of its own, and each is explained.
     let lines = rows(&sample, "select line_id, amount from invoice_line where contract_id = 'BYTE-SUPPORT'");
     let ids: BTreeSet<&str> = lines.iter().filter_map(|line| line.split(',').next()).collect();

@@ -19,7 +19,7 @@ const VIEWS: [&str; 7] = [
     "unbooked_usage",
 ];
 
-const TOTALS: &str = "select billing_period, currency, sum(amount) from invoice_line \
+const TOTALS: &str = "select billing_period, currency, cast(sum(amount) as varchar) from invoice_line \
                       group by billing_period, currency order by billing_period, currency";
 const RECORDS: &str = "select count(*) from usage_record";
 

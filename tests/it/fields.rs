@@ -194,10 +194,7 @@ fn an_amount_that_has_no_room_parks_its_customer() {
             said.contains("parked") && said.contains("ALPEN") && said.contains("tier_quantity"),
             "{said}"
         );
-        assert_eq!(
-            sample.rows("select amount from invoice_line where customer_id = 'BYTE'"),
-            ["7"]
-        );
+        assert_eq!(sample.rows("select amount from invoice_line where customer_id = 'BYTE'"), ["7"]);
     }
 }
 

@@ -123,8 +123,14 @@ fn a_decimal_has_one_spelling_in_every_format() {
     );
     for (format, said) in [
         ("csv", format!("{most},12.30,3,\"[\"\"0.004\"\"]\"\n")),
-        ("ndjson", format!("{{\"most\":\"{most}\",\"some\":\"12.30\",\"whole\":\"3\",\"list\":[\"0.004\"]}}\n")),
-        ("json", format!("{{\"most\":\"{most}\",\"some\":\"12.30\",\"whole\":\"3\",\"list\":[\"0.004\"]}}\n]}}\n")),
+        (
+            "ndjson",
+            format!("{{\"most\":\"{most}\",\"some\":\"12.30\",\"whole\":\"3\",\"list\":[\"0.004\"]}}\n"),
+        ),
+        (
+            "json",
+            format!("{{\"most\":\"{most}\",\"some\":\"12.30\",\"whole\":\"3\",\"list\":[\"0.004\"]}}\n]}}\n"),
+        ),
         ("table", format!(" {most}  12.30      3  [\"0.004\"]\n")),
         ("markdown", format!("| {most} | 12.30 |     3 | [\"0.004\"] |\n")),
     ] {
@@ -150,7 +156,8 @@ fn what_has_nothing_to_show_is_a_document_too() {
 fn a_disk_that_is_full_is_told() {
     let sample = Sample::empty();
     let program = env!("CARGO_BIN_EXE_meterhouse");
-    for (format, rows) in [("csv", 1), ("json", 1), ("table", 1), ("csv", 1_000_000), ("parquet", 1_000_000)] {
+    for (format, rows) in [("csv", 1), ("json", 1), ("table", 1), ("csv", 1_000_000), ("parquet", 1_000_000)]
+    {
         let script = format!(
             "{program} --project . --format {format} sql 'select value from generate_series(1, {rows})' > /dev/full"
         );

@@ -116,13 +116,11 @@ fn cases() -> Vec<Case> {
         case("record_price", NONE, &many, Right("2000000000000000000")).counting("", "one", "month"),
         case("record_price", NONE, &[MOST], Waits("most and quantity are too large"))
             .counting("", "most", "month"),
-        case("record_amount", NONE, &["1"; 200], Right("2000000000000000000"))
-            .counting("", "most", "month"),
+        case("record_amount", NONE, &["1"; 200], Right("2000000000000000000")).counting("", "most", "month"),
         case("percentage", AT_MOST, &[LEAST], Right("10000")),
         case("percentage", "1,,,none", &many, Right("2000000000000000000")),
         case("percentage", AT_MOST, &[MOST], Parked("record_amount")),
-        case("dimension", NONE, &many, Right("2000000000000000000"))
-            .with("dimension_rule", "{n},g,1,flat,1"),
+        case("dimension", NONE, &many, Right("2000000000000000000")).with("dimension_rule", "{n},g,1,flat,1"),
         case("dimension", NONE, &["1"], Parked("record_amount"))
             .with("dimension_rule", "{n},g,1,flat,9999999999999999")
             .with("dimension_rule", "{n},g,2,rate,9999999999999999")
@@ -193,8 +191,7 @@ fn project(cases: &[Case]) -> Sample {
     let mut usage = String::new();
     let [mut schedules, mut windows, mut accounts] =
         ["price_id\n", "price_id,window_number\n", "contract_id,quota_id,opened_at\n"].map(String::from);
-    let innocent =
-        ["a", "z"].map(|name| (name.to_string(), case("per_unit", BY_UNIT, &["7"], Right("7"))));
+    let innocent = ["a", "z"].map(|name| (name.to_string(), case("per_unit", BY_UNIT, &["7"], Right("7"))));
     let named = cases.iter().enumerate().map(|(number, case)| (format!("c{number}"), case));
     for (name, case) in named.chain(innocent.iter().map(|(name, case)| (name.clone(), case))) {
         let (block, price_field, cycle) = case.item;

@@ -435,7 +435,10 @@ fn a_charge_model_has_what_it_needs_and_nothing_it_does_not_take() {
             _ => "charge_model",
         };
         for mistake in mistakes {
-            assert!(said.contains(&format!("check `{check}` found")) && said.contains(mistake), "{price}: {said}");
+            assert!(
+                said.contains(&format!("check `{check}` found")) && said.contains(mistake),
+                "{price}: {said}"
+            );
         }
     }
 }

@@ -83,18 +83,12 @@ fn corrections_come_to_the_exact_sum_rounded_once() {
     // 0.006 is 0.01, so the line gives what the rounding gave: 0.022 is 0.02 as before.
     land(&sample, "late", 6, &[("a", "1")]);
     assert_eq!(sample.rows(CORRECTIONS), ["a,0.01", "rounding,-0.01"]);
-    assert_eq!(
-        sample.rows(OWED),
-        ["2026-06,0.02,0.022", "2026-07,0.02,0.02"]
-    );
+    assert_eq!(sample.rows(OWED), ["2026-06,0.02,0.022", "2026-07,0.02,0.02"]);
     holds(&sample);
 
     // 0.026 is 0.03: two lines of 0.01, and 0.01.
     land(&sample, "later", 6, &[("b", "2")]);
-    assert_eq!(
-        sample.rows(CORRECTIONS),
-        ["a,0.01", "b,0.01", "rounding,-0.01"]
-    );
+    assert_eq!(sample.rows(CORRECTIONS), ["a,0.01", "b,0.01", "rounding,-0.01"]);
     let june_now = "2026-06,0.03,0.026";
     assert_eq!(sample.rows(OWED)[0], june_now);
     holds(&sample);
@@ -102,10 +96,7 @@ fn corrections_come_to_the_exact_sum_rounded_once() {
     close(&sample, "2026-07");
     assert_eq!(sample.rows(OWED)[0], june_now);
     let july = "select line_type, count(*), sum(amount) from billed_line where billing_period = '2026-07' group by 1 order by 1";
-    assert_eq!(
-        sample.rows(july),
-        ["correction,3,0.01", "rounding,1,0.02", "usage,5,0"]
-    );
+    assert_eq!(sample.rows(july), ["correction,3,0.01", "rounding,1,0.02", "usage,5,0"]);
     holds(&sample);
 
     // Without the first of them 0.024 is 0.02 again: its line goes, the rounding stays.

@@ -84,13 +84,7 @@ fn a_session_over_the_end_of_a_month_counts_by_start_by_end_or_in_parts() {
     let expected = [
         ("start", vec!["2026-09,kwh-1,1,10,3"]),
         ("end", vec!["2026-10,kwh-1,1,10,3"]),
-        (
-            "split",
-            vec![
-                "2026-09,kwh-1,1,3.333333333333,1",
-                "2026-10,kwh-1,1,6.666666666667,2",
-            ],
-        ),
+        ("split", vec!["2026-09,kwh-1,1,3.333333333333,1", "2026-10,kwh-1,1,6.666666666667,2"]),
     ];
     for (placed_by, expected) in expected {
         let sample = project(placed_by);
@@ -133,11 +127,7 @@ fn time_blocks_and_amounts_are_split_and_counts_are_not() {
     sample.ok(&["run"]);
     assert_eq!(
         lines(&sample, "time"),
-        [
-            "2026-08,time,1,86400,86.40",
-            "2026-09,time,1,2592000,2592",
-            "2026-10,time,2,1701000,1701",
-        ]
+        ["2026-08,time,1,86400,86.40", "2026-09,time,1,2592000,2592", "2026-10,time,2,1701000,1701",]
     );
     // 1,217 hours are begun, of which 16.5 / 1,216.5 are those of the new item.
     let blocks = |item: &str| {

@@ -50,10 +50,7 @@ fn what_comes_after_a_void_counts() {
         sample.ok(&["void", "cdr1", "--reason", "x"]);
         land(&sample, "b.ndjson", 60);
         assert_eq!(billed(&sample), ["60,60"], "{keeps}");
-        assert_eq!(
-            sample.rows(PLACES),
-            ["guided,1,60", "received,2,160", "void,1,100"]
-        );
+        assert_eq!(sample.rows(PLACES), ["guided,1,60", "received,2,160", "void,1,100"]);
         // The same again is the void record again, in whatever order.
         sample.write("c.ndjson", &format!("\n{}", sample.read("a.ndjson")));
         sample.ok(&["land", sample.path().join("c.ndjson").to_str().unwrap()]);
