@@ -18,4 +18,4 @@ create table billed_usage (
     closed_in varchar not null comment 'the period whose closing put it here',
     billing_period varchar not null comment 'the month in which the cycle ends',
     primary key (landing_sequence, contract_item_id, part_number, closed_in)
-) partitioned by (billing_period);
+) partitioned by (closed_in, billing_period);

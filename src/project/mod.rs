@@ -42,13 +42,16 @@ pub const PERIOD_CHANGE: &str = "period_change";
 pub const CLOSED_PERIOD: &str = "closed_period";
 /// The table of the closed periods that were rated again by other rules.
 pub const RERATING: &str = "rerating";
+/// The table of the items and prices of closed periods, where late usage finds its place.
+pub const BILLED_ITEM: &str = "billed_item";
 /// The table of the lines of closed periods.
 pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
 /// The tables that closing and rating again write.
-pub const BOOKS: [&str; 8] = [
+pub const BOOKS: [&str; 9] = [
     CLOSED_PERIOD,
+    BILLED_ITEM,
     BILLED_LINE,
     "billed_statement",
     "billed_usage",
@@ -242,6 +245,11 @@ impl Project {
     /// Whether a table or view is made from another, directly or through others.
     pub fn is_made_from(&self, name: &str, other: &str) -> bool {
         name != other && reaches(&self.queries, name, other)
+    }
+
+    /// Whether a query of a folder of its own reads a table, through others too.
+    pub fn is_behind(&self, query: &Query, name: &str) -> bool {
+        query.reads.keys().any(|read| read == name || self.is_made_from(read, name))
     }
 
     /// The tables (never views) that a query reads, through views too.

@@ -29,7 +29,7 @@ use crate::land;
 use crate::ledger::closing::{Closing, Rules, keep_project};
 use crate::ledger::{self, Entry, FORM, TableEntry, files_hash};
 use crate::project::{
-    BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
+    BILLED_ITEM, BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
 };
 use crate::refresh::fingerprint::{self, fingerprint};
 use crate::store::warehouse::Warehouse;
@@ -220,7 +220,11 @@ impl<'a> Begun<'a> {
         let project = run.project;
         let has_references = !run.steps.is_empty();
         // Closed periods are rated again before anything carries on from them.
-        run.refresh_all(project.waves(|name| !carries_on(project, name))).await?;
+        let items = project.closing.get(BILLED_ITEM).filter(|_| !run.request.rerate.is_empty());
+        let is_item = |name: &str| items.is_some_and(|items| project.is_behind(items, name));
+        run.refresh_all(project.waves(&is_item)).await?;
+        run.book_items(items).await?;
+        run.refresh_all(project.waves(|name| !is_item(name) && !carries_on(project, name))).await?;
         run.rerate_changed().await?;
         run.refresh_all(project.waves(|name| carries_on(project, name))).await?;
         if let Err(error) = run.knows_its_period().await {

@@ -20,8 +20,8 @@ use crate::error::{Error, Result, While};
 use crate::ledger::closing::{Rules, keep_project, kept_project};
 use crate::ledger::{self, Entry, TableEntry, content};
 use crate::project::{
-    BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, Query, RERATED_LINE,
-    RERATING,
+    BILLED_ITEM, BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, Query,
+    RERATED_LINE, RERATING,
 };
 use crate::refresh::{Making, Scope, is_made_by_period};
 use crate::table::checksum;
@@ -82,6 +82,20 @@ impl Run<'_> {
             let stem = format!("{}-{}", self.stem, rerate.period);
             let (files, _) = self.making(&self.project.schemas[name], query, scope, stem).make().await?;
             self.carry(name, &rerate.period, files)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the items and prices of periods that are let rate again to the books, where usage looks for its place.
+    pub(super) async fn book_items(&mut self, items: Option<&Query>) -> Result<()> {
+        let Some(items) = items else { return Ok(()) };
+        let schema = &self.project.schemas[BILLED_ITEM];
+        for rerate in &self.request.rerate {
+            let scope = Scope::Only(rerate.period.clone());
+            let stem = format!("{}-{}", self.stem, rerate.period);
+            let (files, _) = self.making(schema, items, scope, stem).make().await?;
+            let before = self.tables.get(BILLED_ITEM).map(|table| table.files.clone()).unwrap_or_default();
+            self.put(BILLED_ITEM, before.into_iter().chain(files).collect())?;
         }
         Ok(())
     }

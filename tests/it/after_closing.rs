@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::closing::{close, refused, rows, run_at};
+use crate::closing::{AFTER, close, refused, rows, run_at};
 use crate::explain::UNEXPLAINED;
 use crate::sample::Sample;
 
@@ -205,4 +205,24 @@ fn what_a_closing_counted_is_proven() {
     run_at(&sample, &["run"]);
     assert_eq!(rows(&sample, guided), open);
     run_at(&sample, &["verify"]);
+}
+
+#[test]
+fn a_price_leaves_the_places_of_late_usage_alone() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    sample.write("data/usage/late.ndjson", &rental("late-a", "2026-09-20T12:00:00"));
+    run_at(&sample, &["run"]);
+    assert_eq!(rows(&sample, "select count(*) from late_usage"), ["2"]);
+    sample.replace(
+        "data/price.csv",
+        "driven_km-autumn,driven_km,per_unit,0.31",
+        "driven_km-autumn,driven_km,per_unit,0.41",
+    );
+    let said = String::from_utf8(sample.meterhouse(&["--as-of", AFTER, "run"]).stderr).unwrap();
+    assert!(said.contains("rebuild charge"), "{said}");
+    for table in ["open_record", "guiding", "late_usage"] {
+        assert!(!said.contains(&format!("rebuild {table}")), "{table} was made again: {said}");
+    }
 }

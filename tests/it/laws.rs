@@ -40,6 +40,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "billed_line",
         "billed_statement",
         "billed_usage",
+        "billed_item",
         "closed_suspense",
         "closed_total",
         "rerated_line",
