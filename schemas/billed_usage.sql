@@ -15,6 +15,7 @@ create table billed_usage (
     quantity decimal(38, 12) not null comment 'what the item meters [unit of the item]',
     record_price decimal(38, 12) comment 'price the record carries [currency]',
     price_share decimal(38, 12) comment 'the part''s share of record_price, if the record is split, for a price of the whole record [currency]',
+    id_hash bigint not null comment 'of the record: row_hash(source, transaction_id)',
     closed_in varchar not null comment 'the period whose closing put it here',
     billing_period varchar not null comment 'the month in which the cycle ends',
     primary key (landing_sequence, contract_item_id, part_number, closed_in)

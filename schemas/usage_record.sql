@@ -4,6 +4,7 @@
 -- which no file holds: field_number(usage_record.fields, 'distance').
 create table usage_record (
     landing_sequence bigint not null comment 'landing id x 1,000,000,000 + row; ids are given when a landing begins, so a long one may end after later ones',
+    landing_id bigint not null comment 'number of its landing',
     source varchar not null default 'usage' comment 'the system that counted',
     transaction_id varchar not null comment 'the record''s identity within its source',
     usage_type varchar not null comment 'what was used',

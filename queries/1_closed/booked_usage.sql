@@ -20,6 +20,7 @@ select
     billed_usage.quantity,
     billed_usage.record_price,
     billed_usage.price_share,
+    billed_usage.id_hash,
     billed_usage.closed_in,
     billed_usage.billing_period
 from billed_usage

@@ -1,32 +1,44 @@
 -- open_usage: the records that count and do not stand in closed books.
 --
 -- grain:  landing_sequence
--- reads:  usage, booked_landing, open_record
--- rule:   what stands in closed books keeps its guiding, so nothing that comes
---         before that is asked of it again
+-- reads:  unsettled_record, usage_duplicate, usage_exclusion, landing_hold
+-- rule:   one for each identity; a record without an end has no duration, it ends
+--         where it starts
 
 select
-    usage.landing_sequence,
-    usage.source,
-    usage.transaction_id,
-    usage.usage_type,
-    usage.usage_start,
-    usage.usage_end,
-    usage.has_end,
-    usage.contract_id,
-    usage.account_id,
-    usage.vin,
-    usage.quantity,
-    usage.unit,
-    usage.unit_price,
-    usage.distance,
-    usage.attributes,
-    usage.fields
-from usage
-left join booked_landing
-    on landing_of(usage.landing_sequence) = booked_landing.landing_id
-left join open_record
-    on usage.landing_sequence = open_record.landing_sequence
+    unsettled_record.landing_sequence,
+    unsettled_record.source,
+    unsettled_record.transaction_id,
+    unsettled_record.usage_type,
+    unsettled_record.usage_start,
+    coalesce(unsettled_record.usage_end, unsettled_record.usage_start)
+        as usage_end,
+    unsettled_record.usage_end is not null as has_end,
+    unsettled_record.contract_id,
+    unsettled_record.account_id,
+    unsettled_record.vin,
+    unsettled_record.quantity,
+    unsettled_record.unit,
+    unsettled_record.unit_price,
+    unsettled_record.distance,
+    unsettled_record.attributes,
+    unsettled_record.fields
+from unsettled_record
 where
-    booked_landing.landing_id is null
-    or open_record.landing_sequence is not null
+    not exists (
+        select 1
+        from usage_duplicate
+        where
+            usage_duplicate.landing_sequence = unsettled_record.landing_sequence
+    )
+    and not exists (
+        select 1
+        from usage_exclusion
+        where
+            usage_exclusion.landing_sequence = unsettled_record.landing_sequence
+    )
+    and not exists (
+        select 1
+        from landing_hold
+        where landing_hold.landing_id = unsettled_record.landing_id
+    )

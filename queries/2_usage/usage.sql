@@ -36,6 +36,5 @@ where
     and not exists (
         select 1
         from landing_hold
-        where
-            landing_hold.landing_id = landing_of(usage_record.landing_sequence)
+        where landing_hold.landing_id = usage_record.landing_id
     )

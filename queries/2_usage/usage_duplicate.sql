@@ -1,8 +1,8 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  usage_record, booked_landing, open_record, identity_rule, landing_hold,
---         usage_exclusion
+-- reads:  unsettled_record, booked_usage, usage_record, booked_landing, open_record,
+--         identity_rule, landing_hold, usage_exclusion
 -- rule:   a record is identified by source and transaction_id, and the first to
 --         arrive counts, unless its source has a rule of its own; one that stands
 --         in closed books stays there; one that is void or written off is in no
@@ -11,38 +11,19 @@
 -- Comparing one hash finds the few identities that may have come twice; only
 -- those are compared in full.
 
-with open_id as (
-    select usage_record.id_hash
-    from usage_record
-    left join booked_landing
-        on landing_of(usage_record.landing_sequence) = booked_landing.landing_id
-    left join open_record
-        on usage_record.landing_sequence = open_record.landing_sequence
-    where
-        booked_landing.landing_id is null
-        or open_record.landing_sequence is not null
-),
-
 -- Identities of an open record and another one, open or in the books.
-repeated as (
-    select open_id.id_hash
-    from open_id
-    group by open_id.id_hash
+with repeated as (
+    select unsettled_record.id_hash
+    from unsettled_record
+    group by unsettled_record.id_hash
     having count(*) > 1
 
     union
 
-    select open_id.id_hash
-    from open_id
-    inner join usage_record
-        on open_id.id_hash = usage_record.id_hash
-    inner join booked_landing
-        on landing_of(usage_record.landing_sequence) = booked_landing.landing_id
-    where not exists (
-        select 1
-        from open_record
-        where open_record.landing_sequence = usage_record.landing_sequence
-    )
+    select unsettled_record.id_hash
+    from unsettled_record
+    inner join booked_usage
+        on unsettled_record.id_hash = booked_usage.id_hash
 ),
 
 candidate as (
@@ -70,7 +51,7 @@ candidate as (
     left join identity_rule
         on usage_record.source = identity_rule.source
     left join booked_landing
-        on landing_of(usage_record.landing_sequence) = booked_landing.landing_id
+        on usage_record.landing_id = booked_landing.landing_id
     left join open_record
         on usage_record.landing_sequence = open_record.landing_sequence
     left join usage_exclusion
@@ -78,8 +59,7 @@ candidate as (
     where not exists (
         select 1
         from landing_hold
-        where
-            landing_hold.landing_id = landing_of(usage_record.landing_sequence)
+        where landing_hold.landing_id = usage_record.landing_id
     )
 ),
 

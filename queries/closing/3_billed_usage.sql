@@ -2,7 +2,7 @@
 -- corrections settle, with every part of each record.
 --
 -- grain:  landing_sequence, contract_item_id, part_number, closed_in
--- reads:  unbooked_usage, closed_period, suspense
+-- reads:  unbooked_usage, closed_period, suspense, usage_record
 -- rule:   corrections belong to the period after all closed ones; one that closes
 --         later than its successor settles none
 
@@ -24,7 +24,9 @@ closing_period as (
 ),
 
 closing_record as (
-    select distinct unbooked_usage.landing_sequence
+    select distinct
+        unbooked_usage.landing_sequence,
+        closing_period.billing_period as closed_in
     from unbooked_usage
     inner join closed_period
         on unbooked_usage.billing_period = closed_period.billing_period
@@ -52,9 +54,11 @@ select
     unbooked_usage.quantity,
     unbooked_usage.record_price,
     unbooked_usage.price_share,
-    closing_period.billing_period as closed_in,
+    usage_record.id_hash,
+    closing_record.closed_in,
     unbooked_usage.billing_period
 from unbooked_usage
 inner join closing_record
     on unbooked_usage.landing_sequence = closing_record.landing_sequence
-cross join closing_period
+inner join usage_record
+    on closing_record.landing_sequence = usage_record.landing_sequence

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use arrow::array::RecordBatch;
 use meterhouse_sql::cycle::{Time, TimeZone};
 use meterhouse_sql::decimal::SUMMABLE_DIGITS;
-use meterhouse_sql::functions::hash_of_texts;
+use meterhouse_sql::functions::{SEQUENCES, hash_of_texts};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::{Cell, FieldNames, each_field, with_cell};
@@ -347,13 +347,11 @@ impl RecordWriter {
             self.slots[column] = Slot::Text { from, to: self.texts.len() };
         }
         let start = self.instant(self.shape.usage_start);
-        let id_hash = match self.shape.has_id_hash {
-            true => self.id_hash(),
-            false => 0,
-        };
+        let id_hash = if self.shape.has_id_hash { self.id_hash() } else { 0 };
         for (column, slot) in self.shape.columns.iter().zip(&mut self.slots) {
             match (&column.origin, start) {
                 (Origin::Sequence, _) => *slot = Slot::Int64(self.next_sequence),
+                (Origin::LandingId, _) => *slot = Slot::Int64(self.next_sequence / SEQUENCES),
                 (Origin::IdHash, _) => *slot = Slot::Int64(id_hash),
                 (Origin::UsageDate, Some(start)) => {
                     *slot = Slot::Date(start.div_euclid(86_400_000_000) as i32)

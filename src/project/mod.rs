@@ -49,7 +49,7 @@ pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
 /// The tables that closing and rating again write.
-pub const BOOKS: [&str; 9] = [
+pub const BOOKS: [&str; 10] = [
     CLOSED_PERIOD,
     BILLED_ITEM,
     BILLED_LINE,
@@ -57,6 +57,7 @@ pub const BOOKS: [&str; 9] = [
     "billed_usage",
     "closed_suspense",
     "closed_total",
+    "left_record",
     RERATED_LINE,
     RERATING,
 ];

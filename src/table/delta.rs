@@ -14,13 +14,15 @@ use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::table::state::DeltaTableState;
 use object_store::prefix::PrefixStore;
 
-use super::file::{Change, DataFile};
+use super::file::{Change, DataFile, SEQUENCE};
 use crate::error::{Error, Result, While};
 use crate::project::schema::TableSchema;
 use crate::store::warehouse::{Warehouse, tries};
 
 /// The tag under which a file's Delta log has the hash of its rows.
 const ROW_HASH: &str = "meterhouse.row_hash";
+/// The same for the least and the greatest landing sequence of its rows.
+const RANGE: &str = "meterhouse.sequences";
 /// The same for its bytes.
 const CHECKSUM: &str = "meterhouse.checksum";
 
@@ -189,6 +191,7 @@ fn files(state: &DeltaTableState) -> Vec<DataFile> {
                 rows: file.num_records().unwrap_or(0) as u64,
                 hash: tags.get(ROW_HASH).cloned().flatten().unwrap_or_default(),
                 checksum: tags.get(CHECKSUM).cloned().flatten().unwrap_or_default(),
+                sequences: tags.get(RANGE).and_then(|text| text.as_deref()).and_then(sequences),
                 partition: partition.map(|(name, value)| (name, value.unwrap_or_default())).collect(),
             }
         })
@@ -214,7 +217,23 @@ fn delta_schema(schema: &TableSchema) -> Result<StructType> {
     (&columns).try_into_kernel().during(|| format!("describing the columns of {} to Delta", schema.name))
 }
 
+/// `7000000000 7000000999`, both inclusive.
+fn sequences(text: &str) -> Option<(i64, i64)> {
+    let (least, greatest) = text.split_once(' ')?;
+    least.parse().ok().zip(greatest.parse().ok())
+}
+
 fn add(file: &DataFile) -> Add {
+    let mut tags = HashMap::from([
+        (ROW_HASH.into(), Some(file.hash.clone())),
+        (CHECKSUM.into(), Some(file.checksum.clone())),
+    ]);
+    let mut stats = serde_json::json!({ "numRecords": file.rows });
+    if let Some((least, greatest)) = file.sequences {
+        tags.insert(RANGE.into(), Some(format!("{least} {greatest}")));
+        stats["minValues"] = serde_json::json!({ SEQUENCE: least });
+        stats["maxValues"] = serde_json::json!({ SEQUENCE: greatest });
+    }
     Add {
         path: file.path.clone(),
         partition_values: file
@@ -225,11 +244,8 @@ fn add(file: &DataFile) -> Add {
         size: file.size as i64,
         modification_time: 0,
         data_change: true,
-        stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
-        tags: Some(HashMap::from([
-            (ROW_HASH.into(), Some(file.hash.clone())),
-            (CHECKSUM.into(), Some(file.checksum.clone())),
-        ])),
+        stats: Some(stats.to_string()),
+        tags: Some(tags),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use deltalake_core::kernel::Transaction;
 use serde::{Deserialize, Serialize};
 
+/// The column that numbers usage records, by which files are told apart that need not be read.
+pub const SEQUENCE: &str = "landing_sequence";
+
 /// One data file of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DataFile {
@@ -18,6 +21,9 @@ pub struct DataFile {
     pub hash: String,
     /// The hash of its bytes, as [`super::checksum::Checksum`] has it; empty where nobody noted it.
     pub checksum: String,
+    /// The least and the greatest `landing_sequence` of its rows, where they have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<(i64, i64)>,
     /// What its rows have in the partition columns.
     pub partition: BTreeMap<String, String>,
 }

@@ -17,7 +17,9 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Column, Result, ScalarValue, Statistics, ToDFSchema, stats::Precision};
+use datafusion::common::{
+    Column, ColumnStatistics, Result, ScalarValue, Statistics, ToDFSchema, stats::Precision,
+};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::{
@@ -32,19 +34,22 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableProviderFilterPushDown, lit};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, collect};
+use meterhouse_sql::functions::SEQUENCES;
 use object_store::path::Path;
 use tokio::sync::OnceCell;
 
 use super::BATCH_ROWS;
 use super::checksum::{Proof, ProvenFiles};
-use super::file::DataFile;
+use super::file::{DataFile, SEQUENCE};
 use crate::project::USAGE_RECORD;
 use crate::project::schema::TableSchema;
 use crate::store::cache::SMALL;
 use crate::store::warehouse::store_url;
 
 /// Columns that landing fills by itself: no field of a record.
-const NO_FIELDS: [&str; 3] = ["landing_sequence", "id_hash", "usage_date"];
+const NO_FIELDS: [&str; 4] = [SEQUENCE, LANDING, "id_hash", "usage_date"];
+/// The column that has the landing of a record.
+const LANDING: &str = "landing_id";
 /// Files that are kept in memory take at most this together, in bytes.
 const KEPT_BYTES: u64 = 8 << 20;
 
@@ -127,6 +132,28 @@ impl FileTable {
         Ok(kept.map(|(file, _)| file.clone()).collect())
     }
 
+    /// What is known of the values in the stored columns of a file, so that one is not opened in which a join with few
+    /// landings or records finds nothing.
+    fn ranges(&self, file: &DataFile) -> Vec<ColumnStatistics> {
+        let range = |least: i64, greatest: i64| {
+            let value = |value| Precision::Exact(ScalarValue::Int64(Some(value)));
+            ColumnStatistics {
+                null_count: Precision::Exact(0),
+                min_value: value(least),
+                max_value: value(greatest),
+                ..ColumnStatistics::default()
+            }
+        };
+        let of_column = |field: &Arc<Field>| match (field.name().as_str(), file.sequences) {
+            (SEQUENCE, Some((least, greatest))) => range(least, greatest),
+            (LANDING, Some((least, greatest))) if self.name == USAGE_RECORD => {
+                range(least / SEQUENCES, greatest / SEQUENCES)
+            }
+            _ => ColumnStatistics::default(),
+        };
+        self.stored.fields().iter().map(of_column).collect()
+    }
+
     fn scan_files(
         &self,
         state: &dyn Session,
@@ -162,11 +189,10 @@ impl FileTable {
                 let text = file.partition.get(column.name()).cloned();
                 ScalarValue::Utf8(text).cast_to(column.data_type())
             });
-            let columns = self.stored.fields().len();
             let statistics = Statistics {
                 num_rows: Precision::Exact(file.rows as usize),
                 total_byte_size: Precision::Absent,
-                column_statistics: vec![Default::default(); columns],
+                column_statistics: self.ranges(file),
             };
             let file = PartitionedFile::new(path, file.size)
                 .with_partition_values(values.collect::<Result<_>>()?)
@@ -268,6 +294,24 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+
+    #[test]
+    fn a_file_of_usage_says_which_landing_it_is_of() {
+        let text = "-- t\ncreate table usage_record (landing_sequence bigint not null comment 'a', landing_id bigint \
+                    not null comment 'b', unit varchar comment 'c');";
+        let schema = TableSchema::parse("usage_record", "schemas/usage_record.sql", text).unwrap();
+        let table = FileTable::new(&schema, Vec::new());
+        let range = |file: &DataFile| {
+            let known = table.ranges(file).into_iter();
+            known.map(|known| (known.min_value, known.max_value)).collect::<Vec<_>>()
+        };
+        let exact = |value| Precision::Exact(ScalarValue::Int64(Some(value)));
+        let of = |least, greatest| (exact(least), exact(greatest));
+        let nothing = || (Precision::Absent, Precision::Absent);
+        let file = DataFile { sequences: Some((7_000_000_000, 7_000_000_999)), ..DataFile::default() };
+        assert_eq!(range(&file), [of(7_000_000_000, 7_000_000_999), of(7, 7), nothing()]);
+        assert_eq!(range(&DataFile::default()), [nothing(), nothing(), nothing()]);
+    }
 
     #[tokio::test]
     async fn only_files_whose_partition_passes_are_scanned() {

@@ -25,14 +25,16 @@ use parquet::arrow::AsyncArrowWriter;
 use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::BATCH_ROWS;
 use super::checksum::Checksum;
-use super::file::DataFile;
+use super::file::{DataFile, SEQUENCE};
 use super::key::KeyHashes;
 use crate::encode::cells::value_text;
 use crate::error::{Error, Place, Result, While};
@@ -81,6 +83,7 @@ impl OpenFile {
             size: writer.bytes_written() as u64,
             rows: footer.file_metadata().num_rows().unsigned_abs(),
             hash: format!("{hash:032x}"),
+            sequences: sequences(&footer),
             checksum: writer.into_inner().checksum.finish(),
             partition,
         })
@@ -421,7 +424,7 @@ fn open_file(
     let object = BufWriter::new(warehouse.store().clone(), Path::from(format!("{}/{path}", schema.name)));
     let object = Summed { object, checksum: Checksum::default() };
     // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
-    let sequence = ColumnPath::from("landing_sequence");
+    let sequence = ColumnPath::from(SEQUENCE);
     // Nor can hashes be made shorter.
     let hash = ColumnPath::from("id_hash");
     let properties = WriterProperties::builder()
@@ -434,6 +437,19 @@ fn open_file(
     let writer = AsyncArrowWriter::try_new(object, stored.clone(), Some(properties))
         .during(|| format!("opening {path}"))?;
     Ok(OpenFile { path, hash: 0, writer, partition })
+}
+
+/// The least and the greatest landing sequence of a file, as its footer has them.
+fn sequences(footer: &ParquetMetaData) -> Option<(i64, i64)> {
+    let chunks = footer.row_groups().iter().flat_map(|group| group.columns());
+    let of_sequence = chunks.filter(|chunk| chunk.column_path().string() == SEQUENCE);
+    let ranges = of_sequence.map(|chunk| match chunk.statistics() {
+        Some(Statistics::Int64(known)) => known.min_opt().copied().zip(known.max_opt().copied()),
+        _ => None,
+    });
+    let ranges: Vec<(i64, i64)> = ranges.collect::<Option<_>>()?;
+    let least = ranges.iter().map(|(least, _)| *least).min();
+    least.zip(ranges.iter().map(|(_, greatest)| *greatest).max())
 }
 
 /// A CHECK as something that can be evaluated on rows.

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    216 queries plan, 85 tables have contracts
+    220 queries plan, 87 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -83,6 +83,7 @@ fn a_run_and_what_it_says_again() {
     rebuild landing_hold: 0 rows ([seconds])
     rebuild record_tier: 0 rows ([seconds])
     rebuild session_rate: 0 rows ([seconds])
+    rebuild open_landing: 4 rows ([seconds])
     rebuild billing_cycle: 14 rows ([seconds])
     rebuild open_record: 0 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
@@ -92,6 +93,7 @@ fn a_run_and_what_it_says_again() {
     rebuild usage_part: 0 rows ([seconds])
     rebuild usage_tag: 0 rows ([seconds])
     rebuild guiding: 257 rows ([seconds])
+    rebuild late_record: 0 rows ([seconds])
     rebuild late_usage: 0 rows ([seconds])
     rebuild period_change: 0 rows ([seconds])
     rebuild price_part: 0 rows ([seconds])
@@ -118,14 +120,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 72 tables made, 0 up to date, 23 checks held ([seconds])
+    published as run 1: 73 tables made, 0 up to date, 23 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 72 tables are up to date ([seconds])
+    nothing to do: all 73 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"

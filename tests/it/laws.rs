@@ -43,6 +43,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "billed_item",
         "closed_suspense",
         "closed_total",
+        "left_record",
         "rerated_line",
         "rerating",
         "landing_hold",

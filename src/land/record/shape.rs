@@ -38,10 +38,10 @@ pub enum LandingDefault {
 /// The columns of a usage record, checked: names that no two columns share, in whatever case, and types that landing
 /// reads.
 ///
-/// Four names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
-/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint), `id_hash` (bigint,
-/// `row_hash` of `source` and `transaction_id`) and `usage_date` (date, the UTC date of `usage_start`) are filled here
-/// and never read from input.
+/// Five names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
+/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint), `landing_id` (bigint, of
+/// its landing), `id_hash` (bigint, `row_hash` of `source` and `transaction_id`) and `usage_date` (date, the UTC date of
+/// `usage_start`) are filled here and never read from input.
 #[derive(Debug, Clone)]
 pub struct RecordShape {
     pub(super) columns: Vec<Column>,
@@ -79,6 +79,7 @@ pub(super) enum Origin {
     Fixed(String),
     Rest,
     Sequence,
+    LandingId,
     IdHash,
     UsageDate,
 }
@@ -141,6 +142,7 @@ impl RecordShape {
             let origin = match (name.as_str(), kind, &column.default) {
                 (_, _, Some(LandingDefault::Fixed(text))) => Origin::Fixed(text.clone()),
                 ("landing_sequence", Kind::Int64, None) => Origin::Sequence,
+                ("landing_id", Kind::Int64, None) => Origin::LandingId,
                 ("id_hash", Kind::Int64, None) => Origin::IdHash,
                 ("usage_date", Kind::Date, None) => Origin::UsageDate,
                 ("attributes", Kind::Text, None) => Origin::Rest,
