@@ -40,6 +40,8 @@ pub const PERIOD_END: &str = "period_end";
 pub const PERIOD_CHANGE: &str = "period_change";
 /// The table of the periods that are closed.
 pub const CLOSED_PERIOD: &str = "closed_period";
+/// The table that says which tables are those of its closing when a closed period is rated again.
+pub const CLOSED_TABLE: &str = "closed_table";
 /// The table of the closed periods that were rated again by other rules.
 pub const RERATING: &str = "rerating";
 /// The table of the items and prices of closed periods, where late usage finds its place.
@@ -49,8 +51,9 @@ pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
 /// The tables that closing and rating again write.
-pub const BOOKS: [&str; 10] = [
+pub const BOOKS: [&str; 11] = [
     CLOSED_PERIOD,
+    CLOSED_TABLE,
     BILLED_ITEM,
     BILLED_LINE,
     "billed_statement",

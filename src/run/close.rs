@@ -13,7 +13,7 @@ use crate::engine::plan::{BILLING_PERIOD, execution_error, plan};
 use crate::error::{Error, Result, While};
 use crate::ledger::closing::{Closing, keep_project};
 use crate::project::schema::TableSchema;
-use crate::project::{CLOSED_PERIOD, PERIOD_END};
+use crate::project::{CLOSED_PERIOD, CLOSED_TABLE, PERIOD_END};
 use crate::refresh::Scope;
 use crate::table::file::DataFile;
 use crate::table::write::TableWriter;
@@ -34,6 +34,8 @@ impl Run<'_> {
         self.is_accepted |= clock::closing(self.request, &close.period)? || !reasons.is_empty();
         let closed = self.closed_row(close).await?;
         self.add(CLOSED_PERIOD, closed, &mut added)?;
+        let taken = self.taken_rows(&[(0, &close.period)]).await?;
+        self.add(CLOSED_TABLE, taken, &mut added)?;
         for query in self.project.closing.values() {
             let schema = self.book(&query.name)?;
             // A query that reads which periods are closed says itself which rows this one adds.

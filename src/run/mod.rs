@@ -11,6 +11,7 @@ mod foreign;
 mod replay;
 mod rerate;
 mod tables;
+mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

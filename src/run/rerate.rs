@@ -12,6 +12,7 @@ use datafusion::prelude::SessionContext;
 
 use super::checks::{Broken, broken, first_rows};
 use super::event::Event;
+use super::taken::{AllTaken, Taken, taken_of};
 use super::{Rerate, Run};
 use crate::catalog::{register, register_view};
 use crate::engine::plan::{BILLING_PERIOD, execution_error};
@@ -20,7 +21,7 @@ use crate::error::{Error, Result, While};
 use crate::ledger::closing::{Rules, keep_project, kept_project};
 use crate::ledger::{self, Entry, TableEntry, content};
 use crate::project::{
-    BILLED_ITEM, BILLED_LINE, BOOKS, GUIDED_USAGE, INVOICE_LINE, LANDED, PERIOD_CHANGE, Project, Query,
+    BILLED_ITEM, BILLED_LINE, CLOSED_TABLE, GUIDED_USAGE, INVOICE_LINE, PERIOD_CHANGE, Project, Query,
     RERATED_LINE, RERATING,
 };
 use crate::refresh::{Making, Scope, is_made_by_period};
@@ -30,6 +31,14 @@ use crate::table::write::TableWriter;
 
 /// Tables with the files that were written of them.
 type Written = Vec<(String, Vec<DataFile>)>;
+
+/// What a closing kept: its queries, how their tables are taken, and the run with the contracts and prices that count.
+#[derive(Clone, Copy)]
+struct OfClosing<'a> {
+    pinned: &'a Project,
+    taken: &'a AllTaken,
+    entry: &'a Entry,
+}
 
 impl Run<'_> {
     /// Rates each closed period again whose usage is another than when that was last done.
@@ -137,10 +146,11 @@ impl Run<'_> {
         let before = self.tables.get(RERATING).cloned().unwrap_or_default();
         let text = |values: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(values)) };
         let last_closed = self.closed().last().cloned().unwrap_or_default();
-        let numbers = (1..=rerates.len() as i64).map(|number| before.rows() as i64 + number);
+        let numbers: Vec<i64> =
+            (1..=rerates.len() as i64).map(|number| before.rows() as i64 + number).collect();
         let as_of = TimestampMicrosecondArray::from(vec![self.request.as_of; rerates.len()]);
         let rows = RecordBatch::try_from_iter([
-            ("rerate_number", Arc::new(Int64Array::from_iter_values(numbers)) as ArrayRef),
+            ("rerate_number", Arc::new(Int64Array::from(numbers.clone())) as ArrayRef),
             (BILLING_PERIOD, text(rerates.iter().map(|rerate| rerate.period.as_str()).collect())),
             ("last_closed", text(vec![last_closed.as_str(); rerates.len()])),
             ("rerated_as_of", Arc::new(as_of.with_timezone("UTC")) as ArrayRef),
@@ -152,6 +162,10 @@ impl Run<'_> {
         writer.write(&rows).await?;
         let files = writer.finish().await?.files;
         self.put(RERATING, before.files.into_iter().chain(files).collect())?;
+        let periods = rerates.iter().map(|rerate| rerate.period.as_str());
+        let taken = self.taken_rows(&numbers.into_iter().zip(periods).collect::<Vec<_>>()).await?;
+        let before = self.tables.get(CLOSED_TABLE).map(|table| table.files.clone()).unwrap_or_default();
+        self.put(CLOSED_TABLE, before.into_iter().chain(taken).collect())?;
         let project = keep_project(self.warehouse, self.project).await?;
         for rerate in rerates {
             let rules = Rules { run: self.number, project: project.clone() };
@@ -199,9 +213,14 @@ impl Run<'_> {
         checksum::demand(&context);
         let stem = format!("{}-{period}", self.stem);
         let mut written = Written::new();
-        let made = self.rerate_into(&context, &pinned, &entry, period, &stem, &mut written).await;
+        let taken = taken_of(self.context, period).await?;
+        let of_closing = OfClosing { pinned: &pinned, taken: &taken, entry: &entry };
+        let made = self.rerate_into(&context, of_closing, period, &stem, &mut written).await;
+        let is_carried = |table: &str| {
+            made.is_ok() && taken.get(table) == Some(&Taken::Period) && self.is_carried(&pinned, table)
+        };
         let (carried, others): (Written, Written) =
-            written.into_iter().partition(|(table, _)| made.is_ok() && self.is_carried(&pinned, table));
+            written.into_iter().partition(|(table, _)| is_carried(table));
         // The others were only needed on the way.
         for (table, files) in &others {
             if let Some(schema) = pinned.schemas.get(table) {
@@ -223,25 +242,20 @@ impl Run<'_> {
     async fn rerate_into(
         &self,
         context: &SessionContext,
-        pinned: &Project,
-        entry: &Entry,
+        of_closing: OfClosing<'_>,
         period: &str,
         stem: &str,
         written: &mut Written,
     ) -> Result<Vec<DataFile>> {
-        // Also what is kept by period and made from contracts and prices alone: other rules may give other rows.
-        let is_again = |name: &str| {
-            let is_of_rating = pinned.is_made_from(name, GUIDED_USAGE) || is_made_by_period(pinned, name);
-            is_of_rating && !is_correction(pinned, name)
-        };
-        for (name, schema) in &pinned.schemas {
-            if !is_again(name) {
-                let schema = match self.is_of_today(pinned, name) {
-                    true => self.project.schemas.get(name).unwrap_or(schema),
-                    false => schema,
-                };
-                register(context, schema, self.files_for(pinned, entry, name))?;
-            }
+        let OfClosing { pinned, taken, entry } = of_closing;
+        let is_again = |name: &str| taken.get(name).is_some_and(|taken| taken.is_again());
+        let is_of_today = |name: &str| taken.get(name) == Some(&Taken::Today);
+        for (name, schema) in pinned.schemas.iter().filter(|(name, _)| !is_again(name)) {
+            let schema = match is_of_today(name) {
+                true => self.project.schemas.get(name).unwrap_or(schema),
+                false => schema,
+            };
+            register(context, schema, self.files_for(is_of_today(name), entry, name))?;
         }
         let checks: Vec<_> = pinned
             .checks
@@ -259,11 +273,14 @@ impl Run<'_> {
         })?;
         let wanted: BTreeSet<&String> =
             checks.iter().chain([&lines]).flat_map(|query| query.reads.keys()).collect();
-        // Up to its place, what usage is and whose is said by the queries of today.
-        for (name, schema) in &self.project.schemas {
-            if !pinned.schemas.contains_key(name) {
-                register(context, schema, self.files_for(self.project, entry, name))?;
-            }
+        // What the queries of today read and those of the closing did not.
+        let taken_now = super::taken::taken(self.project);
+        for (name, schema) in
+            self.project.schemas.iter().filter(|(name, _)| !pinned.schemas.contains_key(*name))
+        {
+            let is_of_today =
+                taken_now.get(name).is_some_and(|taken| *taken == Taken::Today || taken.is_again());
+            register(context, schema, self.files_for(is_of_today, entry, name))?;
         }
         for name in &self.project.order {
             let is_before = name == GUIDED_USAGE || self.project.is_made_from(GUIDED_USAGE, name);
@@ -271,20 +288,16 @@ impl Run<'_> {
                 register_view(context, &self.project.queries[name], self.request.as_of).await?;
             }
         }
-        let is_usage = |name: &str| {
-            let is_landed = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
-            name == GUIDED_USAGE || (is_landed && pinned.is_made_from(GUIDED_USAGE, name))
-        };
-        for name in pinned.order.iter().filter(|name| !is_usage(name)) {
+        for name in pinned.order.iter().filter(|name| !is_of_today(name)) {
             let is_needed =
                 wanted.contains(name) || wanted.iter().any(|wanted| pinned.is_made_from(wanted, name));
             let query = &pinned.queries[name];
             match pinned.schemas.get(name) {
                 None if is_needed => register_view(context, query, self.request.as_of).await?,
                 Some(schema) if is_needed && is_again(name) => {
-                    let scope = match is_made_by_period(pinned, name) {
-                        true => Scope::Only(period.into()),
-                        false => Scope::All,
+                    let scope = match taken.get(name) {
+                        Some(Taken::Period) => Scope::Only(period.into()),
+                        _ => Scope::All,
                     };
                     let others = self.other_periods(name, &scope);
                     let renewed = self.again.get(name).and_then(|again| again.get(period));
@@ -318,7 +331,6 @@ impl Run<'_> {
     /// are made from it. The lines themselves stay as they were billed.
     fn is_carried(&self, pinned: &Project, table: &str) -> bool {
         is_made_by_period(self.project, table)
-            && is_made_by_period(pinned, table)
             && self.project.schemas[table].arrow() == pinned.schemas[table].arrow()
             && self.project.is_made_from(INVOICE_LINE, table)
     }
@@ -331,27 +343,15 @@ impl Run<'_> {
         now.carried().into_iter().filter(is_other).collect()
     }
 
-    /// Whether a table that is not made again is that of today: what usage is, and the books. The rest is of the
-    /// closing.
-    fn is_of_today(&self, pinned: &Project, name: &str) -> bool {
-        let is_of_usage = LANDED.iter().any(|landed| pinned.is_made_from(name, landed));
-        LANDED.contains(&name) || BOOKS.contains(&name) || (is_of_usage && !is_correction(pinned, name))
-    }
-
-    fn files_for(&self, pinned: &Project, entry: &Entry, name: &str) -> Vec<DataFile> {
+    fn files_for(&self, is_of_today: bool, entry: &Entry, name: &str) -> Vec<DataFile> {
         if let Some(landed) = self.landed_files.get(name) {
             return landed.clone();
         }
-        let tables = if self.is_of_today(pinned, name) { &self.tables } else { &entry.tables };
-        let carried = |table: &TableEntry| match self.is_of_today(pinned, name) {
-            true => table.carried(),
-            false => table.files.clone(),
-        };
-        tables.get(name).map(carried).unwrap_or_default()
+        let found = if is_of_today { self.tables.get(name) } else { entry.tables.get(name) };
+        match found {
+            Some(table) if is_of_today => table.carried(),
+            Some(table) => table.files.clone(),
+            None => Vec::new(),
+        }
     }
-}
-
-/// Whether a table corrects other periods; what it had in this one stays.
-fn is_correction(pinned: &Project, name: &str) -> bool {
-    pinned.queries.get(name).is_some_and(|query| query.reads.contains_key(RERATED_LINE))
 }

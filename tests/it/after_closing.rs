@@ -240,3 +240,33 @@ fn a_price_leaves_the_places_of_late_usage_alone() {
         assert!(!said.contains(&format!("rebuild {table}")), "{table} was made again: {said}");
     }
 }
+
+#[test]
+fn which_tables_are_those_of_its_closing_is_in_the_books() {
+    let sample = Sample::new();
+    run_at(&sample, &["run"]);
+    close(&sample, "2026-09");
+    let taken = "select rerate_number, table_name, taken from closed_table where table_name in \
+                 ('billing_cycle', 'charge', 'correction_line', 'guiding', 'open_record', 'price', 'suspense') \
+                 order by 1, 2";
+    let of_closing = [
+        "0,billing_cycle,closing",
+        "0,charge,period",
+        "0,correction_line,closing",
+        "0,guiding,today",
+        "0,open_record,today",
+        "0,price,closing",
+        "0,suspense,whole",
+    ];
+    assert_eq!(rows(&sample, taken), of_closing);
+    // Who lets the rules of today count says it for these.
+    sample.replace(
+        "data/price.csv",
+        "driven_km-2026,driven_km,per_unit,0.29",
+        "driven_km-2026,driven_km,per_unit,0.30",
+    );
+    run_at(&sample, &["rerate", "--period", "2026-09", "--confirm", "2026-09", "--reason", "agreed"]);
+    let again = of_closing.map(|row| row.replacen('0', "1", 1));
+    assert_eq!(rows(&sample, taken), [of_closing.map(String::from), again].concat());
+    run_at(&sample, &["verify"]);
+}

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    220 queries plan, 87 tables have contracts
+    220 queries plan, 88 tables have contracts
     next: meterhouse run
     "#);
 }

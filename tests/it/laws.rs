@@ -42,6 +42,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "billed_usage",
         "billed_item",
         "closed_suspense",
+        "closed_table",
         "closed_total",
         "left_record",
         "rerated_line",

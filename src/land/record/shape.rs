@@ -39,8 +39,8 @@ pub enum LandingDefault {
 /// reads.
 ///
 /// Five names mean something by themselves. A varchar column `attributes` takes every field that has no column, as one
-/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint), `landing_id` (bigint, of
-/// its landing), `id_hash` (bigint, `row_hash` of `source` and `transaction_id`) and `usage_date` (date, the UTC date of
+/// JSON object; without it a record with such a field is rejected. `landing_sequence` (bigint), `landing_id` (bigint),
+/// `id_hash` (bigint, `row_hash` of `source` and `transaction_id`) and `usage_date` (date, the UTC date of
 /// `usage_start`) are filled here and never read from input.
 #[derive(Debug, Clone)]
 pub struct RecordShape {
