@@ -7,16 +7,16 @@ use crate::sample::{Sample, said};
 #[test]
 fn an_unknown_table() {
     let sample = Sample::empty();
-    sample.replace("queries/2_usage/usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    sample.replace("queries/2_usage/usage.sql", "from usage_record", "from usage_recrod");
     assert_snapshot!(said(&sample, &["check"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/2_usage/usage_duplicate.sql:16:10
+      --> queries/2_usage/usage.sql:24:6
        |
-    16 |     from usage_recrod
-       |          ^^^^^^^^^^^^
+    24 | from usage_recrod
+       |      ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
     assert_eq!(said(&sample, &["run"], ""), said(&sample, &["check"], ""));
@@ -209,17 +209,17 @@ fn text_that_ends_too_early() {
 #[test]
 fn in_a_project_that_another_extends() {
     let sample = Sample::empty();
-    sample.replace("queries/2_usage/usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    sample.replace("queries/2_usage/usage.sql", "from usage_record", "from usage_recrod");
     sample.write("of_one_tenant/meterhouse.toml", "extends = \"..\"\n");
     assert_snapshot!(said(&sample, &["--project", "of_one_tenant", "check"], ""), @r#"
     exit 1
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> ../queries/2_usage/usage_duplicate.sql:16:10
+      --> ../queries/2_usage/usage.sql:24:6
        |
-    16 |     from usage_recrod
-       |          ^^^^^^^^^^^^
+    24 | from usage_recrod
+       |      ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     "#);
 }
@@ -247,7 +247,7 @@ fn settings_and_queries_in_one_report() {
     sample.replace("meterhouse.toml", "time_zone", "timezone");
     sample.replace("meterhouse.toml", "url =", "uri =");
     sample.replace("meterhouse.toml", "files = [", "with = \"nothing\"\nfiles = [");
-    sample.replace("queries/2_usage/usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    sample.replace("queries/2_usage/usage.sql", "from usage_record", "from usage_recrod");
     assert_snapshot!(said(&sample, &["check"], ""), @r#"
     exit 1
     ----- stdout
@@ -270,10 +270,10 @@ fn settings_and_queries_in_one_report() {
        |        ^
     hint: write queries/landing/nothing.sql
     error: there is no table or query `usage_recrod`
-      --> queries/2_usage/usage_duplicate.sql:16:10
+      --> queries/2_usage/usage.sql:24:6
        |
-    16 |     from usage_recrod
-       |          ^^^^^^^^^^^^
+    24 | from usage_recrod
+       |      ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: 4 mistakes in the project
     "#);
@@ -344,7 +344,7 @@ fn a_check_that_does_not_plan() {
 #[test]
 fn all_mistakes_in_one_report() {
     let sample = Sample::empty();
-    sample.replace("queries/2_usage/usage_duplicate.sql", "from usage_record", "from usage_recrod");
+    sample.replace("queries/2_usage/usage.sql", "from usage_record", "from usage_recrod");
     sample.write("queries/97_view.sql", "select nowhere.x from nowhere\n");
     sample.write("queries/98_view_reader.sql", "select view.x from view\n");
     sample.write("queries/99_extra.sql", "select\n    now() as made_at,\n    price.nope\nfrom price\n");
@@ -358,10 +358,10 @@ fn all_mistakes_in_one_report() {
     ----- stdout
     ----- stderr
     error: there is no table or query `usage_recrod`
-      --> queries/2_usage/usage_duplicate.sql:16:10
+      --> queries/2_usage/usage.sql:24:6
        |
-    16 |     from usage_recrod
-       |          ^^^^^^^^^^^^
+    24 | from usage_recrod
+       |      ^^^^^^^^^^^^
     hint: did you mean `usage_record`?
     error: there is no table or query `nowhere`
      --> queries/97_view.sql:1:23
