@@ -225,7 +225,9 @@ impl Contract<'_> {
             let rounding = &price["rounding"];
             known(rounding, &["scale", "mode", "apply"], "rounding")?;
             set(&mut row, "charge_decimals", key(rounding, "scale"));
-            row.push(("charge_rounding", mode(key(rounding, "mode"))));
+            if key(rounding, "scale").is_some() {
+                row.push(("charge_rounding", mode(key(rounding, "mode"))));
+            }
         }
         set(&mut row, "discount_percent", key(price, "discount_percent"));
         set(&mut row, "maximum_amount", key(&price["maximum"], "amount"));
@@ -272,7 +274,9 @@ impl Contract<'_> {
         known(rounding, &["increment_decimals", "total_decimals", "mode"], "rounding")?;
         set(&mut row, "step_decimals", key(rounding, "increment_decimals").or(Some("12".into())));
         set(&mut row, "session_decimals", key(rounding, "total_decimals"));
-        row.push(("session_rounding", mode(key(rounding, "mode"))));
+        if key(rounding, "total_decimals").is_some() {
+            row.push(("session_rounding", mode(key(rounding, "mode"))));
+        }
         set(&mut row, "splits_windows", key(price, "split_at_windows"));
         project.add("rate_schedule", row);
         let days = |value: &Value| Some(list(value).join(",")).filter(|days| !days.is_empty());

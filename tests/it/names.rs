@@ -233,7 +233,7 @@ fn all_lines_that_name_nothing_are_told_at_once() {
     sample.write("data/price_modifier.csv", "price_id,discount_percent\np1,50\np2,50\np3,10\n");
     sample.write("data/late_policy.csv", "usage_type,policy\ncalls,suspend\n");
     sample.write("data/minimum_fee.csv", "contract_id,amount,valid_from\nL,5,2026-06-01\n");
-    std::fs::remove_dir_all(sample.path().join("data/usage")).unwrap();
+    std::fs::remove_file(sample.path().join("data/usage/usage.ndjson")).unwrap();
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 1
     ----- stdout

@@ -27,7 +27,8 @@ fn thousandths(number: u64) -> String {
 
 /// A decimal of a table, `decimal(38, 12)`, unscaled.
 fn unscaled(text: &str) -> i128 {
-    text.replace('.', "").parse().unwrap()
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{fraction:0<12}").parse().unwrap()
 }
 
 /// The files of a project, row by row.
@@ -247,7 +248,7 @@ fn what_holds_of_any_price_and_usage() {
         // Tiers sum to the quantity; of a package what is free comes off first.
         let free = if price.free_quantity.is_empty() { 0 } else { unscaled(&price.free_quantity) };
         for (way, quantity) in [("whole", total), ("split", total), ("more", more)] {
-            let quantity = (unscaled(quantity) - free).max(0) * 1_000_000_000;
+            let quantity = (unscaled(quantity) - free).max(0);
             assert_eq!(of(way).0, quantity, "{what}: {way} is not priced whole");
         }
         for way in ["split", "reversed", "replaced", "sliced"] {

@@ -228,7 +228,9 @@ def project(folder, prices, contracts, usage):
             ])
             modifiers.append([
                 price_id, text(price["factor"]), text(price["divisor"]), price["convert"], text(price["free"]),
-                text(price["block"]), price["decimals"], price["rounding"], text(price["discount"]), text(price["maximum"]),
+                text(price["block"]), price["decimals"],
+                "half_up" if price["decimals"] is None else price["rounding"],
+                text(price["discount"]), text(price["maximum"]),
                 "true" if price["model"] == "graduated" and price["split"] else "false",
             ])
         for price_id, _, _ in versions:
