@@ -223,7 +223,7 @@ impl<'a> Begun<'a> {
         // Closed periods are rated again before anything carries on from them.
         let items = project.closing.get(BILLED_ITEM).filter(|_| !run.request.rerate.is_empty());
         let is_item = |name: &str| items.is_some_and(|items| project.is_behind(items, name));
-        run.refresh_all(project.waves(&is_item)).await?;
+        run.refresh_all(project.waves(is_item)).await?;
         run.book_items(items).await?;
         run.refresh_all(project.waves(|name| !is_item(name) && !carries_on(project, name))).await?;
         run.rerate_changed().await?;
