@@ -27,7 +27,7 @@ const APPLICATION: &str = "meterhouse-run";
 const COMMITS: usize = 8;
 
 /// The form of the entries that this program writes, and the only one that it reads.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// One published run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -162,7 +162,7 @@ pub fn parse(run: u64, bytes: &[u8]) -> Result<Entry> {
         let what = format!(
             "the ledger's entry of run {run} has form {schema_version}, and this program reads {FORM}"
         );
-        return Err(Error::data(what, "use the program that wrote it, or one that came after that"));
+        return Err(Error::data(what, "use the program that wrote it, or land the usage in a new warehouse"));
     }
     serde_json::from_slice(bytes).during(reading)
 }

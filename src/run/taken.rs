@@ -111,7 +111,17 @@ impl Run<'_> {
     }
 }
 
+/// The books have to say it: a table that is taken otherwise than its closing meant would move closed amounts.
+fn unsaid(period: &str) -> Error {
+    let what =
+        format!("`{CLOSED_TABLE}` does not say how the tables of {period} are taken when it is rated again");
+    Error::data(what, "meterhouse verify says whether the books are as they were written")
+}
+
 /// What the books say of a closed period, by the last who wrote it.
+///
+/// # Errors
+/// Books that do not say it.
 pub(super) async fn taken_of(context: &SessionContext, period: &str) -> Result<AllTaken> {
     let working = || format!("reading {CLOSED_TABLE}");
     let frame = context.table(CLOSED_TABLE).await.during(working)?;
@@ -124,13 +134,15 @@ pub(super) async fn taken_of(context: &SessionContext, period: &str) -> Result<A
         let numbers = batch.column(2).as_primitive::<Int64Type>();
         let rows = names.as_string::<i32>().iter().zip(words.as_string::<i32>()).zip(numbers.values());
         for ((name, word), number) in rows {
-            let (Some(name), Some(taken)) = (name, word.and_then(Taken::of)) else { continue };
+            let (Some(name), Some(taken)) = (name, word.and_then(Taken::of)) else {
+                return Err(unsaid(period));
+            };
             if found.get(name).is_none_or(|(before, _)| before < number) {
                 found.insert(name.into(), (*number, taken));
             }
         }
     }
-    let last = found.values().map(|(number, _)| *number).max();
-    found.retain(|_, (number, _)| Some(*number) == last);
+    let Some(last) = found.values().map(|(number, _)| *number).max() else { return Err(unsaid(period)) };
+    found.retain(|_, (number, _)| *number == last);
     Ok(found.into_iter().map(|(name, (_, taken))| (name, taken)).collect())
 }

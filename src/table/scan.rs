@@ -135,19 +135,20 @@ impl FileTable {
     /// What is known of the values in the stored columns of a file, so that one is not opened in which a join with few
     /// landings or records finds nothing.
     fn ranges(&self, file: &DataFile) -> Vec<ColumnStatistics> {
-        let range = |least: i64, greatest: i64| {
+        let range = |field: &Field, least: i64, greatest: i64| {
             let value = |value| Precision::Exact(ScalarValue::Int64(Some(value)));
             ColumnStatistics {
-                null_count: Precision::Exact(0),
+                // What is not there has no part in a range, and is looked for all the same.
+                null_count: if field.is_nullable() { Precision::Absent } else { Precision::Exact(0) },
                 min_value: value(least),
                 max_value: value(greatest),
                 ..ColumnStatistics::default()
             }
         };
         let of_column = |field: &Arc<Field>| match (field.name().as_str(), file.sequences) {
-            (SEQUENCE, Some((least, greatest))) => range(least, greatest),
+            (SEQUENCE, Some((least, greatest))) => range(field, least, greatest),
             (LANDING, Some((least, greatest))) if self.name == USAGE_RECORD => {
-                range(least / SEQUENCES, greatest / SEQUENCES)
+                range(field, least / SEQUENCES, greatest / SEQUENCES)
             }
             _ => ColumnStatistics::default(),
         };
@@ -311,6 +312,12 @@ mod tests {
         let file = DataFile { sequences: Some((7_000_000_000, 7_000_000_999)), ..DataFile::default() };
         assert_eq!(range(&file), [of(7_000_000_000, 7_000_000_999), of(7, 7), nothing()]);
         assert_eq!(range(&DataFile::default()), [nothing(), nothing(), nothing()]);
+        assert_eq!(table.ranges(&file)[0].null_count, Precision::Exact(0));
+
+        // A statement has rows without a record.
+        let text = "-- t\ncreate table billed_statement (landing_sequence bigint comment 'a');";
+        let schema = TableSchema::parse("billed_statement", "schemas/billed_statement.sql", text).unwrap();
+        assert_eq!(FileTable::new(&schema, Vec::new()).ranges(&file)[0].null_count, Precision::Absent);
     }
 
     #[tokio::test]

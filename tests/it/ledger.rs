@@ -81,10 +81,10 @@ fn a_head_that_was_kept_tells_a_ledger_that_was_written_anew() {
 fn an_entry_of_another_form_is_refused() {
     let sample = Sample::new();
     sample.ok(&["run"]);
-    sample.replace(&entry(1), "\"schema_version\": 1", "\"schema_version\": 2");
+    sample.replace(&entry(1), "\"schema_version\": 2", "\"schema_version\": 1");
     let (status, said) = sample.fails(&["status"]);
     assert_eq!(status, 1, "{said}");
-    assert!(said.contains("the ledger's entry of run 1 has form 2, and this program reads 1"), "{said}");
+    assert!(said.contains("the ledger's entry of run 1 has form 1, and this program reads 2"), "{said}");
 }
 
 #[test]

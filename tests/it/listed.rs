@@ -89,13 +89,13 @@ fn what_is_not_in_force_when_it_is_asked_for_is_listed() {
         listed,
         [
             "contract_item,l,never in force while contract K is",
-            "grant_account,K g,opens after records that draw from it: 1",
-            "grant_account,K h,has no quota_grant",
             "minimum_fee,K,never in force while contract K is",
             "quota,q,\"not in force in 2026-06, when records drew from it: 1, of item i\"",
             "quota_grant,late,never in force while contract K is",
         ]
     );
+    let accounts = "contract_id,quota_id,finding\nK,g,opens after records that draw from it: 1\nK,h,has no quota_grant\n";
+    assert!(shown.contains(accounts), "{shown}");
 }
 
 #[test]

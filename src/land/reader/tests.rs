@@ -389,7 +389,7 @@ fn without_a_column_for_the_rest_nothing_is_dropped() {
 
 #[test]
 fn long_texts_are_cut() {
-    let record = format!("{{\"a\": \"{}\u{e9}\"}}", "x".repeat(crate::land::record::RAW_LIMIT - 8));
+    let record = format!("{{\"a\": \"{}\u{e9}\"}}", "x".repeat(crate::land::record::chunk::RAW_LIMIT - 8));
     let (_, _, rejected) = land(stream("-", record.as_str()), "UTC");
     assert!(rejected[0].raw.ends_with("x ... [cut, 65539 bytes in all]"), "{}", &rejected[0].raw[65500..]);
 }
