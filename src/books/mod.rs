@@ -32,8 +32,8 @@ pub async fn is_closed(warehouse: &Warehouse, period: &str) -> Result<bool> {
 /// Runs a last time, and closes a period as that has published it.
 ///
 /// # Errors
-/// A guard refuses, and nobody accepted; the period has not ended, or an earlier one is open. What the last run
-/// published stays, and was told.
+/// There is no such period, it has not ended, or an earlier one is open: nothing is published. A guard refuses, and
+/// nobody accepted: what the last run published stays, and was told.
 pub async fn close(
     project: &Project,
     warehouse: &Warehouse,
@@ -44,9 +44,11 @@ pub async fn close(
 ) -> Result<()> {
     let period = close.period.clone();
     clock::closing(request, &period)?;
-    let mut request = Request { by: close.by.clone(), period: None, ..request.clone() };
+    let before_closing = Some(period.clone());
+    let mut request = Request { by: close.by.clone(), period: None, before_closing, ..request.clone() };
     let report = run::run(project, warehouse, context, &request, hear).await?;
     hear(&Event::Published(report));
+    request.before_closing = None;
     request.close = Some(close);
     let prepared = run::prepare(project, warehouse, context, &request, hear).await?;
     match what_waits(project, warehouse, context, &request, &period).await {
@@ -139,6 +141,7 @@ pub async fn rerate<'a>(
     rerate: Rerate,
     hear: Hear<'a>,
 ) -> Result<Option<Prepared<'a>>> {
+    run::is_closed(ledger::head(warehouse).await?.as_ref(), &rerate.period)?;
     let report = run::run(project, warehouse, context, request, hear).await?;
     hear(&Event::Published(report));
     if is_rerated(project, warehouse, &rerate.period).await? {

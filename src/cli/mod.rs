@@ -196,6 +196,7 @@ impl Opened {
             accepted: None,
             by,
             period: None,
+            before_closing: None,
             close: None,
             rerate: Vec::new(),
         })

@@ -59,7 +59,7 @@ impl Run<'_> {
     }
 
     /// Refuses what cannot be closed, whatever anybody accepts.
-    async fn may_close(&self, period: &str) -> Result<()> {
+    pub(super) async fn may_close(&self, period: &str) -> Result<()> {
         let closed = self.closed();
         if closed.contains(period) {
             return Err(Error::usage(format!("{period} is closed already"), "meterhouse status"));

@@ -20,6 +20,7 @@ use datafusion::prelude::SessionContext;
 
 pub use close::period_ends;
 pub use replay::replay;
+pub use rerate::is_closed;
 
 use self::event::{Event, Hear, Report, Step, Way};
 use crate::catalog::{pin, pin_all, register};
@@ -52,6 +53,8 @@ pub struct Request {
     pub by: String,
     /// The one billing period whose cycle-grain tables are made; none: all.
     pub period: Option<String>,
+    /// The period that is closed next: where it cannot be, nothing is published.
+    pub before_closing: Option<String>,
     /// The period to close, as the run before published it; then the tables that follow the books are made.
     pub close: Option<Close>,
     /// The closed periods to rate by the rules of today.
@@ -228,7 +231,7 @@ impl<'a> Begun<'a> {
         run.refresh_all(project.waves(|name| !is_item(name) && !carries_on(project, name))).await?;
         run.rerate_changed().await?;
         run.refresh_all(project.waves(|name| carries_on(project, name))).await?;
-        if let Err(error) = run.knows_its_period().await {
+        if let Err(error) = run.knows_its_periods().await {
             run.discard().await?;
             return Err(error);
         }
@@ -420,8 +423,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Refuses the one billing period that is to be made where there is none of that name.
-    async fn knows_its_period(&self) -> Result<()> {
+    /// Refuses the one billing period that is to be made where there is none of that name, and the one that is closed
+    /// next where it cannot be.
+    async fn knows_its_periods(&self) -> Result<()> {
+        if let Some(period) = &self.request.before_closing {
+            self.may_close(period).await?;
+        }
         let Some(period) = &self.request.period else { return Ok(()) };
         if !self.project.queries.contains_key(PERIOD_END) {
             return Ok(());

@@ -40,6 +40,15 @@ struct OfClosing<'a> {
     entry: &'a Entry,
 }
 
+/// Refuses to rate a period again that is not closed.
+pub fn is_closed(head: Option<&Entry>, period: &str) -> Result<()> {
+    if head.is_some_and(|head| head.is_closed(period)) {
+        return Ok(());
+    }
+    let hint = "an open period is rated by the rules of today in every run: meterhouse run";
+    Err(Error::usage(format!("{period} is not closed"), hint))
+}
+
 impl Run<'_> {
     /// Rates each closed period again whose usage is another than when that was last done.
     pub(super) async fn rerate_changed(&mut self) -> Result<()> {
@@ -133,9 +142,8 @@ impl Run<'_> {
         if rerates.is_empty() {
             return Ok(());
         }
-        if let Some(rerate) = rerates.iter().find(|rerate| !self.closed().contains(&rerate.period)) {
-            let hint = "an open period is rated by the rules of today in every run: meterhouse run";
-            return Err(Error::usage(format!("{} is not closed", rerate.period), hint));
+        for rerate in rerates {
+            is_closed(self.head.as_ref(), &rerate.period)?;
         }
         let Some(schema) = self.project.schemas.get(RERATING) else {
             return Err(Error::data(

@@ -161,3 +161,24 @@ fn what_a_run_did_is_told_where_closing_refuses() {
     assert!(said.contains("published as run 1"), "{said}");
     assert!(said.contains("2026-09 was not closed"), "{said}");
 }
+
+/// A period that cannot be closed, or rated again, is refused before a run is published for it.
+#[test]
+fn a_period_that_cannot_be_closed_publishes_nothing() {
+    let sample = Sample::new();
+    let of = |command: &'static str, period: &'static str| {
+        let reason = if command == "rerate" { &["--reason", "a test"][..] } else { &[] };
+        [&[command, "--period", period, "--confirm", period][..], reason].concat()
+    };
+    for (arguments, status, told) in [
+        (of("close", "2031-01"), 2, "no billing cycle ends in 2031-01"),
+        (of("close", "2026-12"), 1, "2026-12 was not closed: its last cycle has not ended"),
+        (of("close", "2026-10"), 1, "2026-10 was not closed: 2026-09 is still open"),
+        (of("rerate", "2031-01"), 2, "2031-01 is not closed"),
+    ] {
+        let (ended, said) = at(&sample, AFTER, &arguments);
+        assert!(ended == status && said.contains(told), "{ended} {said}");
+        assert!(!sample.path().join("warehouse/ledger").exists(), "{arguments:?}");
+    }
+    assert_eq!(at(&sample, AFTER, &of("close", "2026-09")).0, 0);
+}

@@ -272,6 +272,7 @@ async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -
         accepted: None,
         by: "tests".into(),
         period: None,
+        before_closing: None,
         close: None,
         rerate: Vec::new(),
     };

@@ -54,6 +54,7 @@ fn in_200_races_one_publishes_and_the_other_says_who_was_first() {
         accepted: None,
         by: by.into(),
         period: None,
+        before_closing: None,
         close: None,
         rerate: Vec::new(),
     };
