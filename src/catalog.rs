@@ -16,18 +16,21 @@ use crate::error::{Error, Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::ledger::{self, Entry};
 use crate::project::schema::TableSchema;
-use crate::project::{LANDED, Project, Query, USAGE_DECISION, USAGE_RECORD};
+use crate::project::{LANDED, Project, Query, USAGE_RECORD};
 use crate::store::warehouse::Warehouse;
+use crate::table::checksum;
 use crate::table::file::DataFile;
 use crate::table::scan::{FileTable, with_fields};
 
-/// A session with every table of a published run, and the landed ones as they are now.
+/// A session with every table of a published run, and the landed ones as they are now; each file that it reads is
+/// compared with what was written.
 pub async fn open(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
     as_of: i64,
 ) -> Result<Option<Entry>> {
+    checksum::demand(context);
     let (head, mut files) = readable(project, warehouse).await?;
     for schema in project.schemas.values() {
         register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
@@ -81,10 +84,7 @@ pub async fn pin_at(
         Result::Ok((table, found))
     });
     for (table, (version, files)) in try_join_all(others).await? {
-        // A decision is acknowledged by its own commit.
-        let is_of_landing = table != USAGE_DECISION;
-        let files = if is_of_landing { acknowledged_files(files, &landings) } else { files };
-        pinned.insert(table.to_string(), (version, files));
+        pinned.insert(table.to_string(), (version, acknowledged_files(files, &landings)));
     }
     Ok(pinned)
 }

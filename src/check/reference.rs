@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
 use datafusion::common::Column;
 use datafusion::common::JoinType;
 use datafusion::common::runtime::SpawnedTask;
@@ -27,7 +28,7 @@ use meterhouse_sql::name::did_you_mean;
 use crate::catalog::register_view;
 use crate::engine::session::session;
 use crate::error::{Error, Mistake, Place, Result, While};
-use crate::land;
+use crate::land::{self, ReferenceRows};
 use crate::project::Project;
 use crate::project::schema::{Named, Reference, TableSchema};
 use crate::refresh::fingerprint::reference_files;
@@ -111,30 +112,43 @@ pub async fn mistakes(
 /// The same of a project's files alone, without a warehouse: nothing is looked for in what queries make of usage.
 ///
 /// # Errors
-/// The mistakes, those of the files' lines first of all.
+/// The mistakes, those of the files' lines among them. What names a table of which a line could not be read is not
+/// judged: that line may be what is meant.
 pub async fn check(project: &Project) -> Result<()> {
     let context = session(&project.settings, None)?;
     let mut found = Vec::new();
+    let mut partial = BTreeSet::new();
     for schema in project.reference() {
         let opening = || format!("opening {}", schema.name);
         let paths = reference_files(project, &schema.name)?;
-        match land::read_reference(&context, project, schema, &paths) {
-            Ok(batches) if batches.is_empty() => {
-                let empty = EmptyTable::new(schema.arrow());
-                context.register_table(schema.name.as_str(), Arc::new(empty)).during(opening)?;
-            }
-            Ok(batches) => {
-                let table = MemTable::try_new(batches[0].schema(), vec![batches]).during(opening)?;
-                context.register_table(schema.name.as_str(), Arc::new(table)).during(opening)?;
-            }
-            Err(Error::Project(mistakes)) => found.extend(mistakes),
-            Err(error) => return Err(error),
+        let ReferenceRows { batches, mistakes, is_whole } =
+            land::reference_rows(&context, project, schema, &paths)?;
+        found.extend(mistakes);
+        if !is_whole {
+            partial.insert(schema.name.as_str());
         }
+        let table: Arc<dyn TableProvider> = match batches.first().map(RecordBatch::schema) {
+            None => Arc::new(EmptyTable::new(schema.arrow())),
+            Some(columns) => Arc::new(MemTable::try_new(columns, vec![batches]).during(opening)?),
+        };
+        context.register_table(schema.name.as_str(), table).during(opening)?;
     }
-    if found.is_empty() {
-        let (first, _) = declared(project);
-        found = mistakes(project, &context, &first, 0, 1).await?;
+    let is_partial = |table: &str| match project.queries.get(table) {
+        Some(view) if !project.schemas.contains_key(table) => {
+            project.tables_behind(view).iter().any(|table| partial.contains(table.as_str()))
+        }
+        _ => partial.contains(table),
+    };
+    let (mut first, _) = declared(project);
+    first.retain(|one| !one.reference.named.iter().any(|named| is_partial(&named.table)));
+    match mistakes(project, &context, &first, 0, 1).await {
+        Ok(unnamed) => found.extend(unnamed),
+        // It may follow from what is wrong already.
+        Err(_) if !found.is_empty() => {}
+        Err(error) => return Err(error),
     }
+    found.sort();
+    found.dedup();
     if found.is_empty() { Ok(()) } else { Err(Error::Project(found)) }
 }
 
@@ -194,12 +208,14 @@ impl Declared<'_> {
         values: Vec<Vec<String>>,
     ) -> Result<Vec<Mistake>> {
         let known = self.known(context).await?;
+        let owners = self.owners(project, context).await?;
         let places = self.places(project, &values)?;
         let mut hints: BTreeMap<Vec<String>, String> = BTreeMap::new();
         let count = places.len();
         let mut mistakes = Vec::new();
         for (value, place) in places.into_iter().take(TOLD) {
-            let hint = hints.entry(value.clone()).or_insert_with(|| self.hint(project, &known, &value));
+            let hint =
+                hints.entry(value.clone()).or_insert_with(|| self.hint(project, &known, &owners, &value));
             let given = self
                 .reference
                 .columns
@@ -250,13 +266,45 @@ impl Declared<'_> {
         Ok(known)
     }
 
-    fn hint(&self, project: &Project, known: &[Vec<String>], value: &[String]) -> String {
+    /// Where several columns name a row, what the first of them may be by itself, such as the prices that tiers are of.
+    async fn owners(&self, project: &Project, context: &SessionContext) -> Result<BTreeSet<String>> {
+        let mut owners = BTreeSet::new();
+        for named in self.reference.named.iter().filter(|named| named.columns.len() > 1) {
+            let Some(schema) = project.schemas.get(&named.table) else { continue };
+            let of_first =
+                schema.references.iter().filter(|reference| reference.columns[..] == named.columns[..1]);
+            for Named { table, columns, .. } in of_first.flat_map(|reference| &reference.named) {
+                let reading = || format!("reading {table}");
+                let frame = context.table(table.as_str()).await.during(reading)?;
+                let values = values_of(frame, columns, "named").during(reading)?;
+                owners.extend(texts_of(&values.collect().await.during(reading)?).concat());
+            }
+        }
+        Ok(owners)
+    }
+
+    fn hint(
+        &self,
+        project: &Project,
+        known: &[Vec<String>],
+        owners: &BTreeSet<String>,
+        value: &[String],
+    ) -> String {
         if self.reference.is_time_zone() {
             let near = value.first().and_then(|zone| TimeZone::nearest(zone));
             return near.map_or("write an IANA name, such as Europe/Berlin".into(), |near| {
                 format!("did you mean `{near}`?")
             });
         }
+        // The row of another one than the first column names is not meant.
+        let of_same: Vec<Vec<String>> = known.iter().filter(|one| one[..1] == value[..1]).cloned().collect();
+        let known = match owners.contains(&value[0]) {
+            true if of_same.is_empty() && !known.is_empty() => {
+                return format!("no row of it has `{}` {}", self.reference.columns[0], value[0]);
+            }
+            true => &of_same,
+            false => known,
+        };
         let given = value.join(" with ");
         let known: Vec<String> = known.iter().map(|value| value.join(" with ")).collect();
         // Short names are alike by their letters and digits, or not at all.

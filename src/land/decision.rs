@@ -1,6 +1,7 @@
 //! What people decide about landed usage: hold a batch back, release or discard it, void records, write them off,
 //! restore them. Each decision is one row of `usage_decision`; none is ever changed, and the last one counts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,6 +11,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::{col, lit};
 use datafusion::prelude::SessionContext;
 
+use super::registry::acknowledged_files;
 use crate::engine::plan::plan;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -118,6 +120,33 @@ pub async fn record(
     decisions: &[Decision],
     author: &Author,
 ) -> Result<()> {
+    write(project, warehouse, context, decisions, author, None).await
+}
+
+/// Discards a landing for another that takes its place: as part of that one, so that it counts from the moment on in
+/// which that one does.
+pub(super) async fn discard_for(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    replaced: i64,
+    by: &str,
+    author: &Author,
+) -> Result<()> {
+    let name = format!("landing {replaced} was landed again");
+    let held = Decision::Hold { name: name.clone(), landing_id: replaced };
+    write(project, warehouse, context, &[held, Decision::Discard(name)], author, Some(by)).await
+}
+
+/// Writes decisions; those that belong to a landing are there when it is.
+async fn write(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    decisions: &[Decision],
+    author: &Author,
+    landing: Option<&str>,
+) -> Result<()> {
     let working = || "writing decisions".to_string();
     let schema = project
         .schemas
@@ -162,11 +191,16 @@ pub async fn record(
         ("decided_at", Arc::new(at), false),
     ])
     .during(working)?;
-    let stem = format!("decision-{batch:010}");
+    let decision = format!("decision-{batch:010}");
+    // Whoever lands the same at the same time, or again after a kill, decides it once.
+    let (stem, application) = match landing {
+        Some(landing) => (format!("{landing}-{decision}"), format!("{landing}-decision")),
+        None => (decision.clone(), decision),
+    };
     let mut writer = TableWriter::new(context, warehouse, schema, stem.clone())?;
     writer.write(&rows).await?;
     let files = writer.finish().await?.files;
-    warehouse.commit(schema, &stem, 1, &files, &[]).await
+    warehouse.commit(schema, &application, 1, &files, &[]).await
 }
 
 /// What became of a held batch: none where there is none of that name.
@@ -187,10 +221,12 @@ pub async fn hold_state(context: &SessionContext, name: &str) -> Result<Option<S
 }
 
 /// Whether a landing is held or discarded, by the query that says so; none where it counts, or where no query says it.
+/// `known` are the landings that are acknowledged.
 pub async fn landing_place(
     project: &Project,
     warehouse: &Warehouse,
     landing_id: i64,
+    known: &BTreeSet<String>,
 ) -> Result<Option<String>> {
     let working = || format!("reading {USAGE_DECISION}");
     let (Some(query), Some(schema)) =
@@ -199,7 +235,8 @@ pub async fn landing_place(
         return Ok(None);
     };
     let context = session(&project.settings, Some(warehouse))?;
-    let decisions = FileTable::new(schema, warehouse.delta_files(USAGE_DECISION).await?.1);
+    let files = acknowledged_files(warehouse.delta_files(USAGE_DECISION).await?.1, known);
+    let decisions = FileTable::new(schema, files);
     context.register_table(USAGE_DECISION, Arc::new(decisions)).during(working)?;
     let frame = plan(&context, query, 0).await?;
     let frame = frame.filter(col("landing_id").eq(lit(landing_id))).during(working)?;

@@ -36,7 +36,7 @@ pub use format::Format;
 pub use inbox::{inbox_mistakes, inboxes_nowhere, land_inboxes};
 pub use landed::{Before, Landed};
 pub use mapping::{Outputs, file_schema, landing_plan, outputs};
-pub use reference::{places_of, read_reference};
+pub use reference::{ReferenceRows, places_of, read_reference, reference_rows};
 pub use registry::{acknowledged, acknowledged_files};
 pub use source::Source;
 
@@ -157,9 +157,7 @@ pub async fn land(
         return Ok(written.landed);
     }
     if let (Some(replaced), Some(author)) = (replaces, how.author) {
-        let name = format!("landing {replaced} was landed again");
-        let held = Decision::Hold { name: name.clone(), landing_id: replaced };
-        decision::record(project, warehouse, context, &[held, Decision::Discard(name)], author).await?;
+        decision::discard_for(project, warehouse, context, replaced, &written.stem, author).await?;
         written.landed.replaced = Some(replaced);
     }
     acknowledge(project, warehouse, &[&written]).await?;

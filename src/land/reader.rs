@@ -156,7 +156,7 @@ impl Texts {
             delimited.resolve(resolve);
             return Ok(Texts::Delimited(delimited));
         }
-        let ends = Ends::of(source.fill_buf().map_err(|error| damage.error(error))?, false);
+        let ends = Ends::of(source.fill_buf().map_err(|error| damage.error(error))?);
         let records = JsonRecords { names: FieldNames::new(resolve), damage, text: Text::default() };
         Ok(match format {
             Format::Json => Texts::Elements(Elements::new(source), records),

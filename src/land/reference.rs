@@ -23,37 +23,63 @@ use crate::table::key::KeyHashes;
 use crate::table::write::physical_check;
 use file::ReferenceFile;
 
+/// The rows of a reference table, and what is wrong with its files.
+pub struct ReferenceRows {
+    /// The rows, also those that break a CHECK or have the key of another.
+    pub batches: Vec<RecordBatch>,
+    /// Every line that breaks the contract.
+    pub mistakes: Vec<Mistake>,
+    /// Whether each line could be read, so that no row is missing.
+    pub is_whole: bool,
+}
+
 /// The rows of all files of a reference table, held against its contract: types, NOT NULL, CHECKs and the primary key.
-/// Every line that breaks one is reported, all of them at once.
 ///
-/// A time without an offset is in the zone of its row, where the table has a column `time_zone`, else in the project's.
+/// # Errors
+/// The mistakes: every line that breaks one, all of them at once.
 pub fn read_reference(
     context: &SessionContext,
     project: &Project,
     schema: &TableSchema,
     paths: &[PathBuf],
 ) -> Result<Vec<RecordBatch>> {
+    let ReferenceRows { batches, mistakes, .. } = reference_rows(context, project, schema, paths)?;
+    if mistakes.is_empty() { Ok(batches) } else { Err(Error::Project(mistakes)) }
+}
+
+/// The same with the rows that could be read, whatever is wrong with others.
+///
+/// A time without an offset is in the zone of its row, where the table has a column `time_zone`, else in the project's.
+pub fn reference_rows(
+    context: &SessionContext,
+    project: &Project,
+    schema: &TableSchema,
+    paths: &[PathBuf],
+) -> Result<ReferenceRows> {
     let checks = physical_checks(context, schema)?;
     let mut files = Vec::new();
     let mut mistakes = Vec::new();
+    let mut is_whole = true;
     for path in paths {
         match ReferenceFile::read(project, schema, path) {
             Ok(mut file) => {
+                is_whole &= file.mistakes.is_empty();
                 mistakes.append(&mut file.mistakes);
                 mistakes.extend(broken(&file, schema, &checks)?);
                 files.push(file);
             }
-            Err(Error::Project(found)) => mistakes.extend(found),
+            Err(Error::Project(found)) => {
+                is_whole = false;
+                mistakes.extend(found);
+            }
             Err(error) => return Err(error),
         }
     }
-    if mistakes.is_empty() {
+    if is_whole {
         mistakes.extend(repeated_keys(&files, schema)?);
     }
-    if mistakes.is_empty() {
-        return Ok(files.into_iter().flat_map(|file| file.batches).collect());
-    }
-    Err(Error::Project(mistakes))
+    let batches = files.into_iter().flat_map(|file| file.batches).collect();
+    Ok(ReferenceRows { batches, mistakes, is_whole })
 }
 
 /// The places of the rows that have one of these values in some columns, with the value, in the order of the file.

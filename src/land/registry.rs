@@ -67,9 +67,14 @@ pub fn acknowledged(files: &[DataFile]) -> BTreeSet<String> {
     files.iter().map(|file| landing_of(&file.path).to_string()).collect()
 }
 
-/// The files of a landed table that a pinned set of landings acknowledges.
+/// The files of a landed table that a pinned set of landings acknowledges; what is of no landing, as most decisions
+/// are, is acknowledged by its own commit.
 pub fn acknowledged_files(files: Vec<DataFile>, landings: &BTreeSet<String>) -> Vec<DataFile> {
-    files.into_iter().filter(|file| landings.contains(landing_of(&file.path))).collect()
+    let is_known = |file: &DataFile| {
+        let landing = landing_of(&file.path);
+        landings.contains(landing) || !landing.starts_with("landing-")
+    };
+    files.into_iter().filter(is_known).collect()
 }
 
 /// Whether a file of a landed table is of this landing.

@@ -138,7 +138,11 @@ impl Source {
         match &self.place {
             Place::Disk(path) => {
                 let mut file = std::fs::File::open(path).map_err(|error| {
-                    Error::usage(format!("{name}: {error}"), "give a file, or - for standard input")
+                    let what = match error.kind() {
+                        std::io::ErrorKind::NotFound => format!("there is no file {name}"),
+                        _ => format!("{name}: {error}"),
+                    };
+                    Error::usage(what, "give a file, or - for standard input")
                 })?;
                 if path.is_dir() {
                     let hint = format!("give its files: {name}/*");

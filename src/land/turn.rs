@@ -52,8 +52,8 @@ pub(super) async fn turn(
     }
     let taken = warehouse.delta_files(USAGE_RECORD).await?.1;
     let has_taken = taken.iter().any(|file| is_of_landing(file, &stem(last.landing_id)));
-    let is_discarded =
-        decision::landing_place(project, warehouse, last.landing_id).await?.as_deref() == Some("discarded");
+    let is_discarded = decision::landing_place(project, warehouse, last.landing_id, known).await?.as_deref()
+        == Some("discarded");
     if !how.again && !is_discarded && (has_taken || is_same) {
         let before = if has_taken { Before::Counted } else { Before::Rejected };
         return Ok(Turn::Not(last.landing_id, before));

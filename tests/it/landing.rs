@@ -209,7 +209,7 @@ fn one_unreadable_file_keeps_no_other_out() {
     ----- stdout
     ----- stderr
     usage.ndjson: 1 received, 0 rejected
-    error: missing.ndjson: No such file or directory (os error 2)
+    error: there is no file missing.ndjson
     hint: give a file, or - for standard input
     "#);
     assert_snapshot!(said(&sample, &["sql", LANDED], ""), @r#"
@@ -328,4 +328,33 @@ fn an_inbox_that_is_nowhere_is_said() {
     let (status, said) = sample.fails(&["land", sample.path().to_str().unwrap()]);
     assert!(status == 2 || status == 64 || status == 1, "{status}");
     assert!(said.contains("is a folder") && said.contains("give its files"), "{said}");
+}
+
+/// One file may have lines that end in different ways: its header was written by one program, its lines by another.
+#[test]
+fn ends_of_lines_may_differ_within_a_file() {
+    let sample = Sample::empty();
+    let (mut number, mut files) = (0, Vec::new());
+    for header in ["\r\n", "\n", "\r"] {
+        for ends in [["\r", "\r", "\r"], ["\r\n", "\r", "\n"], ["\n", "\r", ""], ["\r", "\n", "\r\n"]] {
+            let mut text = format!("transaction_id,usage_type,usage_start,quantity{header}");
+            for end in ends {
+                number += 1;
+                text += &format!("r{number},call,2026-10-02,5{end}");
+            }
+            files.push(format!("{}.csv", files.len()));
+            sample.write(files.last().unwrap(), &text);
+        }
+    }
+    for file in &files {
+        let text = said(&sample, &["land", file], "");
+        assert!(text.contains("3 received, 0 rejected"), "{file}: {text}");
+    }
+    assert_eq!(sample.rows("select count(*), sum(quantity) from usage_record"), ["36,180"]);
+    // In quotes it is part of the value.
+    sample.write("quoted.csv", "transaction_id,usage_type,usage_start,note\nq,call,2026-10-02,\"a\rb\"\n");
+    sample.ok(&["land", sample.path().join("quoted.csv").to_str().unwrap()]);
+    let note = "select json_text(attributes, 'note') = concat('a', chr(13), 'b') from usage_record \
+        where transaction_id = 'q'";
+    assert_eq!(sample.rows(note), ["true"]);
 }

@@ -1,8 +1,18 @@
 //! A content lands once, and again where what came of it did not do; and records that are rejected are told.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use crate::sample::{Sample, said};
+use arrow::array::RecordBatch;
+use meterhouse::engine::session::session;
+use meterhouse::land::decision::Author;
+use meterhouse::store::warehouse::Warehouse;
+use meterhouse::{catalog, land};
+use object_store::local::LocalFileSystem;
+use url::Url;
+
+use crate::fault_store::{Death, FaultStore};
+use crate::sample::{Sample, project, said};
 
 const SHOP: &str = "-- shop: orders of a shop.\nselect\n    file.id as transaction_id,\n    'api_call' as usage_type,\n    \
     file.at as usage_start,\n    file.contract as contract_id,\n    file.amount as quantity\nfrom file\n";
@@ -274,4 +284,64 @@ fn what_was_closed_and_is_landed_again_is_corrected() {
     assert!(places.contains(&"guided,2,11".to_owned()), "{places:?}");
     let quantity = "select quantity from invoice_line where line_type = 'correction'";
     assert_eq!(sample.rows(quantity), ["-4"]);
+}
+
+/// A file that lands again takes the place of its landing at one moment: whatever happens on the way, a run counts one
+/// of the two.
+#[test]
+fn no_run_sees_both_landings_or_none() {
+    let sample = shop();
+    sample.replace("queries/landing/shop.sql", "file.amount", "file.other");
+    let orders = path(&sample, "orders.csv");
+    sample.ok(&["land", &orders, "--with", "shop"]);
+    sample.replace("queries/landing/shop.sql", "file.other", "file.amount");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_stack_size(64 << 20)
+        .build()
+        .unwrap();
+    let author = Author { by: "tests".into(), at: 0, reason: "a test".into() };
+    let attempt = |writes: usize, death: Death| {
+        let copy = Sample::over(sample.path());
+        let project = project(copy.path());
+        let folder = copy.path().canonicalize().unwrap();
+        let url = Url::from_directory_path(folder.join("warehouse")).unwrap();
+        let store = Arc::new(FaultStore::new(Arc::new(LocalFileSystem::new()), writes, death));
+        let open = |store| Warehouse::over(store, url.clone()).unwrap();
+        let land = async |warehouse: &Warehouse| {
+            let context = session(&project.settings, Some(warehouse)).unwrap();
+            let how = land::How {
+                with: project.landing.get("shop"),
+                again: true,
+                author: Some(&author),
+                ..land::How::default()
+            };
+            let source = land::Source::named(&copy.path().join("orders.csv")).await.unwrap().remove(0);
+            land::land(&project, warehouse, &context, &source, how).await
+        };
+        let counted = async |warehouse: &Warehouse| {
+            let context = session(&project.settings, Some(warehouse)).unwrap();
+            catalog::open(&project, warehouse, &context, 0).await.unwrap();
+            let counts = "select landing.landing_id from landing where landing.landing_id not in (select \
+                usage_decision.landing_id from usage_decision where usage_decision.landing_id is not null)";
+            let rows = context.sql(counts).await.unwrap().collect().await.unwrap();
+            rows.iter().map(RecordBatch::num_rows).sum::<usize>()
+        };
+        runtime.block_on(async {
+            let landed = land(&open(store.clone())).await;
+            let local = open(Arc::new(LocalFileSystem::new()));
+            assert_eq!(counted(&local).await, 1, "{writes} {death:?}");
+            if landed.is_err() {
+                land(&local).await.unwrap();
+                assert_eq!(counted(&local).await, 1, "{writes} {death:?}, landed again");
+            }
+            store.seen()
+        })
+    };
+    let total = attempt(usize::MAX - 1, Death::Before);
+    assert!(total > 5, "{total}");
+    for writes in 0..total {
+        attempt(writes, Death::Before);
+    }
 }

@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use crate::names::calls;
 use crate::sample::{Sample, said};
 
 #[test]
@@ -284,4 +285,50 @@ fn accounts_of_grants_that_cannot_be_burnt() {
         message.contains("`contract_id` CON123 with `quota_id` unknown names no row of `grant_account`"),
         "{message}"
     );
+}
+
+/// What breaks a CHECK hides no name that names nothing, and a line that cannot be read no mistake of another table.
+#[test]
+fn mistakes_of_all_kinds_are_told_at_once() {
+    let sample = calls();
+    sample.write("data/price_modifier.csv", "price_id,discount_percent\np1,-5\np2,50\n");
+    sample.write("data/late_policy.csv", "usage_type,policy\ncalls,suspend\n");
+    sample.write("data/quota.csv", "quota_id,included_quantity,valid_from\nq,many,2026-06-01\n");
+    sample.replace("data/contract_item.csv", "quantity,,suspend", "quantity,q,suspend");
+    let (status, said) = sample.fails(&["check"]);
+    assert_eq!(status, 1);
+    for told in [
+        "`discount_percent` -5 breaks CHECK",
+        "`price_id` p2 names no row of `price`",
+        "`usage_type` calls names no row of `contract_item`",
+        "--> data/quota.csv:2:3",
+        "error: 4 mistakes in the project",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    // Its one row could not be read, so nobody knows whether it is meant.
+    assert!(!said.contains("names no row of `quota`"), "{said}");
+}
+
+/// Where several columns name a row, one of another owner is not what is meant.
+#[test]
+fn a_row_of_another_price_is_not_suggested() {
+    let sample = calls();
+    sample.write(
+        "data/price.csv",
+        "price_id,product_id,charge_model,unit_amount,valid_from\np1,p,graduated,,2026-01-01\np2,q,capacity,,2026-01-01\n",
+    );
+    sample.write("data/price_tier.csv", "price_id,tier_number,flat_amount\np1,1,5\np1,2,6\n");
+    for (row, hint) in [
+        ("p2,1", "hint: no row of it has `price_id` p2\n"),
+        ("p1,3", "hint: did you mean `p1 with 2`?\n"),
+        ("pl,1", "hint: did you mean `p1 with 1`?\n"),
+    ] {
+        sample.write(
+            "data/capacity_limit.csv",
+            &format!("price_id,tier_number,group_key,quantity_to\n{row},{{}},2\n"),
+        );
+        let (_, said) = sample.fails(&["check"]);
+        assert!(said.contains("names no row of `price_tier`") && said.contains(hint), "{row}: {said}");
+    }
 }
