@@ -163,3 +163,28 @@ fn a_log_that_is_shorter_than_the_ledger_knows_is_told_everywhere() {
     sample.ok(&["run"]);
     sample.ok(&["verify"]);
 }
+
+/// Whoever asks is told as well, by the name of the file: of a query, a bill that is explained, and what waits.
+#[test]
+fn no_flipped_bit_is_in_an_answer() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let usage = files(&sample, "usage_record").remove(3);
+    let size = std::fs::metadata(&usage).unwrap().len() as usize;
+    for byte in (0..12).map(|part| part * (size - 1) / 11) {
+        flip(&usage, byte);
+        is_told(&sample, &["sql", "select sum(quantity), max(contract_id) from usage_record"], &usage);
+        flip(&usage, byte);
+    }
+    let lines = files(&sample, "invoice_line");
+    lines.iter().for_each(|line| flip(line, 200));
+    for arguments in [&["sql", "select sum(amount) from invoice_line"][..], &["explain", "no-line"]] {
+        let (status, said) = sample.fails(arguments);
+        assert!(
+            status == 1 && said.contains("invoice_line/") && said.contains("is not what was written"),
+            "{said}"
+        );
+    }
+    lines.iter().for_each(|line| flip(line, 200));
+    sample.ok(&["sql", "select sum(amount) from invoice_line"]);
+}
