@@ -110,6 +110,22 @@ pub enum Error {
     },
 }
 
+/// A message in our words, where the operating system has put its own: without the numbers that it has for errors.
+pub fn in_words(message: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut text = message.replace("No such file or directory", "there is no such file or folder");
+    while let Some(at) = text.find(NUMBER) {
+        let digits = at + NUMBER.len();
+        match text[digits..].find(')') {
+            Some(length) if text[digits..digits + length].bytes().all(|byte| byte.is_ascii_digit()) => {
+                text.replace_range(at..digits + length + 1, "");
+            }
+            _ => break,
+        }
+    }
+    text
+}
+
 /// `3 mistakes`, `1 mistake`.
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

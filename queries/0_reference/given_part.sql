@@ -3,7 +3,7 @@
 -- grain:  price_id, part, as often as it is there
 -- reads:  price, price_modifier, price_tier, price_matrix, capacity_limit,
 --         record_allowance, rate_schedule, rate_window, dimension_rule,
---         contract_item
+--         contract_item, interim_cycle
 -- rule:   see known_model for who takes what
 
 with given as (
@@ -112,6 +112,23 @@ with given as (
     inner join price
         on contract_item.product_id = price.product_id
     where contract_item.quota_id is not null
+
+    union all
+
+    select
+        price.price_id,
+        'volume_due of an interim_cycle' as part
+    from interim_cycle
+    inner join contract_item
+        on interim_cycle.contract_item_id = contract_item.contract_item_id
+    inner join price
+        on contract_item.product_id = price.product_id
+        and interim_cycle.cycle_start >= price.valid_from
+        and (
+            price.valid_to is null
+            or interim_cycle.cycle_start < price.valid_to
+        )
+    where interim_cycle.volume_due
 )
 
 select

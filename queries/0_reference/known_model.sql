@@ -40,7 +40,7 @@ from (
         [
             'convert', 'free_quantity', 'unit_amount in price_tier',
             'bounds in price_tier', 'block_quantity in price_tier',
-            'quota_id of an item'
+            'quota_id of an item', 'volume_due of an interim_cycle'
         ]
     ),
     (
@@ -54,7 +54,7 @@ from (
         [
             'convert', 'free_quantity', 'unit_amount in price_tier',
             'bounds in price_tier', 'block_quantity in price_tier',
-            'quota_id of an item'
+            'quota_id of an item', 'volume_due of an interim_cycle'
         ]
     ),
     (

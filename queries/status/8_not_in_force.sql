@@ -1,4 +1,4 @@
--- not_in_force: rows that are not in force when what names them asks for them
+-- not_in_force: rows not in force when they are asked for, or that nothing asks for
 with drawn as (
     select
         item_cycle.contract_item_id,
@@ -90,6 +90,19 @@ found as (
     group by
         drawn.quota_id,
         drawn.billing_period
+
+    union all
+
+    select distinct
+        'quota' as table_name,
+        quota.quota_id as row_id,
+        'no contract item names it' as finding
+    from quota
+    where not exists (
+        select 1
+        from contract_item
+        where contract_item.quota_id = quota.quota_id
+    )
 
     union all
 

@@ -18,7 +18,11 @@ with found as (
     select
         grant_account.contract_id,
         grant_account.quota_id,
-        concat('opens after records that draw from it: ', count(*)) as finding
+        concat(
+            'opens after records of item ', priced_usage.contract_item_id, ' in ',
+            priced_usage.billing_period, ' that draw from it: ', count(*),
+            ', of quantity ', number_text(sum(priced_usage.quantity), 0)
+        ) as finding
     from grant_account
     inner join contract_item
         on grant_account.quota_id = contract_item.quota_id
@@ -36,7 +40,9 @@ with found as (
         or grant_account.contract_id = contract_item.contract_id
     group by
         grant_account.contract_id,
-        grant_account.quota_id
+        grant_account.quota_id,
+        priced_usage.contract_item_id,
+        priced_usage.billing_period
 )
 
 select

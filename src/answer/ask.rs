@@ -19,10 +19,12 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use meterhouse_sql::name::did_you_mean;
 
+use super::describe::describe;
 use crate::encode::answer::Answer;
 use crate::encode::{Encoder, Format};
 use crate::engine::plan::{Failure, failure, planning_mistake, syntax_mistake};
 use crate::error::{Error, Mistake, Place, Result};
+use crate::project::Project;
 use crate::project::schema::parser_error;
 use crate::table::scan::FIELDS;
 
@@ -31,19 +33,25 @@ const QUERY: &str = "query";
 /// The parameter that a query may have.
 const AS_OF: &str = "$as_of";
 
-/// Writes the rows of a query, in which `$as_of` may stand, as they come, and returns how many they are.
+/// Writes the rows of a query, in which `$as_of` may stand, as they come, and returns how many they are; of `describe`
+/// the columns of a table.
 ///
 /// # Errors
 /// SQL that does not plan, anything but a query, a query that fails on the data.
 pub async fn ask(
+    project: &Project,
     context: &SessionContext,
     text: &str,
     as_of: i64,
     format: Format,
     out: &mut (dyn Write + Send),
 ) -> Result<usize> {
-    let frame = planned(context, text, as_of).await;
-    let frame = frame.map_err(|mistake| Error::Query { text: text.into(), mistake: Box::new(mistake) })?;
+    let wrong = |mistake| Error::Query { text: text.into(), mistake: Box::new(mistake) };
+    let statement = parsed(text).map_err(wrong)?;
+    if let Some(table) = described(project, &statement) {
+        return describe(project, context, &table, format, out).await;
+    }
+    let frame = planned(context, text, statement, as_of).await.map_err(wrong)?;
     let encoder = Encoder::new(format, &Arc::new(frame.schema().as_arrow().clone()))?;
     let rows = frame.execute_stream().await.map_err(|error| failed(&error))?;
     let mut answer = Answer::to(out);
@@ -63,9 +71,21 @@ fn failed(error: &DataFusionError) -> Error {
     }
 }
 
+/// The table or view that a statement wants described, where there is one of that name.
+fn described(project: &Project, statement: &Statement) -> Option<String> {
+    let Statement::Statement(statement) = statement else { return None };
+    let ast::Statement::ExplainTable { table_name, .. } = &**statement else { return None };
+    let name = table_name.to_string().to_lowercase();
+    (project.schemas.contains_key(&name) || project.queries.contains_key(&name)).then_some(name)
+}
+
 /// The query planned, or what is wrong with it.
-async fn planned(context: &SessionContext, text: &str, as_of: i64) -> Result<DataFrame, Mistake> {
-    let statement = parsed(text)?;
+async fn planned(
+    context: &SessionContext,
+    text: &str,
+    statement: Statement,
+    as_of: i64,
+) -> Result<DataFrame, Mistake> {
     let syntax = match &statement {
         Statement::Statement(syntax) => Some(syntax.clone()),
         _ => None,

@@ -10,10 +10,10 @@ use meterhouse_sql::name::did_you_mean;
 
 use crate::encode::{Format, answer};
 use crate::error::{Error, Result, While};
-use crate::project::schema::{header, sql_type};
+use crate::project::schema::{TableSchema, header, sql_type};
 use crate::project::{BOOKS, LANDED, Project};
 
-/// Writes the columns of a table or view; `context` knows the views.
+/// Writes the columns of a table or view, and returns how many they are; `context` knows the views.
 ///
 /// # Errors
 /// No such table.
@@ -23,14 +23,15 @@ pub async fn describe(
     table: &str,
     format: Format,
     out: &mut (dyn Write + Send),
-) -> Result<()> {
-    let columns: Vec<[String; 4]> = match project.schemas.get(table) {
+) -> Result<usize> {
+    let columns: Vec<[String; 5]> = match project.schemas.get(table) {
         Some(schema) => schema
             .columns
             .iter()
             .map(|column| {
                 let null = if column.required { "not null" } else { "" };
-                [column.name.clone(), sql_type(&column.data_type), null.into(), column.comment.clone()]
+                let named = names(schema, &column.name);
+                [column.name.clone(), sql_type(&column.data_type), null.into(), named, column.comment.clone()]
             })
             .collect(),
         None => {
@@ -44,12 +45,26 @@ pub async fn describe(
             fields
                 .map(|field| {
                     let comment = comment_of(project, table, field.name());
-                    [field.name().clone(), sql_type(field.data_type()), String::new(), comment]
+                    let none = String::new();
+                    [field.name().clone(), sql_type(field.data_type()), none.clone(), none, comment]
                 })
                 .collect()
         }
     };
-    write(["column", "type", "null", "comment"], &columns, format, out)
+    write(["column", "type", "null", "references", "comment"], &columns, format, out)?;
+    Ok(columns.len())
+}
+
+/// The columns whose rows a column names, as `price.price_id`; with others, each names its own.
+fn names(schema: &TableSchema, column: &str) -> String {
+    let of_column = schema.references.iter().filter_map(|reference| {
+        let at = reference.columns.iter().position(|name| name == column)?;
+        Some(reference.named.iter().filter_map(move |named| {
+            let name = named.columns.get(at)?;
+            Some(format!("{}.{name}", named.table))
+        }))
+    });
+    of_column.flatten().collect::<Vec<_>>().join(" or ")
 }
 
 /// What makes a table or view: the file of its query, or where its rows come from.

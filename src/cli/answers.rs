@@ -51,7 +51,7 @@ impl Opened {
         }
         let text = query_text(query, file)?;
         self.read().await?;
-        ask::ask(&self.context, &text, as_of, format, out).await.map(|_| ())
+        ask::ask(&self.project, &self.context, &text, as_of, format, out).await.map(|_| ())
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::stderr;
-use crate::error::{Error, Mistake};
+use crate::engine::plan::with_sql_types;
+use crate::error::{Error, Mistake, in_words};
 
 /// What, where, what next; paths are relative to the project.
 pub fn report(error: &Error, project: &Path) {
@@ -34,7 +35,11 @@ pub fn report(error: &Error, project: &Path) {
         }
         Error::Closed => {}
         other => {
-            stderr::line(&format!("error: {other}"));
+            let said = match other {
+                Error::Machine { .. } => with_sql_types(&other.to_string()),
+                _ => other.to_string(),
+            };
+            stderr::line(&format!("error: {}", in_words(&said)));
             if !other.hint().is_empty() {
                 stderr::line(&format!("hint: {}", other.hint()));
             }
@@ -44,10 +49,11 @@ pub fn report(error: &Error, project: &Path) {
 
 /// One mistake, with the line it stands in where that can be shown.
 fn draw(mistake: &Mistake, text: &str, renderer: &Renderer) -> String {
+    let what = in_words(&mistake.what);
     let line = mistake.place.line.checked_sub(1).and_then(|line| text.lines().nth(line as usize));
     let mut hint = if mistake.hint.is_empty() { String::new() } else { format!("\nhint: {}", mistake.hint) };
     let Some(line) = line.filter(|_| mistake.place.column > 0) else {
-        return format!("error: {}\n  --> {}{hint}", mistake.what, mistake.place);
+        return format!("error: {what}\n  --> {}{hint}", mistake.place);
     };
     for invisible in invisible(line) {
         hint += &format!("\nhint: {invisible}, which cannot be seen: delete it");
@@ -65,7 +71,7 @@ fn draw(mistake: &Mistake, text: &str, renderer: &Renderer) -> String {
         .line_start(mistake.place.line as usize)
         .path(mistake.place.file.as_str())
         .annotation(AnnotationKind::Primary.span(start..start + length));
-    let group = Group::with_title(Level::ERROR.primary_title(mistake.what.as_str())).element(snippet);
+    let group = Group::with_title(Level::ERROR.primary_title(what.as_str())).element(snippet);
     format!("{}{hint}", renderer.render(&[group]))
 }
 

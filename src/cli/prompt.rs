@@ -170,7 +170,8 @@ impl Prompt<'_> {
             _ => {
                 for statement in completion::statements(text) {
                     let started = std::time::Instant::now();
-                    let rows = ask::ask(context, statement, self.as_of, self.format, out).await?;
+                    let rows =
+                        ask::ask(self.project, context, statement, self.as_of, self.format, out).await?;
                     out.flush().during(|| "writing rows".into())?;
                     if *is_timing {
                         let plural = if rows == 1 { "" } else { "s" };

@@ -26,6 +26,35 @@ pub fn find(statement: &impl Visit) -> Option<Foreign> {
     finder.found
 }
 
+/// Where a statement names a column of this name; none where it does not.
+pub fn place_of(statement: &impl Visit, name: &str) -> Option<Location> {
+    let mut names = Names { name, found: None };
+    let _ = statement.visit(&mut names);
+    names.found
+}
+
+struct Names<'a> {
+    name: &'a str,
+    found: Option<Location>,
+}
+
+impl Visitor for Names<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        let is_meant = match expression {
+            Expr::Identifier(name) => name.value.eq_ignore_ascii_case(self.name),
+            Expr::CompoundIdentifier(_) => expression.to_string().eq_ignore_ascii_case(self.name),
+            _ => false,
+        };
+        if !is_meant {
+            return ControlFlow::Continue(());
+        }
+        self.found = Some(expression.span().start);
+        ControlFlow::Break(())
+    }
+}
+
 struct Finder {
     found: Option<Foreign>,
 }

@@ -126,9 +126,27 @@ pub fn query_mistake(error: &DataFusionError, query: &Query) -> Mistake {
 
 /// The mistake of a statement that does not plan, or what in it is written otherwise here: that tells more.
 pub fn syntax_mistake(mistake: Mistake, statement: &impl Visit) -> Mistake {
+    let missing = mistake.what.strip_prefix(NO_FIELD).filter(|_| mistake.place.line == 0);
+    let missing = missing.map(|rest| rest.split_once(". ").unwrap_or((rest.trim_end_matches('.'), "")));
+    // The planner has no place for some.
+    if let Some((name, rest)) = missing
+        && let Some(at) = foreign_sql::place_of(statement, name)
+    {
+        let place = Place { line: at.line, column: at.column, ..mistake.place };
+        if name.eq_ignore_ascii_case("all") {
+            let hint = "name the columns, or give their numbers: order by 1, 2".into();
+            return Mistake { place, what: "`all` stands for no columns here".into(), hint };
+        }
+        let meant = rest.strip_prefix("Did you mean '").and_then(|rest| rest.strip_suffix("'?"));
+        let hint = meant.map_or(mistake.hint, |meant| format!("did you mean `{meant}`?"));
+        return Mistake { place, what: format!("there is no column `{name}`"), hint };
+    }
     let Some(Foreign { at, what, hint }) = foreign_sql::find(statement) else { return mistake };
     Mistake { place: Place { line: at.line, column: at.column, ..mistake.place }, what, hint }
 }
+
+/// How the planner says that a column is not there, where it has no place for it.
+const NO_FIELD: &str = "No field named ";
 
 /// What is wrong with a query, from what the planner says; its spans give the place.
 pub fn planning_mistake(error: &DataFusionError, file: &str) -> Mistake {
@@ -176,6 +194,9 @@ fn without_layers(message: &str) -> String {
     if rest.starts_with("Unsupported ast node") {
         return "this is not understood here".into();
     }
+    if let Some((said, _)) = rest.split_once(" { expr: ") {
+        rest = said;
+    }
     // A function says itself what it takes; the planner repeats it with types.
     if let Some((_, own)) = rest.split_once("coercion failed with: Error during planning: ") {
         rest = own.split_once(" No function matches").map_or(own, |(own, _)| own).trim_end_matches('.');
@@ -184,7 +205,7 @@ fn without_layers(message: &str) -> String {
 }
 
 /// A message with the names that types have in SQL.
-fn with_sql_types(message: &str) -> String {
+pub fn with_sql_types(message: &str) -> String {
     const NAMES: [(&str, &str); 14] = [
         ("Utf8View", "varchar"),
         ("LargeUtf8", "varchar"),

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    231 queries plan, 88 tables have contracts
+    232 queries plan, 88 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -253,25 +253,25 @@ fn a_table_and_a_view_are_described() {
     assert_snapshot!(said(&sample, &["describe", "currency"], ""), @r#"
     exit 0
     ----- stdout
-    column,type,null,comment
-    currency,varchar,not null,ISO 4217 code
-    decimals,integer,not null,minor units: digits behind the point
-    rounding,varchar,not null,half_up or half_even
-    rounding_level,varchar,not null,"line: an invoice is the sum of its rounded lines; invoice: it has one more line, which makes it the exact sum, rounded once"
+    column,type,null,references,comment
+    currency,varchar,not null,,ISO 4217 code
+    decimals,integer,not null,,minor units: digits behind the point
+    rounding,varchar,not null,,half_up or half_even
+    rounding_level,varchar,not null,,"line: an invoice is the sum of its rounded lines; invoice: it has one more line, which makes it the exact sum, rounded once"
     ----- stderr
     made by data/currency.csv
     "#);
     assert_snapshot!(said(&sample, &["describe", "customer_total", "--format", "markdown"], ""), @r#"
     exit 0
     ----- stdout
-    | column         | type            | null | comment                                     |
-    |----------------|-----------------|------|---------------------------------------------|
-    | customer_id    | varchar         |      | key in the invoicing system                 |
-    | customer_name  | varchar         |      | as on the invoice                           |
-    | billing_period | varchar         |      | the month it is billed in                   |
-    | currency       | varchar         |      | ISO 4217 code                               |
-    | line_count     | bigint          |      |                                             |
-    | amount         | decimal(38, 12) |      | rounded as its currency declares [currency] |
+    | column         | type            | null | references | comment                                     |
+    |----------------|-----------------|------|------------|---------------------------------------------|
+    | customer_id    | varchar         |      |            | key in the invoicing system                 |
+    | customer_name  | varchar         |      |            | as on the invoice                           |
+    | billing_period | varchar         |      |            | the month it is billed in                   |
+    | currency       | varchar         |      |            | ISO 4217 code                               |
+    | line_count     | bigint          |      |            |                                             |
+    | amount         | decimal(38, 12) |      |            | rounded as its currency declares [currency] |
     ----- stderr
     made by queries/8_invoice/customer_total.sql
     "#);
@@ -390,7 +390,7 @@ fn a_wrong_command_line() {
     exit 2
     ----- stdout
     ----- stderr
-    error: missing.ndjson: No such file or directory (os error 2)
+    error: there is no file missing.ndjson
     hint: give a file, or - for standard input
     "#);
     assert_snapshot!(said(&sample, &["land", "--with", "nope", "x.csv"], ""), @r#"

@@ -355,3 +355,21 @@ fn statements_by_day_and_by_line_sum_to_the_line_with_details_beneath() {
     );
     assert_eq!(kept, ["10"]);
 }
+
+/// What a project counts in a column of its own is among what arrived.
+#[test]
+fn columns_of_ones_own_are_explained_with_the_record() {
+    let sample = Sample::empty();
+    sample.replace(
+        "schemas/usage_record.sql",
+        "    distance decimal(38, 12)",
+        "    seats bigint comment 'seats in use',\n    distance decimal(38, 12)",
+    );
+    sample.write(
+        "data/usage/seats.ndjson",
+        "{\"transaction_id\":\"s\",\"usage_type\":\"seat\",\"usage_start\":\"2026-10-02\",\"seats\":7,\"plan\":\"gold\"}\n",
+    );
+    sample.ok(&["run"]);
+    let said = sample.ok(&["explain", "--usage", "s", "--format", "json"]);
+    assert_says(&said, &["\"fields\"", "\\\"seats\\\":7", "\\\"plan\\\":\\\"gold\\\""]);
+}

@@ -67,7 +67,10 @@ fn what_is_not_in_force_when_it_is_asked_for_is_listed() {
         let line = item.lines().map(str::trim).find(|line| line.starts_with(row)).unwrap();
         sample.replace("data/contract_item.csv", line, &format!("{line},"));
     }
-    sample.write("data/quota.csv", "quota_id,included_quantity,valid_from\nq,1,2026-08-01\n");
+    sample.write(
+        "data/quota.csv",
+        "quota_id,included_quantity,valid_from\nq,1,2026-08-01\nspare,5,2026-06-01\n",
+    );
     sample.write(
         "data/grant_account.csv",
         "contract_id,quota_id,opened_at\nK,g,2026-06-10T00:00:00Z\nK,h,2026-06-01T00:00:00Z\n",
@@ -91,10 +94,11 @@ fn what_is_not_in_force_when_it_is_asked_for_is_listed() {
             "contract_item,l,never in force while contract K is",
             "minimum_fee,K,never in force while contract K is",
             "quota,q,\"not in force in 2026-06, when records drew from it: 1, of item i\"",
+            "quota,spare,no contract item names it",
             "quota_grant,late,never in force while contract K is",
         ]
     );
-    let accounts = "contract_id,quota_id,finding\nK,g,opens after records that draw from it: 1\nK,h,has no quota_grant\n";
+    let accounts = "contract_id,quota_id,finding\nK,g,\"opens after records of item j in 2026-06 that draw from it: 1, of quantity 3\"\nK,h,has no quota_grant\n";
     assert!(shown.contains(accounts), "{shown}");
 }
 

@@ -415,6 +415,12 @@ fn a_charge_model_has_what_it_needs_and_nothing_it_does_not_take() {
             "quota_id,included_quantity,valid_from\nq,50,2026-01-01",
             vec!["does not take quota_id of an item"],
         ),
+        (
+            "p1,p,per_unit,1,,2026-01-01",
+            "interim_cycle",
+            "contract_item_id,cycle_start,volume_due\ni,2026-06-01T00:00:00Z,true",
+            vec!["does not take volume_due of an interim_cycle"],
+        ),
     ] {
         let sample = calls();
         if table == "quota" {

@@ -69,6 +69,18 @@ fn a_query_that_does_not_plan_is_told_with_its_place() {
                 "select sum(price_id) from price",
                 &["error: sum: the values must be decimals or integers, not varchar\n"],
             ),
+            (
+                "select price_id from price order by all",
+                &["error: `all` stands for no columns here", "query:1:37", "name the columns"],
+            ),
+            (
+                "select price_id from price order by prise",
+                &["no column `prise`", "query:1:37", "did you mean `price.price_id`?"],
+            ),
+            ("select count(*) from price group by prise", &["no column `prise`", "query:1:37"]),
+            ("select price_id from price having prise = 1", &["no column `prise`", "query:1:35"]),
+            ("select substr(price_id) from price", &["error: Substring without for/from is not valid"]),
+            ("describe prise", &["error: there is no table or view `prise`"]),
             ("", &["there is no query"]),
         ],
     );
@@ -134,4 +146,28 @@ fn too_little_memory_names_the_setting_and_what_needs_it() {
     assert_eq!(status, 2);
     assert!(said.contains("` needs more memory than the engine may use"), "{said}");
     assert!(said.contains("engine.memory_mb") && !said.contains("datafusion"), "{said}");
+}
+
+/// A statement of SQL describes a table as the command does, in the words of the schemas.
+#[test]
+fn describe_is_a_query_too() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    for table in ["price", "customer_total", "usage_record"] {
+        let described = sample.ok(&["describe", table]);
+        for query in [format!("describe {table}"), format!("DESC {table};")] {
+            assert_eq!(sample.ok(&["sql", &query]), described);
+        }
+        assert!(!described.contains("Utf8") && !described.contains("128"), "{described}");
+    }
+    let columns = sample.ok(&["sql", "describe contract_item", "--format", "csv"]);
+    for line in [
+        "column,type,null,references,comment",
+        "contract_id,varchar,not null,contract.contract_id,its contract",
+        "quota_id,varchar,,quota.quota_id or grant_account.quota_id,",
+        "block_quantity,\"decimal(32, 12)\",,,",
+        "valid_from,timestamp,not null,,",
+    ] {
+        assert!(columns.contains(line), "{line}: {columns}");
+    }
 }

@@ -12,7 +12,7 @@ with received as (
             'none'
         ) as identifier,
         usage_record.quantity,
-        usage_record.distance
+        fields_json(usage_record.fields) as fields
     from usage_record
     where
         usage_record.transaction_id = $transaction_id
@@ -28,7 +28,7 @@ with received as (
         cast(null as timestamp with time zone) as usage_start,
         concat('line ', usage_rejected.line_number) as identifier,
         cast(null as decimal(38, 12)) as quantity,
-        cast(null as decimal(38, 12)) as distance
+        cast(null as varchar) as fields
     from usage_rejected
     where usage_rejected.transaction_id = $transaction_id
 ),
@@ -49,7 +49,7 @@ select
     received.usage_start,
     received.identifier,
     received.quantity,
-    received.distance
+    received.fields
 from received
 left join landed
     on landing_of(received.landing_sequence) = landed.landing_id
