@@ -25,6 +25,7 @@ mod export_names;
 mod export_page;
 mod fault_store;
 mod fields;
+mod foreign_files;
 mod formats;
 mod generate;
 mod histories;
