@@ -110,6 +110,14 @@ pub enum Error {
     },
 }
 
+/// Whether something could not be written because a disk is full, or a file may not be so large.
+fn lacks_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let kinds = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    kinds.into_iter().any(|kind| matches!(kind, FileTooLarge | QuotaExceeded | StorageFull))
+}
+
 /// A message in our words, where the operating system has put its own: without the numbers that it has for errors.
 pub fn in_words(message: &str) -> String {
     const NUMBER: &str = " (os error ";
@@ -170,6 +178,9 @@ impl Error {
             Self::Busy { .. } => "type the same command again; it goes on from what was published",
             Self::Unfinished { .. } => {
                 "readers of these logs see the run before; when this is mended, type `meterhouse run`: it goes on from there"
+            }
+            Self::Machine { source, .. } if lacks_room(source.as_ref()) => {
+                "make room there, or let files be larger, and type the same command again: it goes on from where things stand"
             }
             _ => "",
         }

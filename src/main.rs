@@ -133,6 +133,12 @@ fn start() -> Result<Runtime, Error> {
         .thread_keep_alive(FOR_EVER)
         .build()
         .map_err(no_threads)?;
+    // Writing beyond a limit of the size of files fails, and is told, instead of ending the program.
+    #[cfg(unix)]
+    let _ = runtime.block_on(async {
+        let kind = tokio::signal::unix::SignalKind::from_raw(nix::libc::SIGXFSZ);
+        tokio::signal::unix::signal(kind).map(drop)
+    });
     let (started, starting) = mpsc::channel();
     let all = Arc::new(Barrier::new(FILE_THREADS));
     for _ in 0..FILE_THREADS {

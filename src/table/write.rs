@@ -51,6 +51,8 @@ const SMALL_ROWS: usize = 8192;
 const CLOSED_AT_ONCE: usize = 8;
 
 struct OpenFile {
+    /// Its path in the warehouse, as messages name it.
+    shown: String,
     path: String,
     hash: u128,
     writer: AsyncArrowWriter<Summed>,
@@ -76,8 +78,8 @@ impl AsyncFileWriter for Summed {
 
 impl OpenFile {
     async fn close(self) -> Result<DataFile> {
-        let Self { path, hash, mut writer, partition } = self;
-        let footer = writer.finish().await.during(|| format!("writing {path}"))?;
+        let Self { shown, path, hash, mut writer, partition } = self;
+        let footer = writer.finish().await.during(|| format!("writing {shown}"))?;
         Ok(DataFile {
             path,
             size: writer.bytes_written() as u64,
@@ -254,7 +256,7 @@ impl TableWriter {
         if buffered > BUFFER_BYTES
             && let Some(file) = self.open.values_mut().max_by_key(|file| file.writer.in_progress_size())
         {
-            file.writer.flush().await.during(|| format!("writing {}", file.path))?;
+            file.writer.flush().await.during(|| format!("writing {}", file.shown))?;
         }
         Ok(())
     }
@@ -421,7 +423,8 @@ fn open_file(
     let folders: String =
         schema.partition_by.iter().zip(values).map(|(name, value)| format!("{name}={value}/")).collect();
     let path = format!("{folders}{stem}.parquet");
-    let object = BufWriter::new(warehouse.store().clone(), Path::from(format!("{}/{path}", schema.name)));
+    let shown = format!("{}/{path}", schema.name);
+    let object = BufWriter::new(warehouse.store().clone(), Path::from(shown.as_str()));
     let object = Summed { object, checksum: Checksum::default() };
     // A sequence takes next to nothing as differences; a dictionary of it would be as long as itself.
     let sequence = ColumnPath::from(SEQUENCE);
@@ -435,8 +438,8 @@ fn open_file(
         .set_column_encoding(sequence, Encoding::DELTA_BINARY_PACKED)
         .build();
     let writer = AsyncArrowWriter::try_new(object, stored.clone(), Some(properties))
-        .during(|| format!("opening {path}"))?;
-    Ok(OpenFile { path, hash: 0, writer, partition })
+        .during(|| format!("opening {shown}"))?;
+    Ok(OpenFile { shown, path, hash: 0, writer, partition })
 }
 
 /// The least and the greatest landing sequence of a file, as its footer has them.

@@ -167,3 +167,73 @@ fn nothing_of_a_file_outside_of_the_project_is_shown() {
     let (_, said) = sample.fails(&["run"]);
     assert!(said.contains("hunter2"), "{said}");
 }
+
+/// Threads that still work end with the process, whatever they do: the work is done, and the exit status says so.
+#[test]
+fn three_hundred_commands_end_with_their_own_status() {
+    let project = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..75 {
+                    let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"));
+                    let output =
+                        command.args(["completions", "bash"]).current_dir(project.path()).output().unwrap();
+                    assert_eq!(output.status.code(), Some(0), "{:?}", output.status);
+                }
+            });
+        }
+    });
+}
+
+/// What a run says of too little room, and what the next one makes when there is some.
+fn goes_on(sample: &Sample, full: &Output, room: &Output) {
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert_eq!(full.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("error: writing "), "{said}");
+    assert!(
+        said.contains("hint: make room there, or let files be larger, and type the same command again"),
+        "{said}"
+    );
+    assert!(!said.contains("os error"), "{said}");
+    assert!(room.status.success(), "{}", String::from_utf8_lossy(&room.stderr));
+    let whole = Sample::new();
+    whole.ok(&["run"]);
+    let lines = "select line_id, amount, billing_period from invoice_line order by line_id, billing_period";
+    assert_eq!(sample.rows(lines), whole.rows(lines));
+    sample.ok(&["verify"]);
+}
+
+#[test]
+fn a_file_that_may_not_be_so_large_is_told_and_a_run_goes_on() {
+    let sample = Sample::new();
+    let full = under(&sample, "ulimit -f 8", "-q run");
+    assert!(!sample.path().join("warehouse/ledger").exists(), "nothing is published");
+    goes_on(&sample, &full, &under(&sample, "true", "-q run"));
+}
+
+/// Needs to mount a disk of its own, which only root may.
+#[test]
+fn a_full_disk_is_told_and_a_run_goes_on_when_there_is_room() {
+    let sample = Sample::new();
+    let disk = sample.path().join("warehouse");
+    std::fs::create_dir(&disk).unwrap();
+    let mount = |options: &str| {
+        let command = format!("mount -t tmpfs -o {options} tmpfs {} 2> /dev/null", disk.display());
+        Command::new("sh").args(["-c", &command]).status().unwrap().success()
+    };
+    if !mount("size=450k") {
+        eprintln!("skipped: no disk can be mounted here");
+        return;
+    }
+    let full = under(&sample, "true", "-q run");
+    let is_published = disk.join("ledger").exists();
+    assert!(mount("remount,size=64m"));
+    let room = under(&sample, "true", "-q run");
+    let outcome = std::panic::catch_unwind(|| {
+        assert!(!is_published, "nothing is published");
+        goes_on(&sample, &full, &room);
+    });
+    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
+    assert!(unmounted.success() && outcome.is_ok());
+}
