@@ -3,6 +3,7 @@
 //! What is wrong with it is told as a mistake in its text, with the place, and with what to write instead where that is
 //! known; nothing of it is about runs.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use super::describe::describe;
 use crate::encode::answer::Answer;
 use crate::encode::{Encoder, Format};
 use crate::engine::plan::{Failure, failure, planning_mistake, syntax_mistake};
+use crate::engine::words::with_sql_types;
 use crate::error::{Error, Mistake, Place, Result};
 use crate::project::Project;
 use crate::project::schema::parser_error;
@@ -119,20 +121,37 @@ async fn planned(
     frame.with_param_values(vec![("as_of", instant)]).map_err(failed)
 }
 
-/// The same rows with the fields of records as JSON: a file has no columns inside a column.
+/// The same rows with the fields of records as JSON, because a file has no columns inside a column, and with names that
+/// say in SQL what was asked for.
 fn with_text(context: &SessionContext, frame: DataFrame) -> datafusion::error::Result<DataFrame> {
     let is_record =
         |field: &FieldRef| field.name() == FIELDS && matches!(field.data_type(), DataType::Struct(_));
-    if !frame.schema().fields().iter().any(is_record) {
+    let mut names: Vec<String> = frame.schema().fields().iter().map(|field| name_of(field)).collect();
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    if distinct.len() < names.len() {
+        names = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
+    }
+    let is_other = |(field, name): (&FieldRef, &String)| is_record(field) || field.name() != name;
+    if !frame.schema().fields().iter().zip(&names).any(is_other) {
         return Ok(frame);
     }
     let to_json = context.udf("fields_json")?;
-    let columns = frame.schema().iter().map(|(table, field)| {
+    let columns = frame.schema().iter().zip(&names).map(|((table, field), name)| {
         let column = Expr::Column(Column::from((table, field)));
-        if is_record(field) { to_json.call(vec![column]).alias(FIELDS) } else { column }
+        match is_record(field) {
+            true => to_json.call(vec![column]).alias(FIELDS),
+            false if field.name() == name => column,
+            false => column.alias(name),
+        }
     });
     let columns: Vec<Expr> = columns.collect();
     frame.select(columns)
+}
+
+/// The name of a column of an answer.
+fn name_of(field: &FieldRef) -> String {
+    // What has no bracket is a name that somebody gave.
+    if field.name().contains('(') { with_sql_types(field.name()) } else { field.name().clone() }
 }
 
 /// The one statement of the text, which reads.

@@ -5,7 +5,7 @@ use std::path::Path;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::stderr;
-use crate::engine::plan::with_sql_types;
+use crate::engine::words::with_sql_types;
 use crate::error::{Error, Mistake, in_words};
 
 /// What, where, what next; paths are relative to the project.

@@ -5,3 +5,4 @@ pub mod microseconds;
 pub mod plan;
 mod qualified;
 pub mod session;
+pub mod words;

@@ -14,6 +14,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::sqlparser::ast::Visit;
 
 use super::foreign_sql::{self, Foreign};
+use super::words::with_sql_types;
 use crate::error::{Error, Mistake, Place, Result};
 use crate::project::Query;
 use crate::project::schema::{TableSchema, accepts, header, sql_type};
@@ -202,31 +203,6 @@ fn without_layers(message: &str) -> String {
         rest = own.split_once(" No function matches").map_or(own, |(own, _)| own).trim_end_matches('.');
     }
     with_sql_types(&rest.replace("Invalid argument error: ", ""))
-}
-
-/// A message with the names that types have in SQL.
-pub fn with_sql_types(message: &str) -> String {
-    const NAMES: [(&str, &str); 14] = [
-        ("Utf8View", "varchar"),
-        ("LargeUtf8", "varchar"),
-        ("Utf8", "varchar"),
-        ("Decimal128(", "decimal("),
-        ("Decimal256(", "decimal("),
-        ("Timestamp(ns, \"UTC\")", "timestamp"),
-        ("Timestamp(µs, \"UTC\")", "timestamp"),
-        ("Timestamp(ns)", "timestamp without time zone"),
-        ("Timestamp(µs)", "timestamp without time zone"),
-        ("Int64", "bigint"),
-        ("Int32", "integer"),
-        ("Date32", "date"),
-        ("Boolean", "boolean"),
-        ("Float64", "double"),
-    ];
-    let mut text = message.to_string();
-    for (arrow, sql) in NAMES {
-        text = text.replace(arrow, sql);
-    }
-    text
 }
 
 /// Where the query's output does not fit the table's contract; empty where it does.

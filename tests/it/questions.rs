@@ -171,3 +171,18 @@ fn describe_is_a_query_too() {
         assert!(columns.contains(line), "{line}: {columns}");
     }
 }
+
+/// Columns that nobody named bear what was asked for, as SQL has it.
+#[test]
+fn columns_without_a_name_say_what_was_asked_for() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let query = "select 1, 'x', 1 + 2.5, count(*), max(unit_amount) filter (where unit_amount > 1), \
+        cast(max(unit_amount) as varchar), date '2026-10-01' from price";
+    let answer = sample.ok(&["sql", query, "--format", "csv"]);
+    assert_eq!(
+        answer.lines().next().unwrap(),
+        "1,'x',1 + 2.5,count(*),max(price.unit_amount) FILTER (WHERE price.unit_amount > 1),\
+         max(price.unit_amount),'2026-10-01'"
+    );
+}
