@@ -5,6 +5,7 @@
 //! nothing, and what several clauses of the same columns name may stand in any of their tables.
 
 mod files;
+mod foreign;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use datafusion::logical_expr::{Expr, cast};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 pub use files::unread_files;
+pub use foreign::hide;
 
 use meterhouse_sql::cycle::TimeZone;
 use meterhouse_sql::name::did_you_mean;
@@ -100,7 +102,8 @@ pub async fn mistakes(
             let looking = || format!("looking for what {} names", one.schema.name);
             let values = asked.join().await.during(looking)?.during(looking)?;
             if !values.is_empty() {
-                mistakes.extend(one.told(project, context, values).await?);
+                let told = one.told(project, context, values).await?;
+                mistakes.extend(foreign::hidden(project, one.schema, told));
             }
         }
     }
@@ -122,11 +125,13 @@ pub async fn check(project: &Project) -> Result<()> {
         let opening = || format!("opening {}", schema.name);
         let paths = reference_files(project, &schema.name)?;
         let ReferenceRows { batches, mistakes, is_whole } =
-            land::reference_rows(&context, project, schema, &paths)?;
-        found.extend(mistakes);
-        if !is_whole {
+            land::reference_rows(&context, project, schema, &paths)
+                .map_err(|error| hide(project, schema, error))?;
+        // What is wrong elsewhere is not judged by a file of which nothing may be shown either.
+        if !is_whole || (!mistakes.is_empty() && foreign::is_outside(project, schema)) {
             partial.insert(schema.name.as_str());
         }
+        found.extend(foreign::hidden(project, schema, mistakes));
         let table: Arc<dyn TableProvider> = match batches.first().map(RecordBatch::schema) {
             None => Arc::new(EmptyTable::new(schema.arrow())),
             Some(columns) => Arc::new(MemTable::try_new(columns, vec![batches]).during(opening)?),

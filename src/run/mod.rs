@@ -7,7 +7,6 @@ mod checks;
 pub mod clock;
 mod close;
 pub mod event;
-mod foreign;
 mod replay;
 mod rerate;
 mod tables;

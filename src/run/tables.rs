@@ -8,9 +8,10 @@ use datafusion::common::runtime::SpawnedTask;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
+use super::Run;
 use super::event::{Event, Step, Way};
-use super::{Run, foreign};
 use crate::catalog::{register, register_view, register_written};
+use crate::check::reference;
 use crate::engine::session::work_undivided;
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::land;
@@ -46,7 +47,7 @@ impl<'a> Run<'a> {
     pub(super) async fn snapshot_references(&mut self) -> Result<()> {
         let mut taking: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
         for schema in self.project.reference() {
-            let hide = |error| foreign::hide(self.project, schema, error);
+            let hide = |error| reference::hide(self.project, schema, error);
             taking.push(self.snapshot(schema).map(move |taken| taken.map_err(hide)).boxed());
         }
         let taken: Vec<Result<Made<'a>>> = futures::stream::iter(taking).buffered(AT_ONCE).collect().await;
@@ -58,7 +59,16 @@ impl<'a> Run<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if mistakes.is_empty() { Ok(()) } else { Err(Error::Project(mistakes)) }
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        // Besides what is wrong within files all that names nothing, unless that may follow from one that is not there.
+        match reference::check(self.project).await {
+            Err(Error::Project(all)) if mistakes.iter().all(|mistake| all.contains(mistake)) => {
+                Err(Error::Project(all))
+            }
+            _ => Err(Error::Project(mistakes)),
+        }
     }
 
     /// Takes the files of one reference table into the warehouse, unless they are there.

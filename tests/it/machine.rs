@@ -151,9 +151,11 @@ fn nothing_of_a_file_outside_of_the_project_is_shown() {
         &format!("{header}\nhunter2,b,per_unit,-5,,sometimes,none,2026-01-01,\n"),
     ] {
         std::fs::write(&file, text).unwrap();
-        let said = with_secret(&sample, &["run"]);
-        assert!(said.contains("a line does not fit table `price`"), "{said}");
-        assert!(said.contains("outside of the project"), "{said}");
+        for command in ["run", "check"] {
+            let said = with_secret(&sample, &[command]);
+            assert!(said.contains("a line does not fit table `price`"), "{said}");
+            assert!(said.contains("outside of the project"), "{said}");
+        }
     }
     // A link is no way in.
     std::fs::write(&file, "root:hunter2:19000:0\nadmin:hunter2:19000:0\n").unwrap();

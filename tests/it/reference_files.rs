@@ -15,12 +15,6 @@ fn every_line_that_breaks_a_check_is_told() {
     exit 1
     ----- stdout
     ----- stderr
-    error: has 2 fields, the header has 3
-     --> data/currency.csv:4:6
-      |
-    4 | CHF,2
-      |      ^
-    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     error: `decimals` 20 breaks CHECK (decimals BETWEEN 0 AND 12)
      --> data/currency.csv:2:5
       |
@@ -39,6 +33,12 @@ fn every_line_that_breaks_a_check_is_told() {
     3 | USD,-1,half_even
       |     ^^
     hint: declared at schemas/currency.sql:8:12
+    error: has 2 fields, the header has 3
+     --> data/currency.csv:4:6
+      |
+    4 | CHF,2
+      |      ^
+    hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
     error: `valid_to` 2024-12-31T23:00:00Z, `valid_from` 2025-12-31T23:00:00Z breaks CHECK (valid_to > valid_from)
      --> data/quota.csv:2:31
       |
@@ -97,18 +97,6 @@ fn lines_of_several_time_zones_keep_their_places() {
     let (status, said) = sample.fails(&["check"]);
     assert_eq!(status, 1);
     assert_snapshot!(said, @r#"
-    error: `time_zone` America/NewYork is no time zone
-     --> data/contract.csv:4:19
-      |
-    4 | BYTE-API,BYTE,USD,America/NewYork,month,2026-08-31,,,US-SAAS,4410,2026-08-31T00:00:00-04:00,
-      |                   ^^^^^^^^^^^^^^^
-    hint: did you mean `America/New_York`?
-    error: `time_zone` America/NewYork is no time zone
-     --> data/contract.csv:5:23
-      |
-    5 | BYTE-SUPPORT,BYTE,USD,America/NewYork,quarter,,,,US-SERVICE,4420,2026-07-01T00:00:00-04:00,
-      |                       ^^^^^^^^^^^^^^^
-    hint: did you mean `America/New_York`?
     error: `valid_to` 2026-07-31T22:00:00Z, `valid_from` 2026-08-31T22:00:00Z breaks CHECK (valid_to > valid_from)
      --> data/contract.csv:2:77
       |
@@ -121,6 +109,18 @@ fn lines_of_several_time_zones_keep_their_places() {
     3 | CON124,ALPEN,EUR,Europe/Berlin,month,,PO-4712,,VAT-STANDARD,4400,2026-09-01,2026-08-01
       |                                                                             ^^^^^^^^^^
     hint: declared at schemas/contract.sql:23:12
+    error: `time_zone` America/NewYork is no time zone
+     --> data/contract.csv:4:19
+      |
+    4 | BYTE-API,BYTE,USD,America/NewYork,month,2026-08-31,,,US-SAAS,4410,2026-08-31T00:00:00-04:00,
+      |                   ^^^^^^^^^^^^^^^
+    hint: did you mean `America/New_York`?
+    error: `time_zone` America/NewYork is no time zone
+     --> data/contract.csv:5:23
+      |
+    5 | BYTE-SUPPORT,BYTE,USD,America/NewYork,quarter,,,,US-SERVICE,4420,2026-07-01T00:00:00-04:00,
+      |                       ^^^^^^^^^^^^^^^
+    hint: did you mean `America/New_York`?
     error: 4 mistakes in the project
     "#);
 }

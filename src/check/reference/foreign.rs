@@ -12,7 +12,7 @@ const HINT: &str =
     "the file is outside of the project, so nothing of it is shown; a copy in data/ is told in full";
 
 /// What is wrong with the files of a reference table, without their content where they are outside of the project.
-pub(super) fn hide(project: &Project, schema: &TableSchema, error: Error) -> Error {
+pub fn hide(project: &Project, schema: &TableSchema, error: Error) -> Error {
     let Some(setting) = project.settings.reference.get(&schema.name) else { return error };
     let error = settings::hide(setting, error);
     if is_inside(project, setting) {
@@ -34,6 +34,19 @@ pub(super) fn hide(project: &Project, schema: &TableSchema, error: Error) -> Err
         Error::Data { place, .. } => Error::Data { what, place, hint: HINT.into() },
         other => other,
     }
+}
+
+/// The same of what was collected.
+pub(super) fn hidden(project: &Project, schema: &TableSchema, mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    match hide(project, schema, Error::Project(mistakes)) {
+        Error::Project(mistakes) => mistakes,
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the files of a reference table are outside of the project.
+pub(super) fn is_outside(project: &Project, schema: &TableSchema) -> bool {
+    project.settings.reference.get(&schema.name).is_some_and(|setting| !is_inside(project, setting))
 }
 
 /// Whether the files that a setting names are in the project, or in the one that it extends, links followed.
