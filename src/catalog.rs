@@ -17,7 +17,7 @@ use crate::land::{acknowledged, acknowledged_files};
 use crate::ledger::{self, Entry};
 use crate::project::schema::TableSchema;
 use crate::project::{LANDED, Project, Query, USAGE_RECORD};
-use crate::store::warehouse::Warehouse;
+use crate::store::warehouse::{Warehouse, tries};
 use crate::table::checksum;
 use crate::table::file::DataFile;
 use crate::table::scan::{FileTable, with_fields};
@@ -75,6 +75,23 @@ pub async fn pin_at(
     warehouse: &Warehouse,
     versions: Option<&BTreeMap<String, u64>>,
 ) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+    for pause in tries() {
+        tokio::time::sleep(pause).await;
+        if let Some(pinned) = pin_once(warehouse, versions).await? {
+            return Ok(pinned);
+        }
+        if versions.is_some() {
+            break;
+        }
+    }
+    Err(Error::Busy { what: "landed files are merged faster than they can be listed".into() })
+}
+
+/// None where files were merged that had not landed yet when `landing` was read.
+async fn pin_once(
+    warehouse: &Warehouse,
+    versions: Option<&BTreeMap<String, u64>>,
+) -> Result<Option<BTreeMap<String, (u64, Vec<DataFile>)>>> {
     let (version, landing) = files_at(warehouse, versions, "landing").await?;
     let landings = acknowledged(&landing);
     let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
@@ -84,9 +101,10 @@ pub async fn pin_at(
         Result::Ok((table, found))
     });
     for (table, (version, files)) in try_join_all(others).await? {
-        pinned.insert(table.to_string(), (version, acknowledged_files(files, &landings)));
+        let Some(files) = acknowledged_files(files, &landings) else { return Ok(None) };
+        pinned.insert(table.to_string(), (version, files));
     }
-    Ok(pinned)
+    Ok(Some(pinned))
 }
 
 /// The same as [`pin`], where all is there still that a published run read.

@@ -8,11 +8,12 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use super::arguments::{Why, has_reason};
 use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
+use crate::catalog::pin_all;
 use crate::encode::answer;
 use crate::error::{Error, Result, While};
 use crate::ledger::vacuum::{self, OfTable};
 use crate::proof::verify;
-use crate::{books, run};
+use crate::{books, ledger, run};
 
 impl Opened {
     pub(super) async fn close(
@@ -73,7 +74,11 @@ impl Opened {
     /// Removes what nobody needs, or shows it; and what stays for whom.
     pub(super) async fn vacuum(&self, keep_days: u32, is_dry: bool, by: String, out: Out<'_>) -> Result<()> {
         let request = vacuum::Request { now: self.now, keep_days, by, is_dry };
-        let vacuumed = vacuum::vacuum(&self.project, &self.warehouse, &request).await?;
+        let landed = match ledger::head(&self.warehouse).await? {
+            Some(head) => pin_all(&self.warehouse, &head).await?,
+            None => BTreeMap::new(),
+        };
+        let vacuumed = vacuum::vacuum(&self.project, &self.warehouse, &request, &landed).await?;
         let (vacuumed, tables) =
             vacuumed.map(|(vacuumed, tables)| (Some(vacuumed), tables)).unwrap_or_default();
         let numbers = |of: fn(&OfTable) -> u64| -> ArrayRef {
@@ -95,7 +100,7 @@ impl Opened {
         };
         let days = if keep_days == 1 { "the last day".into() } else { format!("the last {keep_days} days") };
         self.say(&format!(
-            "kept: what {} made, and what was written in {days}; usage, reference data and the books always stay",
+            "kept: what {} read and made, and what was written in {days}; usage, reference data and the books always stay",
             vacuum::told(&vacuumed.kept_runs)
         ));
         if !vacuumed.closed_by.is_empty() {

@@ -1,7 +1,6 @@
 //! What people decide about landed usage: hold a batch back, release or discard it, void records, write them off,
 //! restore them. Each decision is one row of `usage_decision`; none is ever changed, and the last one counts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -17,6 +16,7 @@ use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::project::{Project, USAGE_DECISION};
 use crate::store::warehouse::Warehouse;
+use crate::table::landings::Landings;
 use crate::table::scan::FileTable;
 use crate::table::write::TableWriter;
 
@@ -226,7 +226,7 @@ pub async fn landing_place(
     project: &Project,
     warehouse: &Warehouse,
     landing_id: i64,
-    known: &BTreeSet<String>,
+    known: &Landings,
 ) -> Result<Option<String>> {
     let working = || format!("reading {USAGE_DECISION}");
     let (Some(query), Some(schema)) =
@@ -235,8 +235,9 @@ pub async fn landing_place(
         return Ok(None);
     };
     let context = session(&project.settings, Some(warehouse))?;
+    // A file of decisions is of one landing, or of none.
     let files = acknowledged_files(warehouse.delta_files(USAGE_DECISION).await?.1, known);
-    let decisions = FileTable::new(schema, files);
+    let decisions = FileTable::new(schema, files.unwrap_or_default());
     context.register_table(USAGE_DECISION, Arc::new(decisions)).during(working)?;
     let frame = plan(&context, query, 0).await?;
     let frame = frame.filter(col("landing_id").eq(lit(landing_id))).during(working)?;

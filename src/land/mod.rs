@@ -26,7 +26,6 @@ mod times;
 mod totals;
 mod turn;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
@@ -49,7 +48,8 @@ use crate::error::{Error, Result, While};
 use crate::project::schema::{ColumnDefault, TableSchema};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::store::warehouse::Warehouse;
-use crate::table::file::{Change, DataFile};
+use crate::table::file::{By, Change, DataFile};
+use crate::table::landings::Landings;
 use crate::table::write::TableWriter;
 use checks::Checks;
 use landed::Reasons;
@@ -96,8 +96,6 @@ pub struct Hold {
 /// A landing whose files are written; no run counts it before it is acknowledged.
 struct Written {
     landed: Landed,
-    /// Names its files, and its commits.
-    stem: String,
     /// Its files of each of the tables that are committed.
     files: [Vec<DataFile>; 3],
 }
@@ -106,18 +104,13 @@ impl Written {
     /// Nothing, where the same content had landed before.
     fn before(file: &Readable, landing_id: i64, before: Before) -> Self {
         let landed = Landed { before: Some(before), ..Landed::of(&file.name, landing_id) };
-        Self { landed, stem: stem(landing_id), files: Default::default() }
+        Self { landed, files: Default::default() }
     }
 
     /// Whether there is anything to acknowledge: a file without records is no landing.
     fn has_records(&self) -> bool {
         self.landed.received > 0
     }
-}
-
-/// The name of a landing.
-fn stem(landing_id: i64) -> String {
-    format!("landing-{landing_id}")
 }
 
 /// How files are landed.
@@ -157,15 +150,16 @@ pub async fn land(
         return Ok(written.landed);
     }
     if let (Some(replaced), Some(author)) = (replaces, how.author) {
-        decision::discard_for(project, warehouse, context, replaced, &written.stem, author).await?;
+        let by = DataFile::stem_of(landing_id);
+        decision::discard_for(project, warehouse, context, replaced, &by, author).await?;
         written.landed.replaced = Some(replaced);
     }
     acknowledge(project, warehouse, &[&written]).await?;
     Ok(written.landed)
 }
 
-/// The names of the landings that are acknowledged.
-async fn landings(warehouse: &Warehouse) -> Result<BTreeSet<String>> {
+/// The landings that are acknowledged.
+async fn landings(warehouse: &Warehouse) -> Result<Landings> {
     Ok(acknowledged(&warehouse.delta_files(LANDING).await?.1))
 }
 
@@ -178,7 +172,7 @@ async fn write(
     with: Option<&Query>,
     landing_id: i64,
 ) -> Result<Written> {
-    let (name, stem) = (file.name.clone(), stem(landing_id));
+    let (name, stem) = (file.name.clone(), DataFile::stem_of(landing_id));
     let record = &project.schemas[USAGE_RECORD];
     let shape = record_shape(record)?.with_times(&project.settings.source);
     let checks = Checks::new(context, record, &shape)?;
@@ -220,7 +214,7 @@ async fn write(
         return Err(Error::data(what, "nothing of this file is acknowledged; please report this"));
     }
     let landing = &project.schemas[LANDING];
-    let mut counted = TableWriter::new(context, warehouse, landing, stem.clone())?;
+    let mut counted = TableWriter::new(context, warehouse, landing, stem)?;
     if received > 0 {
         counted.write(&totals.batch(landing, landing_id, &name, &file.content)?).await?;
     }
@@ -233,7 +227,7 @@ async fn write(
     }
     let landed =
         Landed { received, rejected: rejections, warnings, reasons, ..Landed::of(&name, landing_id) };
-    Ok(Written { landed, stem, files: [rejected, records, counted] })
+    Ok(Written { landed, files: [rejected, records, counted] })
 }
 
 /// Commits what landings wrote, table after table.
@@ -241,8 +235,8 @@ async fn acknowledge(project: &Project, warehouse: &Warehouse, written: &[&Writt
     for (number, table) in COMMITTED.iter().enumerate() {
         let has_files = written.iter().filter(|landing| !landing.files[number].is_empty());
         let changes = has_files.map(|landing| {
-            let (application, added) = (landing.stem.as_str(), landing.files[number].as_slice());
-            Change { application, version: 1, added, removed: &[] }
+            let (by, added) = (By::Landing(landing.landed.landing_id), landing.files[number].as_slice());
+            Change { by, added, removed: &[] }
         });
         let changes: Vec<Change<'_>> = changes.collect();
         if !changes.is_empty() {

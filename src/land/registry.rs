@@ -1,13 +1,12 @@
 //! The numbers of landings: which content has which, and which files belong to one that was acknowledged.
 
-use std::collections::BTreeSet;
-
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, While};
 use crate::store::warehouse::Warehouse;
 use crate::table::file::DataFile;
+use crate::table::landings::Landings;
 
 /// A try to land a content: the first one, or one again after a landing that did not do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,32 +61,51 @@ pub(super) async fn attempt(
     parse(&path, number, &warehouse.settle(&path, bytes).await?)
 }
 
-/// The names of the landings whose files a pinned set of `landing` files acknowledges.
-pub fn acknowledged(files: &[DataFile]) -> BTreeSet<String> {
-    files.iter().map(|file| landing_of(&file.path).to_string()).collect()
+/// The landings that a pinned set of `landing` files acknowledges.
+pub fn acknowledged(files: &[DataFile]) -> Landings {
+    let landings: Vec<Landings> = files.iter().map(DataFile::of_landings).collect();
+    landings.iter().flat_map(Landings::ranges).copied().collect()
 }
 
 /// The files of a landed table that a pinned set of landings acknowledges; what is of no landing, as most decisions
-/// are, is acknowledged by its own commit.
-pub fn acknowledged_files(files: Vec<DataFile>, landings: &BTreeSet<String>) -> Vec<DataFile> {
-    let is_known = |file: &DataFile| {
-        let landing = landing_of(&file.path);
-        landings.contains(landing) || !landing.starts_with("landing-")
-    };
-    files.into_iter().filter(is_known).collect()
+/// are, is acknowledged by its own commit. None where a file is of these and of other landings: files were merged since
+/// the set was pinned.
+pub fn acknowledged_files(files: Vec<DataFile>, landings: &Landings) -> Option<Vec<DataFile>> {
+    let mut of_these = Vec::with_capacity(files.len());
+    for file in files {
+        let its = file.of_landings();
+        if landings.has_all(&its) {
+            of_these.push(file);
+        } else if landings.has_any(&its) {
+            return None;
+        }
+    }
+    Some(of_these)
 }
 
-/// Whether a file of a landed table is of this landing.
-pub(super) fn is_of_landing(file: &DataFile, stem: &str) -> bool {
-    landing_of(&file.path) == stem
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// `landing-7` of `usage_date=2026-10-01/landing-7-0.parquet`.
-fn landing_of(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let name = name.strip_suffix(".parquet").unwrap_or(name);
-    match name.match_indices('-').nth(1) {
-        Some((end, _)) => &name[..end],
-        None => name,
+    #[test]
+    fn a_merged_file_counts_once_all_its_landings_do() {
+        let of = |path: &str, landings: &[(i64, i64)]| DataFile {
+            path: path.into(),
+            landings: landings.iter().copied().collect(),
+            ..DataFile::default()
+        };
+        let known = acknowledged(&[of("merged-1.parquet", &[(1, 4)]), of("landing-6.parquet", &[])]);
+        assert_eq!(known.to_string(), "1-4 6");
+        let counted = |files: &[DataFile]| {
+            let files = acknowledged_files(files.to_vec(), &known)?;
+            Some(files.iter().map(|file| file.path.clone()).collect::<Vec<_>>())
+        };
+        let day = |name: &str| format!("usage_date=2026-10-01/{name}.parquet");
+        let files =
+            [of(&day("landing-6-0"), &[]), of("landing-5.parquet", &[]), of("decision-1.parquet", &[])];
+        assert_eq!(counted(&files), Some(vec![day("landing-6-0"), "decision-1.parquet".into()]));
+        assert_eq!(counted(&[of(&day("merged-2"), &[(1, 3)])]), Some(vec![day("merged-2")]));
+        assert_eq!(counted(&[of(&day("merged-2"), &[(7, 9)])]), Some(Vec::new()));
+        assert_eq!(counted(&[of(&day("merged-2"), &[(1, 3), (5, 5)])]), None);
     }
 }

@@ -1,15 +1,14 @@
 //! Whether a file lands: a content lands once, and again where what came of it did not do.
 
-use std::collections::BTreeSet;
-
 use super::decision;
-use super::registry::{Attempt, attempt, is_of_landing, last_attempt};
+use super::registry::{Attempt, attempt, last_attempt};
 use super::source::Readable;
-use super::{Before, How, stem};
+use super::{Before, How};
 use crate::error::{Result, While};
 use crate::project::{Project, Query, USAGE_RECORD};
 use crate::store::digest::sha256;
 use crate::store::warehouse::Warehouse;
+use crate::table::landings::Landings;
 
 /// What tells how a file was read: the landing query, and how sources write their times.
 pub(super) fn mapping_of(project: &Project, with: Option<&Query>) -> Result<String> {
@@ -35,7 +34,7 @@ pub(super) async fn turn(
     warehouse: &Warehouse,
     file: &Readable,
     how: How<'_>,
-    known: &BTreeSet<String>,
+    known: &Landings,
 ) -> Result<Turn> {
     let mapping = mapping_of(project, how.with)?;
     let content = &file.content;
@@ -43,7 +42,7 @@ pub(super) async fn turn(
         return Ok(Turn::Now(attempt(warehouse, content, None, &mapping, None).await?));
     };
     let is_same = last.mapping == mapping;
-    if !known.contains(&stem(last.landing_id)) {
+    if !known.has(last.landing_id) {
         // It was cut short; read in another way its files would be others.
         if is_same {
             return Ok(Turn::Now(last));
@@ -51,7 +50,7 @@ pub(super) async fn turn(
         return Ok(Turn::Now(attempt(warehouse, content, Some(&last), &mapping, last.replaces).await?));
     }
     let taken = warehouse.delta_files(USAGE_RECORD).await?.1;
-    let has_taken = taken.iter().any(|file| is_of_landing(file, &stem(last.landing_id)));
+    let has_taken = taken.iter().any(|file| file.of_landings().has(last.landing_id));
     let is_discarded = decision::landing_place(project, warehouse, last.landing_id, known).await?.as_deref()
         == Some("discarded");
     if !how.again && !is_discarded && (has_taken || is_same) {

@@ -2,7 +2,8 @@
 //!
 //! A run writes the tables anew that have changed, and the files of the run before stay, for readers and for repeating
 //! it. Here those go that no run of the last days and no closed period names. Usage, reference data and the books are
-//! never touched, nor is what was written in these days, since a run that is not published yet may have written it.
+//! never touched, nor is what was written in these days, since a run that is not published yet may have written it. Of
+//! usage only small files go whose rows are in merged ones, once whoever read them is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,8 @@ use super::{Entry, entry, head};
 use crate::error::{Result, While};
 use crate::project::{BOOKS, LANDED, Project};
 use crate::store::warehouse::{Warehouse, numbered};
+use crate::table::file::DataFile;
+use crate::table::landings::Landings;
 
 /// The register of what was removed when.
 const REGISTER: &str = "registry/vacuum";
@@ -61,7 +64,7 @@ pub struct Vacuumed {
     pub bytes: u64,
 }
 
-/// Removes what nobody needs; nothing where nothing was published.
+/// Removes what nobody needs; nothing where nothing was published. `landed` is what has landed, found to be whole.
 ///
 /// # Errors
 /// The store fails; what was removed before that is gone, and another try goes on.
@@ -69,6 +72,7 @@ pub async fn vacuum(
     project: &Project,
     warehouse: &Warehouse,
     request: &Request,
+    landed: &BTreeMap<String, (u64, Vec<DataFile>)>,
 ) -> Result<Option<(Vacuumed, BTreeMap<String, OfTable>)>> {
     let Some(newest) = head(warehouse).await? else { return Ok(None) };
     let since = request.now - i64::from(request.keep_days) * DAY;
@@ -84,20 +88,26 @@ pub async fn vacuum(
     for table in project.schemas.keys().filter(|table| is_made(project, table)) {
         let named = named.get(table.as_str());
         let of_table: &mut OfTable = tables.entry(table.clone()).or_default();
-        let mut found = warehouse.store().list(Some(&Path::from(table.as_str())));
-        while let Some(object) = found.try_next().await.during(|| format!("listing the files of {table}"))? {
-            let Some(path) = object.location.as_ref().strip_prefix(&format!("{table}/")) else { continue };
-            if !path.ends_with(".parquet") || path.starts_with("_delta_log/") {
-                continue;
-            }
-            let is_named = named.is_some_and(|named| named.contains(path));
-            let is_kept = is_named || object.last_modified.timestamp_micros() >= since;
-            let (files, bytes) = if is_kept { &mut of_table.kept } else { &mut of_table.removed };
-            *files += 1;
-            *bytes += object.size;
-            if !is_kept {
-                gone.push(object.location);
-            }
+        for file in found(warehouse, table).await? {
+            let is_named = named.is_some_and(|named| named.contains(file.path.as_str()));
+            of_table.take(file, |file| is_named || file.written >= since, &mut gone);
+        }
+    }
+    for (table, (_, files)) in landed {
+        let of_table: &mut OfTable = tables.entry(table.clone()).or_default();
+        let merged = files.iter().filter(|file| !file.landings.is_empty());
+        let merged: Landings = merged.flat_map(|file| file.landings.ranges()).copied().collect();
+        let (may_go, stay): (Vec<Found>, Vec<Found>) = found(warehouse, table)
+            .await?
+            .into_iter()
+            .partition(|file| file.written < since && is_merged(&file.path, &merged));
+        stay.into_iter().for_each(|file| of_table.take(file, |_| true, &mut gone));
+        if may_go.is_empty() {
+            continue;
+        }
+        let needed = needed(warehouse, table, since, &kept).await?;
+        for file in may_go {
+            of_table.take(file, |file| needed.contains(&file.path), &mut gone);
         }
     }
     let vacuumed = Vacuumed {
@@ -124,6 +134,72 @@ pub async fn vacuum(
             .await?;
     }
     Ok(Some((vacuumed, tables)))
+}
+
+/// A data file that is there, whoever names it.
+struct Found {
+    /// Its path below the table.
+    path: String,
+    object: Path,
+    bytes: u64,
+    /// In microseconds since the epoch.
+    written: i64,
+}
+
+async fn found(warehouse: &Warehouse, table: &str) -> Result<Vec<Found>> {
+    let mut files = Vec::new();
+    let mut objects = warehouse.store().list(Some(&Path::from(table)));
+    while let Some(object) = objects.try_next().await.during(|| format!("listing the files of {table}"))? {
+        let Some(path) = object.location.as_ref().strip_prefix(&format!("{table}/")) else { continue };
+        if path.ends_with(".parquet") && !path.starts_with("_delta_log/") {
+            files.push(Found {
+                path: path.into(),
+                bytes: object.size,
+                written: object.last_modified.timestamp_micros(),
+                object: object.location,
+            });
+        }
+    }
+    Ok(files)
+}
+
+impl OfTable {
+    /// Counts a file, and notes it where it goes.
+    fn take(&mut self, file: Found, is_kept: impl Fn(&Found) -> bool, gone: &mut Vec<Path>) {
+        let is_kept = is_kept(&file);
+        let (files, bytes) = if is_kept { &mut self.kept } else { &mut self.removed };
+        *files += 1;
+        *bytes += file.bytes;
+        if !is_kept {
+            gone.push(file.object);
+        }
+    }
+}
+
+/// Whether a file of a landed table has rows that are in a merged file, or is one that was merged itself.
+fn is_merged(path: &str, merged: &Landings) -> bool {
+    let file = DataFile { path: path.into(), ..DataFile::default() };
+    let landings = file.of_landings();
+    file.is_merged() || (!landings.is_empty() && merged.has_all(&landings))
+}
+
+/// The files of a landed table that it has, that it had at some time since, or that one of the kept runs read.
+async fn needed(
+    warehouse: &Warehouse,
+    table: &str,
+    since: i64,
+    kept: &BTreeMap<u64, Entry>,
+) -> Result<BTreeSet<String>> {
+    let (newest, files) = warehouse.delta_files(table).await?;
+    let mut needed: BTreeSet<String> = files.into_iter().map(|file| file.path).collect();
+    let read = kept.values().filter_map(|entry| entry.inputs.get(table).copied());
+    let mut versions: BTreeSet<u64> = read.collect();
+    versions.insert(warehouse.delta_version_at(table, newest, since).await?);
+    for version in versions.into_iter().filter(|version| *version < newest) {
+        let files = warehouse.delta_files_at(table, version).await?;
+        needed.extend(files.into_iter().map(|file| file.path));
+    }
+    Ok(needed)
 }
 
 /// Whether a table is made by a query, and nothing but: such a one can be made again.

@@ -28,6 +28,8 @@ pub const USAGE_DECISION: &str = "usage_decision";
 pub const LANDED: [&str; 4] = [USAGE_RECORD, "usage_rejected", "landing", USAGE_DECISION];
 /// The view in which usage has its place: from here on a closed period is rated by the queries of its closing.
 pub const GUIDED_USAGE: &str = "guided_usage";
+/// The landings that closed books have reached.
+pub const BOOKED_LANDING: &str = "booked_landing";
 /// The lines that are billed.
 pub const INVOICE_LINE: &str = "invoice_line";
 /// The view of the records that are void or written off.

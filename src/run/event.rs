@@ -30,6 +30,15 @@ pub enum Event {
         /// The clock.
         now: String,
     },
+    /// Small files of a landed table were merged.
+    Merged {
+        /// The table.
+        table: String,
+        /// How many there were.
+        files: usize,
+        /// How many took their place.
+        into: usize,
+    },
     /// A table begins to be made.
     Begun {
         /// The table.
@@ -106,6 +115,9 @@ impl fmt::Display for Event {
                  as drafts"
             ),
             Self::Nowhere { inbox } => write!(text, "warning: {inbox}"),
+            Self::Merged { table, files, into } => {
+                write!(text, "merge {table}: {files} small files are {into} now, with the same rows")
+            }
             Self::Begun { table } => write!(text, "making {table}"),
             Self::Made(Step { table, way, rows, took }) => {
                 write!(text, "{way} {table}: {rows} rows ({:.1} s)", took.as_secs_f64())

@@ -7,6 +7,7 @@ mod checks;
 pub mod clock;
 mod close;
 pub mod event;
+mod merge;
 mod replay;
 mod rerate;
 mod tables;
@@ -22,17 +23,17 @@ pub use replay::replay;
 pub use rerate::is_closed;
 
 use self::event::{Event, Hear, Report, Step, Way};
-use crate::catalog::{pin, pin_all, register};
+use crate::catalog::{pin, pin_all, pin_at, register};
 use crate::check::reference;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::land;
 use crate::ledger::closing::{Closing, Rules, keep_project};
-use crate::ledger::{self, Entry, FORM, TableEntry, files_hash};
+use crate::ledger::{self, Entry, FORM, TableEntry, content, files_hash};
 use crate::project::{
     BILLED_ITEM, BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
 };
-use crate::refresh::fingerprint::{self, fingerprint};
+use crate::refresh::fingerprint;
 use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
 use crate::table::file::DataFile;
@@ -92,9 +93,13 @@ pub struct News {
 /// What is new since this run was published, without doing anything about it.
 pub async fn news(project: &Project, warehouse: &Warehouse, head: &Entry) -> Result<News> {
     let mut landed = BTreeMap::new();
-    for (table, (version, files)) in pin(warehouse).await? {
-        let is_same = head.inputs.get(&table) == Some(&version);
-        landed.insert(table, is_same.then(|| fingerprint(files.iter().map(|file| file.path.as_str()))));
+    let now = pin(warehouse).await?;
+    let is_then = now.iter().all(|(table, (version, _))| head.inputs.get(table) == Some(version));
+    let then = if is_then { None } else { Some(pin_at(warehouse, Some(&head.inputs)).await?) };
+    for (table, (_, files)) in &now {
+        // Files that were merged since have the rows that they had.
+        let before = then.as_ref().unwrap_or(&now).get(table).map(|(_, files)| content(files));
+        landed.insert(table.clone(), Some(content(files)).filter(|now| before.as_ref() == Some(now)));
     }
     let has_landed = landed.values().any(Option::is_none);
     Ok(News { changed: fingerprint::changed_since(project, head, &landed)?, has_landed })
@@ -139,7 +144,8 @@ async fn take_in(
     warehouse.probe().await?;
     if let Some(head) = head {
         // What is landed on a log that lost its end would hide that.
-        pin_all(warehouse, head).await?;
+        let landed = pin_all(warehouse, head).await?;
+        merge::merge(project, warehouse, head, &landed, hear).await?;
     }
     for inbox in land::inboxes_nowhere(project) {
         hear(&Event::Nowhere { inbox });
@@ -347,7 +353,7 @@ impl<'a> Run<'a> {
         };
         for (table, (version, files)) in pinned {
             inputs.insert(table.clone(), version);
-            landed.insert(table.clone(), fingerprint(files.iter().map(|file| file.path.as_str())));
+            landed.insert(table.clone(), content(&files));
             register(context, &project.schemas[&table], files.clone())?;
             landed_files.insert(table, files);
         }

@@ -133,9 +133,13 @@ impl Again<'_> {
             return Ok(());
         }
         if let Some(vacuumed) = that_removed(self.warehouse, self.entry.run).await? {
-            let what = format!("run {} cannot be repeated: vacuum removed what it made", self.entry.run);
+            let what =
+                format!("run {} cannot be repeated: vacuum removed what it read or made", self.entry.run);
             let runs = told(&vacuumed.kept_runs);
-            return Err(Error::usage(what, format!("vacuum kept what {runs} made, for `{}`", vacuumed.by)));
+            return Err(Error::usage(
+                what,
+                format!("vacuum kept what {runs} read and made, for `{}`", vacuumed.by),
+            ));
         }
         let what = format!(
             "run {} cannot be repeated: {} of the files it read are not as they were\n  {}",

@@ -12,11 +12,11 @@ use futures::StreamExt;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
+use super::directory::Directory;
 use crate::error::{Error, Result, While};
 
 /// How long a request is repeated that got no answer, or one of the kind 5xx: a server has the time to start again.
@@ -172,7 +172,7 @@ impl Location {
         let opening = || format!("opening {}", path.display());
         std::fs::create_dir_all(path).during(opening)?;
         let path = Path::from_filesystem_path(path).during(opening)?;
-        Ok(Self { store: Arc::new(LocalFileSystem::new()), path, bucket: None, scheme: "file".into() })
+        Ok(Self { store: Arc::new(Directory::default()), path, bucket: None, scheme: "file".into() })
     }
 
     /// Another place in the same store.

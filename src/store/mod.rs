@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod digest;
+pub mod directory;
 pub mod location;
 pub mod overlay;
 pub mod warehouse;

@@ -1,6 +1,6 @@
 //! The Delta log of a table: which files it has now, which it had, and how that is changed once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use deltalake_core::DeltaTableError;
@@ -12,9 +12,12 @@ use deltalake_core::logstore::{CommitOrBytes, LogStoreRef, StorageConfig, defaul
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::table::state::DeltaTableState;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 
-use super::file::{Change, DataFile, SEQUENCE};
+use super::file::{By, Change, DataFile, SEQUENCE};
+use super::landings::Landings;
 use crate::error::{Error, Result, While};
 use crate::project::schema::TableSchema;
 use crate::store::warehouse::{Warehouse, tries};
@@ -23,6 +26,8 @@ use crate::store::warehouse::{Warehouse, tries};
 const ROW_HASH: &str = "meterhouse.row_hash";
 /// The same for the least and the greatest landing sequence of its rows.
 const RANGE: &str = "meterhouse.sequences";
+/// The same for the landings of its rows, where these are several.
+const LANDINGS: &str = "meterhouse.landings";
 /// The same for its bytes.
 const CHECKSUM: &str = "meterhouse.checksum";
 
@@ -58,7 +63,24 @@ impl Warehouse {
         Ok(files(&state.during(|| format!("reading the Delta log of {table} at version {version}"))?))
     }
 
-    /// Commits a change of files to a table's Delta log, once for each `(application, version)`.
+    /// The version that a table's Delta log had at an instant, in microseconds since the epoch, counted as in
+    /// [`Self::delta_files`]; `newest` is its version now.
+    pub async fn delta_version_at(&self, table: &str, newest: u64, instant: i64) -> Result<u64> {
+        let (mut before, mut after) = (0, newest + 1);
+        while before + 1 < after {
+            let version = before + (after - before) / 2;
+            let path = Path::from(format!("{table}/_delta_log/{:020}.json", version - 1));
+            let commit = self.store().head(&path).await.during(|| format!("looking for {path}"))?;
+            if commit.last_modified.timestamp_micros() < instant {
+                before = version;
+            } else {
+                after = version;
+            }
+        }
+        Ok(before)
+    }
+
+    /// Commits a change of files to a table's Delta log, once for each number of an application.
     ///
     /// The table is made where it is not there, and takes the schema's columns where they changed. A commit that
     /// returns an error may have happened, so the log is read again before deciding.
@@ -66,11 +88,12 @@ impl Warehouse {
         &self,
         schema: &TableSchema,
         application: &str,
-        version: u64,
+        number: u64,
         added: &[DataFile],
         removed: &[DataFile],
     ) -> Result<()> {
-        self.commit_all(schema, &[Change { application, version, added, removed }]).await
+        let by = By::Application(application, number);
+        self.commit_all(schema, &[Change { by, added, removed }]).await
     }
 
     /// The same for several changes in one commit, each of which is made once.
@@ -91,9 +114,17 @@ impl Warehouse {
             };
             let mut new = Vec::new();
             for change in changes {
-                let seen = state.transaction_version(log.as_ref(), change.application).await;
-                let seen = seen.during(|| format!("reading the Delta log of {table}"))?;
-                if seen.is_none_or(|seen| seen.unsigned_abs() < change.version) {
+                let is_made = match change.by {
+                    By::Landing(landing_id) => {
+                        files(&state).iter().any(|file| file.of_landings().has(landing_id))
+                    }
+                    By::Application(name, number) => {
+                        let seen = state.transaction_version(log.as_ref(), name).await;
+                        let seen = seen.during(|| format!("reading the Delta log of {table}"))?;
+                        seen.is_some_and(|seen| seen.unsigned_abs() >= number)
+                    }
+                };
+                if !is_made {
                     new.push(change);
                 }
             }
@@ -108,16 +139,17 @@ impl Warehouse {
                     .push(Action::Metadata(metadata.during(|| format!("changing the columns of {table}"))?));
             }
             let removed = new.iter().flat_map(|change| change.removed);
-            actions.extend(removed.map(|file| Action::Remove(remove(file))));
+            actions.extend(removed.map(|file| Action::Remove(remove(file, true))));
             let mode = if actions.iter().any(|action| matches!(action, Action::Remove(_))) {
                 SaveMode::Overwrite
             } else {
                 SaveMode::Append
             };
-            actions.extend(new.iter().flat_map(|change| change.added).map(|file| Action::Add(add(file))));
+            let added = new.iter().flat_map(|change| change.added);
+            actions.extend(added.map(|file| Action::Add(add(file, true))));
             let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
             let properties = CommitProperties::default()
-                .with_application_transactions(new.iter().map(|change| change.transaction()).collect())
+                .with_application_transactions(new.iter().map(|change| change.by.transaction()).collect())
                 .with_cleanup_expired_logs(Some(false));
             let commit = CommitBuilder::from(properties).with_actions(actions);
             let prepared = commit.build(Some(state.snapshot()), log.clone(), operation);
@@ -130,6 +162,42 @@ impl Warehouse {
         match last_error {
             Some(error) => Err(error).during(|| format!("committing to {table}")),
             None => Err(Error::Busy { what: format!("{table} changes faster than a commit can be made") }),
+        }
+    }
+
+    /// Puts files in the place of others that have the same rows, in one commit; `false` where somebody else was first,
+    /// and not all of the others are the table's any more.
+    pub async fn replace(&self, table: &str, added: &[DataFile], removed: &[DataFile]) -> Result<bool> {
+        let log = self.log_store(table)?;
+        let mut last_error = None;
+        for pause in tries() {
+            tokio::time::sleep(pause).await;
+            let Some(state) = self.delta(table).await? else { return Ok(false) };
+            let now = files(&state);
+            let now: BTreeSet<&str> = now.iter().map(|file| file.path.as_str()).collect();
+            // A commit that returned an error may have happened.
+            if added.iter().all(|file| now.contains(file.path.as_str())) {
+                return Ok(true);
+            }
+            if !removed.iter().all(|file| now.contains(file.path.as_str())) {
+                return Ok(false);
+            }
+            let removed = removed.iter().map(|file| Action::Remove(remove(file, false)));
+            let added = added.iter().map(|file| Action::Add(add(file, false)));
+            let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
+            // What came between is looked at here, not by the library.
+            let properties =
+                CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
+            let commit = CommitBuilder::from(properties).with_actions(removed.chain(added).collect());
+            let prepared = commit.build(Some(state.snapshot()), log.clone(), operation);
+            match commit_only(prepared, state.table_config().checkpoint_interval().get()).await {
+                Ok(()) => return Ok(true),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        match last_error {
+            Some(error) => Err(error).during(|| format!("merging files of {table}")),
+            None => Ok(false),
         }
     }
 
@@ -151,9 +219,9 @@ impl Warehouse {
             .with_description(schema.comment.clone())?;
         let mut actions = vec![Action::Protocol(protocol.clone()), Action::Metadata(metadata.clone())];
         let files = changes.iter().flat_map(|change| change.added);
-        actions.extend(files.map(|file| Action::Add(add(file))));
+        actions.extend(files.map(|file| Action::Add(add(file, true))));
         let location = log.root_url().clone();
-        let transactions = changes.iter().map(Change::transaction).collect();
+        let transactions = changes.iter().map(|change| change.by.transaction()).collect();
         let operation = DeltaOperation::Create { mode: SaveMode::Ignore, location, protocol, metadata };
         let commit = CommitData::new(actions, operation, HashMap::new(), transactions);
         let bytes = CommitOrBytes::LogBytes(commit.get_bytes()?);
@@ -191,6 +259,10 @@ fn files(state: &DeltaTableState) -> Vec<DataFile> {
                 rows: file.num_records().unwrap_or(0) as u64,
                 hash: tags.get(ROW_HASH).cloned().flatten().unwrap_or_default(),
                 checksum: tags.get(CHECKSUM).cloned().flatten().unwrap_or_default(),
+                landings: tags
+                    .get(LANDINGS)
+                    .and_then(|text| Landings::parse(text.as_deref()?))
+                    .unwrap_or_default(),
                 sequences: tags.get(RANGE).and_then(|text| text.as_deref()).and_then(sequences),
                 partition: partition.map(|(name, value)| (name, value.unwrap_or_default())).collect(),
             }
@@ -223,7 +295,8 @@ fn sequences(text: &str) -> Option<(i64, i64)> {
     least.parse().ok().zip(greatest.parse().ok())
 }
 
-fn add(file: &DataFile) -> Add {
+/// A file that is new; whether its rows are, too.
+fn add(file: &DataFile, data_change: bool) -> Add {
     let mut tags = HashMap::from([
         (ROW_HASH.into(), Some(file.hash.clone())),
         (CHECKSUM.into(), Some(file.checksum.clone())),
@@ -234,6 +307,9 @@ fn add(file: &DataFile) -> Add {
         stats["minValues"] = serde_json::json!({ SEQUENCE: least });
         stats["maxValues"] = serde_json::json!({ SEQUENCE: greatest });
     }
+    if !file.landings.is_empty() {
+        tags.insert(LANDINGS.into(), Some(file.landings.to_string()));
+    }
     Add {
         path: file.path.clone(),
         partition_values: file
@@ -243,7 +319,7 @@ fn add(file: &DataFile) -> Add {
             .collect(),
         size: file.size as i64,
         modification_time: 0,
-        data_change: true,
+        data_change,
         stats: Some(stats.to_string()),
         tags: Some(tags),
         deletion_vector: None,
@@ -253,10 +329,10 @@ fn add(file: &DataFile) -> Add {
     }
 }
 
-fn remove(file: &DataFile) -> Remove {
+fn remove(file: &DataFile, data_change: bool) -> Remove {
     Remove {
         path: file.path.clone(),
-        data_change: true,
+        data_change,
         deletion_timestamp: Some(0),
         extended_file_metadata: Some(true),
         partition_values: Some(

@@ -4,6 +4,7 @@ pub mod checksum;
 pub mod delta;
 pub mod file;
 pub mod key;
+pub mod landings;
 pub mod scan;
 pub mod write;
 

@@ -36,6 +36,7 @@ use super::BATCH_ROWS;
 use super::checksum::Checksum;
 use super::file::{DataFile, SEQUENCE};
 use super::key::KeyHashes;
+use super::landings::Landings;
 use crate::encode::cells::value_text;
 use crate::error::{Error, Place, Result, While};
 use crate::project::schema::TableSchema;
@@ -87,6 +88,7 @@ impl OpenFile {
             hash: format!("{hash:032x}"),
             sequences: sequences(&footer),
             checksum: writer.into_inner().checksum.finish(),
+            landings: Landings::default(),
             partition,
         })
     }
@@ -168,6 +170,11 @@ impl TableWriter {
             self.key = Some((converter, KeyHashes::default()));
         }
         Ok(self)
+    }
+
+    /// The same for rows that were checked when they came.
+    pub fn unchecked(self) -> Self {
+        Self { checks: Vec::new(), ..self }
     }
 
     /// The same, keeping the rows until they are more than a batch.

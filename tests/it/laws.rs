@@ -260,7 +260,11 @@ pub async fn assert_delta_follows(warehouse: &Warehouse) {
     }
 }
 
-async fn run_on(project: &Project, store: Arc<dyn ObjectStore>, folder: &Path) -> Result<Option<u64>, Error> {
+pub async fn run_on(
+    project: &Project,
+    store: Arc<dyn ObjectStore>,
+    folder: &Path,
+) -> Result<Option<u64>, Error> {
     let url = Url::from_directory_path(folder.join("warehouse")).unwrap();
     let warehouse = Warehouse::over(store, url).unwrap();
     let context = session(&project.settings, Some(&warehouse)).unwrap();

@@ -38,6 +38,8 @@ mod ledger;
 mod limits;
 mod listed;
 mod machine;
+mod many_landings;
+mod merging;
 mod mistakes;
 mod mistakes_in_data;
 mod names;

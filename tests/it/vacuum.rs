@@ -10,7 +10,7 @@ use crate::sample::Sample;
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Lets everything in the warehouse have been written a month ago.
-fn age(folder: &Path) {
+pub fn age(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -26,7 +26,7 @@ fn another_price(sample: &Sample, old: &str, new: &str) {
     sample.replace("data/price.csv", &price(old), &price(new));
 }
 
-fn removed(sample: &Sample, arguments: &[&str]) -> u64 {
+pub fn removed(sample: &Sample, arguments: &[&str]) -> u64 {
     let arguments: Vec<&str> = ["vacuum", "--format", "csv"].iter().chain(arguments).copied().collect();
     let rows = sample.ok(&arguments);
     let files = rows.lines().skip(1).map(|row| row.split(',').nth(3).unwrap().parse::<u64>().unwrap());
@@ -61,7 +61,7 @@ fn what_no_run_of_the_last_days_names_goes_and_nothing_else() {
     sample.ok(&["run", "--replay", "1"]);
     let (status, said) = sample.fails(&["run", "--replay", "2"]);
     assert_eq!(status, 2, "{said}");
-    assert!(said.contains("run 2 cannot be repeated: vacuum removed what it made"), "{said}");
+    assert!(said.contains("run 2 cannot be repeated: vacuum removed what it read or made"), "{said}");
     let said = String::from_utf8(sample.meterhouse(&["run"]).stderr).unwrap();
     assert!(said.contains("nothing to do"), "{said}");
     another_price(&sample, "1.70", "1.80");
