@@ -17,10 +17,13 @@ use crate::land::{acknowledged, acknowledged_files};
 use crate::ledger::{self, Entry};
 use crate::project::schema::TableSchema;
 use crate::project::{LANDED, Project, Query, USAGE_RECORD};
-use crate::store::warehouse::{Warehouse, tries};
+use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
 use crate::table::file::DataFile;
 use crate::table::scan::{FileTable, with_fields};
+
+/// How often what has landed is looked at until it is of one moment.
+const LOOKS: usize = 8;
 
 /// A session with every table of a published run, and the landed ones as they are now; each file that it reads is
 /// compared with what was written.
@@ -75,16 +78,15 @@ pub async fn pin_at(
     warehouse: &Warehouse,
     versions: Option<&BTreeMap<String, u64>>,
 ) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
-    for pause in tries() {
-        tokio::time::sleep(pause).await;
+    // What was merged in between is there the next time; what is torn for good is not.
+    for _ in 0..LOOKS {
         if let Some(pinned) = pin_once(warehouse, versions).await? {
             return Ok(pinned);
         }
-        if versions.is_some() {
-            break;
-        }
     }
-    Err(Error::Busy { what: "landed files are merged faster than they can be listed".into() })
+    let what = "a part of what had landed is gone: the Delta log of `landing` does not name all landings whose rows are in \
+                merged files";
+    Err(Error::data(what, "bring it back from a copy of the warehouse"))
 }
 
 /// None where files were merged that had not landed yet when `landing` was read.
