@@ -118,10 +118,16 @@ fn lacks_room(error: &(dyn std::error::Error + 'static)) -> bool {
     kinds.into_iter().any(|kind| matches!(kind, FileTooLarge | QuotaExceeded | StorageFull))
 }
 
-/// A message in our words, where the operating system has put its own: without the numbers that it has for errors.
+/// A message in our words, where the operating system and libraries have put their own: without the numbers that it has
+/// for errors, and the layers that they came through.
 pub fn in_words(message: &str) -> String {
     const NUMBER: &str = " (os error ";
+    const LAYERS: [&str; 3] =
+        ["External: ", "Generic LocalFileSystem error: ", "Unable to copy data to file: "];
     let mut text = message.replace("No such file or directory", "there is no such file or folder");
+    for layer in LAYERS {
+        text = text.replace(layer, "");
+    }
     while let Some(at) = text.find(NUMBER) {
         let digits = at + NUMBER.len();
         match text[digits..].find(')') {

@@ -110,7 +110,7 @@ impl Making {
     pub async fn make_rows(self) -> Result<MadeRows> {
         let Self { context, warehouse, schema, query, as_of, scope, stem } = self;
         let frame = plan(&context, &query, as_of).await?;
-        let frame = scope.limit(frame).during(|| format!("limiting {} to {scope:?}", schema.name))?;
+        let frame = scope.limit(frame).during(|| format!("limiting {} to its periods", schema.name))?;
         let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &schema.name);
         let plan = frame.create_physical_plan().await.map_err(failed)?;
         let partitions = plan.output_partitioning().partition_count();
