@@ -197,60 +197,87 @@ async fn begin<'a>(
     checksum::demand(context);
     let mut run = Run::start(project, warehouse, context, request, hear, head).await?;
     run.is_accepted = is_accepted;
-    if let Some(period) = request.period.as_ref().filter(|period| run.closed().contains(*period)) {
-        let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
-        return Err(Error::usage(format!("{period} is closed"), hint));
-    }
-    if let Some(close) = &request.close {
-        run.close(close).await?;
-    }
-    run.let_rerate(&request.rerate).await?;
-    run.read_ahead();
-    run.snapshot_references().await?;
-    run.divide_work();
     let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
     // Two prices in force at one instant are found before anything is rated.
     let (first, last): (Vec<&Query>, Vec<&Query>) = project
         .checks
         .values()
         .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
-    let mut parked = Vec::new();
-    if !run.steps.is_empty() {
-        run.check_names(&reference::declared(project).0).await?;
-        parked = run.check(&first).await?;
-    }
+    let begun = run.begin(&first).await;
+    let parked = run.or_discard(begun).await?;
     Ok(Begun { run, parked, first, last, started })
 }
 
 impl<'a> Begun<'a> {
     /// Makes every table, and checks them.
     async fn make(self) -> Result<Prepared<'a>> {
-        let Self { mut run, mut parked, first, last, started } = self;
-        let project = run.project;
-        let has_references = !run.steps.is_empty();
-        // Closed periods are rated again before anything carries on from them.
-        let items = project.closing.get(BILLED_ITEM).filter(|_| !run.request.rerate.is_empty());
-        let is_item = |name: &str| items.is_some_and(|items| project.is_behind(items, name));
-        run.refresh_all(project.waves(is_item)).await?;
-        run.book_items(items).await?;
-        run.refresh_all(project.waves(|name| !is_item(name) && !carries_on(project, name))).await?;
-        run.rerate_changed().await?;
-        run.refresh_all(project.waves(|name| carries_on(project, name))).await?;
-        if let Err(error) = run.knows_its_periods().await {
-            run.discard().await?;
-            return Err(error);
+        let Self { mut run, parked, first, last, started } = self;
+        let made = run.make_all(parked, &first, &last).await;
+        let parked = run.or_discard(made).await?;
+        Ok(Prepared { run, parked, took: started.elapsed() })
+    }
+}
+
+impl<'a> Run<'a> {
+    /// Closes and lets rate again what is asked for, and takes in reference data and checks it; who is parked.
+    async fn begin(&mut self, first: &[&'a Query]) -> Result<Vec<(String, String)>> {
+        let request = self.request;
+        if let Some(period) = request.period.as_ref().filter(|period| self.closed().contains(*period)) {
+            let hint = "what comes late is settled by corrections in the open period: `meterhouse run`";
+            return Err(Error::usage(format!("{period} is closed"), hint));
         }
-        if run.has_news() {
+        if let Some(close) = &request.close {
+            self.close(close).await?;
+        }
+        self.let_rerate(&request.rerate).await?;
+        self.read_ahead();
+        self.snapshot_references().await?;
+        self.divide_work();
+        if self.steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check_names(&reference::declared(self.project).0).await?;
+        self.check(first).await
+    }
+
+    /// Makes every table, and checks them; who is parked, with whom is already.
+    async fn make_all(
+        &mut self,
+        mut parked: Vec<(String, String)>,
+        first: &[&'a Query],
+        last: &[&'a Query],
+    ) -> Result<Vec<(String, String)>> {
+        let project = self.project;
+        let has_references = !self.steps.is_empty();
+        // Closed periods are rated again before anything carries on from them.
+        let items = project.closing.get(BILLED_ITEM).filter(|_| !self.request.rerate.is_empty());
+        let is_item = |name: &str| items.is_some_and(|items| project.is_behind(items, name));
+        self.refresh_all(project.waves(is_item)).await?;
+        self.book_items(items).await?;
+        self.refresh_all(project.waves(|name| !is_item(name) && !carries_on(project, name))).await?;
+        self.rerate_changed().await?;
+        self.refresh_all(project.waves(|name| carries_on(project, name))).await?;
+        self.knows_its_periods().await?;
+        if self.has_news() {
             // Whoever was parked for what is the same still stays parked.
             if !has_references {
-                parked.extend(run.check(&first).await?);
+                parked.extend(self.check(first).await?);
             }
-            run.check_names(&reference::declared(project).1).await?;
-            parked.extend(run.check(&last).await?);
+            self.check_names(&reference::declared(project).1).await?;
+            parked.extend(self.check(last).await?);
             parked.sort();
             parked.dedup();
         }
-        Ok(Prepared { run, parked, took: started.elapsed() })
+        Ok(parked)
+    }
+
+    /// What came of a step; where it failed, nothing is published, and what was written is no more use.
+    async fn or_discard<T>(&self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            // What cannot be deleted either is left to `vacuum`.
+            let _ = self.discard().await;
+        }
+        outcome
     }
 }
 

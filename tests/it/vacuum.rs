@@ -90,3 +90,37 @@ fn a_closed_period_is_rated_again_by_what_a_vacuum_left() {
     };
     assert_eq!(billed(true), billed(false));
 }
+
+/// What is not published is no more use, so a job that fails every hour does not fill the disk.
+#[test]
+fn a_run_that_is_refused_leaves_no_file() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let files = || {
+        let pattern = sample.path().join("warehouse/**/*.parquet");
+        let mut files: Vec<_> = glob::glob(pattern.to_str().unwrap()).unwrap().flatten().collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    sample.replace("data/price.csv", "rental-2026,rental,per_unit,1.50", "rental-2026,rental,per_unit,1.75");
+    sample.write(
+        "queries/checks/nothing.sql",
+        "-- nothing: no line at all.\nselect invoice_line.line_id from invoice_line\n",
+    );
+    let refused = |what: &str| {
+        let (status, said) = sample.fails(&["run"]);
+        assert!(status == 1 && said.contains(what), "{said}");
+        assert_eq!(files(), before, "{what}");
+    };
+    refused("check `nothing` found");
+    // By a check of reference data alone, and by a period that is none.
+    sample.write(
+        "queries/checks/nothing.sql",
+        "-- nothing: no price at all.\nselect price.price_id from price\n",
+    );
+    refused("check `nothing` found");
+    std::fs::remove_file(sample.path().join("queries/checks/nothing.sql")).unwrap();
+    assert_eq!(sample.fails(&["run", "--period", "2031-01"]).0, 1);
+    assert_eq!(files(), before);
+}
