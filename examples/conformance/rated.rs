@@ -158,13 +158,14 @@ impl Contract<'_> {
             );
         }
         if !self.is_final {
-            for (name, _) in &items {
+            for (name, own) in &items {
+                let is_volume = key(own, "charge_model").as_deref() == Some("volume");
                 project.add(
                     "interim_cycle",
                     vec![
                         ("contract_item_id", self.item(name.as_deref())),
                         ("cycle_start", time(full_from)),
-                        ("volume_due", self.is_rerated.to_string()),
+                        ("volume_due", (self.is_rerated && is_volume).to_string()),
                     ],
                 );
             }

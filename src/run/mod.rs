@@ -270,15 +270,6 @@ impl<'a> Run<'a> {
         }
         Ok(parked)
     }
-
-    /// What came of a step; where it failed, nothing is published, and what was written is no more use.
-    async fn or_discard<T>(&self, outcome: Result<T>) -> Result<T> {
-        if outcome.is_err() {
-            // What cannot be deleted either is left to `vacuum`.
-            let _ = self.discard().await;
-        }
-        outcome
-    }
 }
 
 /// Whether a table or view carries on from closed periods, as they are rated now.

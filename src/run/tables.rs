@@ -270,4 +270,13 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+
+    /// What came of a step; where it failed, nothing is published, and what was written is no more use.
+    pub(super) async fn or_discard<T>(&self, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            // What cannot be deleted either is left to `vacuum`.
+            let _ = self.discard().await;
+        }
+        outcome
+    }
 }
