@@ -2,23 +2,28 @@
 --
 -- grain:  charge_model
 -- reads:
--- rule:   a new charge model is a row here and a query; given_part has the parts; a
---         quota frees units: who prices each record by itself, or each change of a
---         level, does not say what a unit costs
+-- rule:   a new charge model is a row here and a query: it prices the quantity of a
+--         cycle, each record by its quantity, or by its other details; given_part
+--         has the parts that it needs and takes; a quota frees units: who prices
+--         each record by itself, or each change of a level, does not say what a unit
+--         costs
 
 select
     model.charge_model,
+    model.prices,
     model.needs,
     model.takes
 from (
     values
     (
         'per_unit',
+        'quantity',
         ['unit_amount'],
         ['convert', 'free_quantity', 'block_quantity', 'quota_id of an item']
     ),
     (
         'matrix',
+        'quantity',
         ['price_matrix'],
         [
             'unit_amount', 'convert', 'free_quantity', 'block_quantity',
@@ -27,6 +32,7 @@ from (
     ),
     (
         'graduated',
+        'quantity',
         ['price_tier'],
         [
             'convert', 'free_quantity', 'tiers_go_on', 'unit_amount in price_tier',
@@ -36,6 +42,7 @@ from (
     ),
     (
         'volume',
+        'quantity',
         ['price_tier'],
         [
             'convert', 'free_quantity', 'unit_amount in price_tier',
@@ -45,11 +52,13 @@ from (
     ),
     (
         'capacity',
+        'quantity',
         ['price_tier', 'capacity_limit'],
         ['convert', 'free_quantity', 'quota_id of an item']
     ),
     (
         'level_volume',
+        'quantity',
         ['price_tier'],
         [
             'convert', 'free_quantity', 'unit_amount in price_tier',
@@ -59,22 +68,25 @@ from (
     ),
     (
         'level_graduated',
+        'quantity',
         ['price_tier'],
         ['unit_amount in price_tier', 'bounds in price_tier']
     ),
     (
         'record_graduated',
+        'record',
         ['price_tier'],
         ['zero_quantity', 'unit_amount in price_tier', 'bounds in price_tier']
     ),
-    ('record_price', [], ['zero_quantity']),
-    ('record_amount', [], ['zero_quantity']),
+    ('record_price', 'record', [], ['zero_quantity']),
+    ('record_amount', 'record', [], ['zero_quantity']),
     (
         'percentage',
+        'detail',
         ['unit_amount'],
         ['flat_amount', 'record_allowance', 'zero_quantity']
     ),
-    ('time_of_use', ['rate_schedule', 'rate_window'], ['zero_quantity']),
-    ('dimension', ['dimension_rule'], ['zero_quantity']),
-    ('flat', ['flat_amount'], ['proration', 'quota_id of an item'])
-) as model (charge_model, needs, takes)
+    ('time_of_use', 'detail', ['rate_schedule', 'rate_window'], ['zero_quantity']),
+    ('dimension', 'detail', ['dimension_rule'], ['zero_quantity']),
+    ('flat', 'quantity', ['flat_amount'], ['proration', 'quota_id of an item'])
+) as model (charge_model, prices, needs, takes)

@@ -1,7 +1,8 @@
 -- record_detail: what else does a record say, where its quantity is not enough?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  metric, price, contract_item, contract, priced_usage, usage_record
+-- reads:  metric, price, known_model, contract_item, contract, priced_usage,
+--         usage_record
 -- rule:   only records of products that have a metric or are priced record by
 --         record; a record belongs to the group that its fields name
 
@@ -13,7 +14,9 @@ with detailed_product as (
 
     select price.product_id
     from price
-    where price.charge_model in ('percentage', 'time_of_use', 'dimension')
+    inner join known_model
+        on price.charge_model = known_model.charge_model
+    where known_model.prices = 'detail'
 ),
 
 detailed_item as (

@@ -3,6 +3,7 @@
 //! Reads text and nothing else: planning against the schemas is `check`, running is `run`. Every mistake is
 //! collected, with file, line and column, before one of them is reported.
 
+mod folder;
 mod query;
 mod reference;
 pub mod schema;
@@ -170,7 +171,7 @@ impl Project {
             }
             Ok(queries)
         };
-        let queries = read_queries("queries")?;
+        let mut queries = read_queries("queries")?;
         let checks = read_queries("queries/checks")?;
         let reports = read_queries("queries/report")?;
         let status = read_queries("queries/status")?;
@@ -187,11 +188,17 @@ impl Project {
         let landing = read_queries("queries/landing")?;
         let generate = read_queries("queries/generate")?;
 
-        let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
         let shown = [&reach_back, &explain_line, &explain_usage];
         let others =
             [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify];
-        let others = others.into_iter().chain(shown).flat_map(BTreeMap::values);
+        let others: Vec<&Query> = others.into_iter().chain(shown).flat_map(BTreeMap::values).collect();
+        let reads = queries.values().chain(others.iter().copied()).flat_map(|query| query.reads.keys());
+        let unknown =
+            reads.filter(|name| !schemas.contains_key(*name) && !queries.contains_key(*name)).cloned();
+        let (of_folders, unlike) = folder::read_as_tables(&queries, &unknown.collect());
+        queries.extend(of_folders.into_iter().map(|query| (query.name.clone(), query)));
+        mistakes.extend(unlike);
+        let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
                 // A query that did not parse is reported already; whoever reads it is not wrong.

@@ -112,6 +112,11 @@ fn cases() -> Vec<Case> {
             .with("capacity_limit", "{n},1,\"{\"\"region\"\": \"\"eu\"\"}\",5")
             .with("capacity_limit", "{n},2,\"{\"\"region\"\": \"\"us\"\"}\",5")
             .with("metric", "{n},sum,region,none"),
+        // Above the limit of the last tier is beyond it, and not the last tier's price.
+        case("capacity", NONE, &["6"], Parked("tier_quantity"))
+            .with("price_tier", "{n},1,0,,0,18,")
+            .with("capacity_limit", "{n},1,\"{\"\"region\"\": \"\"eu\"\"}\",5")
+            .with("metric", "{n},sum,region,none"),
         case("flat", ",9999999999999999.99,,days", &[], Right("9999999999999999.99")),
         case("record_price", NONE, &many, Right("2000000000000000000")).counting("", "one", "month"),
         case("record_price", NONE, &[MOST], Waits("most and quantity are too large"))

@@ -121,6 +121,7 @@ priced as (
         grouped.landing_sequence,
         grouped.contract_item_id,
         grouped.part_number,
+        grouped.quantity,
         grouped.is_priced,
         try_prorate(
             try_prorate(grouped.flat_amount, grouped.rate, 1),
@@ -136,10 +137,13 @@ select
     priced.contract_item_id,
     priced.part_number,
     bool_or(priced.is_priced) as is_priced,
+    true as is_paid,
+    priced.quantity as paid_quantity,
     case when count(*) = count(priced.amount) then sum(priced.amount) end
         as amount
 from priced
 group by
     priced.landing_sequence,
     priced.contract_item_id,
-    priced.part_number
+    priced.part_number,
+    priced.quantity

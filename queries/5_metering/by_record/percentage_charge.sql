@@ -91,6 +91,7 @@ select
     shared.landing_sequence,
     shared.contract_item_id,
     shared.part_number,
+    true as is_priced,
     shared.is_paid,
     shared.paid_quantity,
     case

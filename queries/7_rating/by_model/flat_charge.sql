@@ -1,6 +1,6 @@
 -- flat_charge: what is a fee for the time that its price counts?
 --
--- grain:  contract_item_id, cycle_start, price_id, group_key
+-- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
 -- reads:  priced_quantity
 -- money:  unrounded, decimal(38, 12)
 
@@ -9,7 +9,10 @@ select
     priced_quantity.cycle_start,
     priced_quantity.price_id,
     priced_quantity.group_key,
+    cast(0 as integer) as tier_number,
     priced_quantity.quantity,
+    cast(null as decimal(38, 12)) as block_count,
+    cast(null as decimal(38, 12)) as unit_amount,
     priced_quantity.flat_amount,
     case
         when priced_quantity.share_part = priced_quantity.share_whole

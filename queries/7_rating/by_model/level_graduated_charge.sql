@@ -13,6 +13,7 @@ select
     priced_quantity.group_key,
     coalesce(level_tier.tier_number, price_tier.tier_number) as tier_number,
     coalesce(level_tier.quantity, 0) as quantity,
+    cast(null as decimal(38, 12)) as block_count,
     coalesce(level_tier.unit_amount, price_tier.unit_amount) as unit_amount,
     coalesce(level_tier.flat_amount, price_tier.flat_amount) as flat_amount,
     case

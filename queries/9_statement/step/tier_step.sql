@@ -55,7 +55,6 @@ select
     item_text.price_text as by_rule,
     case
         when starts_with(item_text.charge_model, 'record_') then 'priced_usage'
-        when item_text.charge_model = 'time_of_use' then 'session_charge'
         else coalesce(item_text.charge_model || '_charge', 'tier_charge')
     end as made_by
 from item_text

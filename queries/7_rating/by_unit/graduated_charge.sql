@@ -68,6 +68,7 @@ select
         when 1 then 0 -- takes what is negative, too
         else least(priced_quantity.quantity, price_tier.quantity_from)
     end as quantity,
+    cast(null as decimal(38, 12)) as quantity_before,
     price_tier.block_quantity,
     price_tier.unit_amount,
     price_tier.flat_amount,
@@ -92,6 +93,7 @@ select
     tier_on.group_key,
     tier_on.tier_number,
     tier_on.quantity,
+    cast(null as decimal(38, 12)) as quantity_before,
     cast(null as decimal(38, 12)) as block_quantity,
     tier_on.unit_amount,
     tier_on.flat_amount,

@@ -1,4 +1,4 @@
--- session_charge: what does a session cost by the clock?
+-- time_of_use_charge: what does a session cost by the clock?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
 -- reads:  record_detail, price, session_rate, rate_schedule, rate_window, rate_step
@@ -34,6 +34,7 @@ session as (
         record_detail.landing_sequence,
         record_detail.contract_item_id,
         record_detail.part_number,
+        record_detail.quantity,
         record_detail.price_id,
         rate_schedule.step_decimals,
         rate_schedule.session_decimals,
@@ -100,6 +101,9 @@ select
     run_charge.landing_sequence,
     run_charge.contract_item_id,
     run_charge.part_number,
+    true as is_priced,
+    true as is_paid,
+    run_charge.quantity as paid_quantity,
     case
         when count(*) = count(run_charge.amount)
             then round_money(
@@ -113,5 +117,6 @@ group by
     run_charge.landing_sequence,
     run_charge.contract_item_id,
     run_charge.part_number,
+    run_charge.quantity,
     run_charge.session_decimals,
     run_charge.session_rounding

@@ -2,8 +2,8 @@
 --
 -- grain:  contract_item_id, cycle_start, price_id
 -- reads:  priced_quantity, price, price_tier, group_limit
--- rule:   the lowest tier in which no group is above its limit, else the last;
---         it is charged with the first group
+-- rule:   the lowest tier in which no group is above its limit; it is charged with
+--         the first group; usage that no tier holds has none, and is not charged
 
 with reached as (
     select
@@ -12,12 +12,6 @@ with reached as (
         priced_quantity.price_id,
         priced_quantity.group_key,
         price_tier.tier_number,
-        price_tier.tier_number = max(price_tier.tier_number) over (
-            partition by
-                priced_quantity.contract_item_id,
-                priced_quantity.cycle_start,
-                priced_quantity.price_id
-        ) as is_last,
         coalesce(
             priced_quantity.quantity > group_limit.quantity_to, false
         ) as is_above
@@ -40,7 +34,7 @@ tier as (
         reached.price_id,
         reached.tier_number,
         min(reached.group_key) as group_key,
-        bool_or(reached.is_above) and not bool_or(reached.is_last) as is_above
+        bool_or(reached.is_above) as is_above
     from reached
     group by
         reached.contract_item_id,

@@ -11,6 +11,7 @@ select
     priced_quantity.group_key,
     price_tier.tier_number,
     priced_quantity.quantity,
+    cast(null as decimal(38, 12)) as quantity_before,
     price_tier.block_quantity,
     price_tier.unit_amount,
     price_tier.flat_amount,
