@@ -16,7 +16,7 @@ use crate::error::{Error, Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::ledger::{self, Entry};
 use crate::project::schema::TableSchema;
-use crate::project::{LANDED, Project, Query, USAGE_RECORD};
+use crate::project::{LANDED, LEFT_USAGE, Project, Query, USAGE_RECORD};
 use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
 use crate::table::file::DataFile;
@@ -206,7 +206,7 @@ pub fn register_written(
         }
     };
     let table = match schema.name.as_str() {
-        USAGE_RECORD => with_fields(USAGE_RECORD, table).during(opening)?,
+        name @ (USAGE_RECORD | LEFT_USAGE) => with_fields(name, table).during(opening)?,
         _ => table,
     };
     context.register_table(schema.name.as_str(), table).during(opening)?;

@@ -2,28 +2,37 @@
 -- the books?
 --
 -- grain:  landing_sequence
--- reads:  left_record, released_usage, booked_usage
+-- reads:  left_record, released_usage, booked_usage, left_usage
 -- rule:   what closings left out and none took in since, and what was taken out to
 --         be rated again
 
-select left_record.landing_sequence
-from left_record
-where
-    left_record.is_left
-    and not exists (
+with open_now as (
+    select left_record.landing_sequence
+    from left_record
+    where
+        left_record.is_left
+        and not exists (
+            select 1
+            from left_record as taken
+            where
+                taken.landing_sequence = left_record.landing_sequence
+                and not taken.is_left
+        )
+
+    union
+
+    select released_usage.landing_sequence
+    from released_usage
+    where not exists (
         select 1
-        from left_record as taken
-        where
-            taken.landing_sequence = left_record.landing_sequence
-            and not taken.is_left
+        from booked_usage
+        where booked_usage.landing_sequence = released_usage.landing_sequence
     )
-
-union
-
-select released_usage.landing_sequence
-from released_usage
-where not exists (
-    select 1
-    from booked_usage
-    where booked_usage.landing_sequence = released_usage.landing_sequence
 )
+
+select
+    open_now.landing_sequence,
+    left_usage.landing_sequence is not null as is_copied
+from open_now
+left join left_usage
+    on open_now.landing_sequence = left_usage.landing_sequence

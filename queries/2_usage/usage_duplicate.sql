@@ -1,65 +1,39 @@
 -- usage_duplicate: which records came before, and did they say the same?
 --
 -- grain:  landing_sequence
--- reads:  unsettled_record, booked_usage, usage_record, booked_landing, open_record,
---         identity_rule, landing_hold, usage_exclusion
+-- reads:  compared_record, identity_rule, landing_hold, usage_exclusion
 -- rule:   a record is identified by source and transaction_id, and the first to
 --         arrive counts, unless its source has a rule of its own; one that stands
 --         in closed books stays there; one that is void or written off is in no
 --         count, so only its own copies that come again are its duplicates
---
--- Comparing one hash finds the few identities that may have come twice; only
--- those are compared in full.
 
--- Identities of an open record and another one, open or in the books.
-with repeated as (
-    select unsettled_record.id_hash
-    from unsettled_record
-    group by unsettled_record.id_hash
-    having count(*) > 1
-
-    union
-
-    select unsettled_record.id_hash
-    from unsettled_record
-    inner join booked_usage
-        on unsettled_record.id_hash = booked_usage.id_hash
-),
-
-candidate as (
+with candidate as (
     select
-        usage_record.landing_sequence,
-        usage_record.source,
-        usage_record.transaction_id,
-        usage_record.usage_type,
-        coalesce(usage_record.unit, '') as unit,
-        coalesce(usage_record.quantity, 0) as record_quantity,
+        compared_record.landing_sequence,
+        compared_record.source,
+        compared_record.transaction_id,
+        compared_record.usage_type,
+        coalesce(compared_record.unit, '') as unit,
+        coalesce(compared_record.quantity, 0) as record_quantity,
         case identity_rule.identity
-            when 'transaction_id_time' then usage_record.usage_start
+            when 'transaction_id_time' then compared_record.usage_start
         end as identity_time,
-        booked_landing.landing_id is null
-        or open_record.landing_sequence is not null as is_open,
+        compared_record.is_open,
         usage_exclusion.landing_sequence is not null as is_excluded,
         case identity_rule.keeps
-            when 'latest' then -usage_record.landing_sequence
-            else usage_record.landing_sequence
+            when 'latest' then -compared_record.landing_sequence
+            else compared_record.landing_sequence
         end as precedence,
-        row_hash(fields_json(usage_record.fields)) as content_hash
-    from repeated -- the few come first: a join keeps its first side in memory
-    inner join usage_record
-        on repeated.id_hash = usage_record.id_hash
+        row_hash(fields_json(compared_record.fields)) as content_hash
+    from compared_record
     left join identity_rule
-        on usage_record.source = identity_rule.source
-    left join booked_landing
-        on usage_record.landing_id = booked_landing.landing_id
-    left join open_record
-        on usage_record.landing_sequence = open_record.landing_sequence
+        on compared_record.source = identity_rule.source
     left join usage_exclusion
-        on usage_record.landing_sequence = usage_exclusion.landing_sequence
+        on compared_record.landing_sequence = usage_exclusion.landing_sequence
     where not exists (
         select 1
         from landing_hold
-        where landing_hold.landing_id = usage_record.landing_id
+        where landing_hold.landing_id = compared_record.landing_id
     )
 ),
 

@@ -15,7 +15,7 @@ use datafusion::prelude::SessionContext;
 use crate::engine::plan::{Values, export_misfits, misfits, try_plan};
 use crate::error::{Error, Mistake, Result};
 use crate::land;
-use crate::project::{Project, Query, USAGE_RECORD};
+use crate::project::{LEFT_USAGE, Project, Query, USAGE_RECORD};
 use crate::sample::generate;
 use crate::table::scan::{FileTable, with_fields};
 
@@ -38,7 +38,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     for schema in project.schemas.values() {
         let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, Vec::new()));
         let table = match schema.name.as_str() {
-            USAGE_RECORD => with_fields(USAGE_RECORD, table),
+            name @ (USAGE_RECORD | LEFT_USAGE) => with_fields(name, table),
             _ => Ok(table),
         };
         let table = table.and_then(|table| context.register_table(schema.name.as_str(), table));

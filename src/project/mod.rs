@@ -23,6 +23,8 @@ use crate::error::{Error, Mistake, Place, Result, While};
 
 /// The table that landing writes.
 pub const USAGE_RECORD: &str = "usage_record";
+/// The table of the copies of usage records that closings left out.
+pub const LEFT_USAGE: &str = "left_usage";
 /// The table that what people decide about usage is written to.
 pub const USAGE_DECISION: &str = "usage_decision";
 /// The tables that landing and decisions write, between runs.
@@ -54,7 +56,7 @@ pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
 /// The tables that closing and rating again write.
-pub const BOOKS: [&str; 11] = [
+pub const BOOKS: [&str; 12] = [
     CLOSED_PERIOD,
     CLOSED_TABLE,
     BILLED_ITEM,
@@ -64,6 +66,7 @@ pub const BOOKS: [&str; 11] = [
     "closed_suspense",
     "closed_total",
     "left_record",
+    LEFT_USAGE,
     RERATED_LINE,
     RERATING,
 ];
@@ -158,6 +161,11 @@ impl Project {
                 }
                 Err(found) => mistakes.extend(found),
             }
+        }
+        if let Some(record) = schemas.get(USAGE_RECORD).cloned()
+            && let Some(copies) = schemas.get_mut(LEFT_USAGE)
+        {
+            copies.take_columns(&record);
         }
         let mut read_queries = |folder: &str| -> Result<BTreeMap<String, Query>> {
             let mut queries = BTreeMap::new();

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::schema;
+use super::{USAGE_RECORD, schema};
 use crate::error::{Mistake, Place};
 
 /// One query file: a single SELECT.
@@ -129,12 +129,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Whether a selected item passes on all columns of a CTE, which hides none: they stand in this file.
+    /// Whether a selected item passes on all columns of a CTE, which hides none: they stand in this file; or those of
+    /// usage records, to which a project adds its own.
     fn passes_on(&self, item: &SelectItem) -> bool {
         let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else {
             return false;
         };
-        self.is_within && self.ctes.contains(&name.to_string())
+        name.to_string() == USAGE_RECORD || (self.is_within && self.ctes.contains(&name.to_string()))
     }
 
     fn place(&self, span: Span) -> Place {

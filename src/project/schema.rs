@@ -79,6 +79,12 @@ pub struct TableSchema {
 }
 
 impl TableSchema {
+    /// Has the columns of another table before its own, as they are there.
+    pub fn take_columns(&mut self, other: &Self) {
+        self.columns.retain(|column| !other.columns.iter().any(|taken| taken.name == column.name));
+        self.columns.splice(..0, other.columns.iter().cloned());
+    }
+
     /// Reads one schema file; `name` is the file's stem.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
         let at =

@@ -41,13 +41,13 @@ use tokio::sync::OnceCell;
 use super::BATCH_ROWS;
 use super::checksum::{Proof, ProvenFiles};
 use super::file::{DataFile, SEQUENCE};
-use crate::project::USAGE_RECORD;
 use crate::project::schema::TableSchema;
+use crate::project::{LEFT_USAGE, USAGE_RECORD};
 use crate::store::cache::SMALL;
 use crate::store::warehouse::store_url;
 
 /// Columns that landing fills by itself: no field of a record.
-const NO_FIELDS: [&str; 4] = [SEQUENCE, LANDING, "id_hash", "usage_date"];
+const NO_FIELDS: [&str; 5] = [SEQUENCE, LANDING, "id_hash", "usage_date", "closed_in"];
 /// The column that has the landing of a record.
 const LANDING: &str = "landing_id";
 /// Files that are kept in memory take at most this together, in bytes.
@@ -180,7 +180,7 @@ impl FileTable {
         let source = ParquetSource::new(columns)
             .with_metadata_size_hint(SMALL as usize)
             // Of usage, whose records are long, a join that asks for few reads the others' keys alone.
-            .with_pushdown_filters(self.name == USAGE_RECORD)
+            .with_pushdown_filters([USAGE_RECORD, LEFT_USAGE].contains(&self.name.as_str()))
             .with_parquet_file_reader_factory(reader);
         let groups = groups.min(files.len());
         let mut file_groups = vec![Vec::new(); groups];

@@ -45,6 +45,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "closed_table",
         "closed_total",
         "left_record",
+        "left_usage",
         "rerated_line",
         "rerating",
         "landing_hold",

@@ -1,0 +1,87 @@
+-- left_usage: which records that stand in no books will runs ask for again, though
+-- they count nowhere, and which others for being compared with them?
+--
+-- grain:  landing_sequence
+-- reads:  closed_period, left_record, usage_duplicate, usage_filtered,
+--         usage_exclusion, suspense, usage_record, left_usage
+-- rule:   copies of them, of landings that closed books have reached; what counts in
+--         a period that is yet to close is in the files of late months, and needs none
+
+with last_closed as (
+    select max(closed_period.close_number) as close_number
+    from closed_period
+),
+
+left_open as (
+    select left_record.landing_sequence
+    from left_record
+    where
+        left_record.is_left
+        and not exists (
+            select 1
+            from left_record as taken
+            where
+                taken.landing_sequence = left_record.landing_sequence
+                and not taken.is_left
+        )
+),
+
+left_duplicate as (
+    select
+        usage_duplicate.landing_sequence,
+        usage_duplicate.original_landing_sequence
+    from left_open
+    inner join usage_duplicate
+        on left_open.landing_sequence = usage_duplicate.landing_sequence
+),
+
+wanted as (
+    select left_duplicate.landing_sequence
+    from left_duplicate
+
+    union
+
+    select left_duplicate.original_landing_sequence
+    from left_duplicate
+
+    union
+
+    select usage_filtered.landing_sequence
+    from left_open
+    inner join usage_filtered
+        on left_open.landing_sequence = usage_filtered.landing_sequence
+
+    union
+
+    select usage_exclusion.landing_sequence
+    from left_open
+    inner join usage_exclusion
+        on left_open.landing_sequence = usage_exclusion.landing_sequence
+
+    union
+
+    select suspense.landing_sequence
+    from left_open
+    inner join suspense
+        on left_open.landing_sequence = suspense.landing_sequence
+),
+
+without_copy as (
+    select wanted.landing_sequence
+    from wanted
+    where not exists (
+        select 1
+        from left_usage
+        where left_usage.landing_sequence = wanted.landing_sequence
+    )
+)
+
+select
+    usage_record.* except (fields),
+    closed_period.billing_period as closed_in
+from without_copy
+inner join usage_record
+    on without_copy.landing_sequence = usage_record.landing_sequence
+cross join last_closed
+inner join closed_period
+    on last_closed.close_number = closed_period.close_number
