@@ -141,10 +141,10 @@ const QUERIES: [(&str, &str); 9] = [
         "part",
         "select metered_usage.contract_item_id as owner, metered_usage.price_id, metered_usage.cycle_start, \
          metered_usage.group_key, metered_usage.record_count, metered_usage.quantity, measured_usage.full_quantity, \
-         priced_quantity.quantity as billed_quantity, item_cycle.charge_from, item_cycle.charge_to, item_cycle.days \
-         from metered_usage inner join item_cycle \
-         on metered_usage.contract_item_id = item_cycle.contract_item_id \
-         and metered_usage.cycle_start = item_cycle.cycle_start and metered_usage.price_id = item_cycle.price_id \
+         priced_quantity.quantity as billed_quantity, priced_cycle.charge_from, priced_cycle.charge_to, priced_cycle.days \
+         from metered_usage inner join priced_cycle \
+         on metered_usage.contract_item_id = priced_cycle.contract_item_id \
+         and metered_usage.cycle_start = priced_cycle.cycle_start and metered_usage.price_id = priced_cycle.price_id \
          left join priced_quantity on metered_usage.contract_item_id = priced_quantity.contract_item_id \
          and metered_usage.cycle_start = priced_quantity.cycle_start \
          and metered_usage.price_id = priced_quantity.price_id \

@@ -1,7 +1,7 @@
 -- booked_usage: which usage stands in closed books, as it was guided there?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  billed_usage, released_usage
+-- reads:  billed_usage, reopened_usage
 -- engine: any, so `meterhouse views` prints it
 -- rule:   what is guided anew counts as if it had never closed, until its
 --         correction closes
@@ -26,8 +26,8 @@ select
 from billed_usage
 where not exists (
     select 1
-    from released_usage
+    from reopened_usage
     where
-        released_usage.landing_sequence = billed_usage.landing_sequence
-        and released_usage.closed_in = billed_usage.closed_in
+        reopened_usage.landing_sequence = billed_usage.landing_sequence
+        and reopened_usage.closed_in = billed_usage.closed_in
 )

@@ -2,7 +2,7 @@
 -- the books?
 --
 -- grain:  landing_sequence
--- reads:  left_record, released_usage, booked_usage, left_usage
+-- reads:  left_record, reopened_usage, booked_usage, left_usage
 -- rule:   what closings left out and none took in since, and what was taken out to
 --         be rated again
 
@@ -21,12 +21,12 @@ with open_now as (
 
     union
 
-    select released_usage.landing_sequence
-    from released_usage
+    select reopened_usage.landing_sequence
+    from reopened_usage
     where not exists (
         select 1
         from booked_usage
-        where booked_usage.landing_sequence = released_usage.landing_sequence
+        where booked_usage.landing_sequence = reopened_usage.landing_sequence
     )
 )
 

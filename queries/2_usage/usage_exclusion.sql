@@ -2,7 +2,7 @@
 -- them off, or discarded what stands in closed books?
 --
 -- grain:  landing_sequence
--- reads:  excluded_usage, landing_hold, booked_usage, usage_record
+-- reads:  annulled_usage, landing_hold, booked_usage, usage_record
 -- rule:   what is held has its place already
 
 with discarded as (
@@ -19,19 +19,19 @@ with discarded as (
 )
 
 select
-    excluded_usage.landing_sequence,
-    excluded_usage.usage_type,
-    excluded_usage.unit,
-    excluded_usage.record_quantity,
-    excluded_usage.place,
-    excluded_usage.reason,
-    excluded_usage.replaced_by
-from excluded_usage
+    annulled_usage.landing_sequence,
+    annulled_usage.usage_type,
+    annulled_usage.unit,
+    annulled_usage.record_quantity,
+    annulled_usage.place,
+    annulled_usage.reason,
+    annulled_usage.replaced_by
+from annulled_usage
 where not exists (
     select 1
     from landing_hold
     where
-        landing_hold.landing_id = landing_of(excluded_usage.landing_sequence)
+        landing_hold.landing_id = landing_of(annulled_usage.landing_sequence)
 )
 
 union all

@@ -1,7 +1,7 @@
 -- period_end: when is a billing period over?
 --
 -- grain:  billing_period
--- reads:  billing_cycle, item_cycle
+-- reads:  billing_cycle, priced_cycle
 -- rule:   when its last cycle has ended; where no cycle ends in it and fees are
 --         billed in advance, when the month is over in every time zone
 
@@ -14,17 +14,17 @@ with period_item as (
     union all
 
     select
-        item_cycle.billing_period,
+        priced_cycle.billing_period,
         cast(
-            cast(concat(item_cycle.billing_period, '-01') as date)
+            cast(concat(priced_cycle.billing_period, '-01') as date)
             + interval '1 month'
             + interval '1 day' as timestamp
         ) as ends_at
-    from item_cycle
+    from priced_cycle
     where not exists (
         select 1
         from billing_cycle
-        where billing_cycle.billing_period = item_cycle.billing_period
+        where billing_cycle.billing_period = priced_cycle.billing_period
     )
 )
 

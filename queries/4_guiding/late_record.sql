@@ -2,19 +2,19 @@
 -- settle it?
 --
 -- grain:  landing_sequence, contract_item_id, part_number
--- reads:  guiding, closed_period, booked_usage, released_usage, late_policy,
+-- reads:  guiding, closed_period, booked_usage, reopened_usage, late_policy,
 --         usage_exclusion, billed_statement
 -- rule:   what stood in a period that is rated again by other rules is settled where
 --         it belongs now, but what had counted in the next period stays; the rest of
 --         a record that closed ahead is late, too, if it was void or waited when its
 --         own period closed
 
-with released as (
+with reopened as (
     select
-        released_usage.landing_sequence,
-        max(released_usage.billing_period) as billing_period
-    from released_usage
-    group by released_usage.landing_sequence
+        reopened_usage.landing_sequence,
+        max(reopened_usage.billing_period) as billing_period
+    from reopened_usage
+    group by reopened_usage.landing_sequence
 )
 
 select
@@ -32,13 +32,13 @@ select
     guiding.record_price,
     guiding.price_share,
     case
-        when released.landing_sequence is not null then 'rerate'
+        when reopened.landing_sequence is not null then 'rerate'
         else coalesce(late_policy.policy, 'correct')
     end as policy,
     false as is_ahead,
     case late_policy.policy
         when 'next_period'
-            then greatest(guiding.billing_period, released.billing_period)
+            then greatest(guiding.billing_period, reopened.billing_period)
         else guiding.billing_period
     end as booked_period,
     guiding.billing_period
@@ -47,8 +47,8 @@ inner join closed_period
     on guiding.billing_period = closed_period.billing_period
 left join late_policy
     on guiding.usage_type = late_policy.usage_type
-left join released
-    on guiding.landing_sequence = released.landing_sequence
+left join reopened
+    on guiding.landing_sequence = reopened.landing_sequence
 where guiding.suspense_reason is null
 
 union all

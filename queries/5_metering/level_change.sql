@@ -1,7 +1,7 @@
 -- level_change: how does a level move in a cycle, and for which share of it?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key, change_number
--- reads:  level_event, item_cycle, contract_item, contract, metric
+-- reads:  level_event, priced_cycle, contract_item, contract, metric
 -- rule:   what is carried in comes first, for the whole time the price counts; a
 --         change counts from its day, or its instant, to the end of that time;
 --         by days over the days of the whole cycle, a mean level over the time
@@ -31,55 +31,55 @@ level_group as (
 
 level_cycle as (
     select
-        item_cycle.contract_item_id,
+        priced_cycle.contract_item_id,
         level_group.group_key,
-        item_cycle.cycle_start,
-        item_cycle.price_id,
-        item_cycle.version_number,
-        item_cycle.charge_from,
-        item_cycle.charge_to,
+        priced_cycle.cycle_start,
+        priced_cycle.price_id,
+        priced_cycle.version_number,
+        priced_cycle.charge_from,
+        priced_cycle.charge_to,
         case
             when metric.aggregation = 'weighted_sum' then 'mean'
             else metric.proration
         end as proration,
         metric.carries_over,
-        cast(item_cycle.charge_to as bigint)
-        - cast(item_cycle.charge_from as bigint) as microseconds,
-        cast(item_cycle.full_end as bigint)
-        - cast(item_cycle.full_start as bigint) as full_microseconds,
+        cast(priced_cycle.charge_to as bigint)
+        - cast(priced_cycle.charge_from as bigint) as microseconds,
+        cast(priced_cycle.full_end as bigint)
+        - cast(priced_cycle.full_start as bigint) as full_microseconds,
         cast(
-            local_date(item_cycle.charge_to, contract.time_zone) as integer
+            local_date(priced_cycle.charge_to, contract.time_zone) as integer
         ) as end_day,
-        item_cycle.days,
-        item_cycle.full_days,
+        priced_cycle.days,
+        priced_cycle.full_days,
         -- What all that the item has used before comes to.
         coalesce(
             sum(coalesce(level_total.quantity, 0)) over (
                 partition by
-                    item_cycle.contract_item_id,
+                    priced_cycle.contract_item_id,
                     level_group.group_key
                 order by
-                    item_cycle.charge_from,
-                    item_cycle.price_id <> 'none',
-                    item_cycle.version_number
+                    priced_cycle.charge_from,
+                    priced_cycle.price_id <> 'none',
+                    priced_cycle.version_number
                 rows between unbounded preceding and 1 preceding
             ),
             0
         ) as level_before
     from level_group
-    inner join item_cycle
-        on level_group.contract_item_id = item_cycle.contract_item_id
+    inner join priced_cycle
+        on level_group.contract_item_id = priced_cycle.contract_item_id
     inner join contract_item
-        on item_cycle.contract_item_id = contract_item.contract_item_id
+        on priced_cycle.contract_item_id = contract_item.contract_item_id
     inner join contract
         on contract_item.contract_id = contract.contract_id
     inner join metric
         on contract_item.product_id = metric.product_id
     left join level_total
-        on item_cycle.contract_item_id = level_total.contract_item_id
+        on priced_cycle.contract_item_id = level_total.contract_item_id
         and level_group.group_key = level_total.group_key
-        and item_cycle.cycle_start = level_total.cycle_start
-        and item_cycle.price_id = level_total.price_id
+        and priced_cycle.cycle_start = level_total.cycle_start
+        and priced_cycle.price_id = level_total.price_id
 ),
 
 change as (

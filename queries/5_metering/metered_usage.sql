@@ -1,7 +1,7 @@
 -- metered_usage: how much did an item use in a cycle, at which price?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key
--- reads:  item_cycle, priced_usage, measured_usage, record_charge
+-- reads:  priced_cycle, priced_usage, measured_usage, record_charge
 -- rule:   the sum of its records, or what the metric of its product says; what
 --         records cost by themselves is added up beside it; usage counts in the
 --         period of its cycle, and what an item has in another is not behind lines,
@@ -56,9 +56,9 @@ record_total as (
 
 metered as (
     select
-        item_cycle.contract_item_id,
-        item_cycle.cycle_start,
-        item_cycle.price_id,
+        priced_cycle.contract_item_id,
+        priced_cycle.cycle_start,
+        priced_cycle.price_id,
         coalesce(measured_usage.group_key, '') as group_key,
         coalesce(
             measured_usage.record_count, item_total.record_count, 0
@@ -74,17 +74,17 @@ metered as (
             measured_usage.record_amount, item_total.record_amount, 0
         ) as record_amount,
         coalesce(measured_usage.id_hash, item_total.id_hash, 0) as id_hash,
-        item_cycle.billing_period
-    from item_cycle
+        priced_cycle.billing_period
+    from priced_cycle
     left join item_total
-        on item_cycle.contract_item_id = item_total.contract_item_id
-        and item_cycle.cycle_start = item_total.cycle_start
-        and item_cycle.price_id = item_total.price_id
-        and item_cycle.billing_period = item_total.billing_period
+        on priced_cycle.contract_item_id = item_total.contract_item_id
+        and priced_cycle.cycle_start = item_total.cycle_start
+        and priced_cycle.price_id = item_total.price_id
+        and priced_cycle.billing_period = item_total.billing_period
     left join measured_usage
-        on item_cycle.contract_item_id = measured_usage.contract_item_id
-        and item_cycle.cycle_start = measured_usage.cycle_start
-        and item_cycle.price_id = measured_usage.price_id
+        on priced_cycle.contract_item_id = measured_usage.contract_item_id
+        and priced_cycle.cycle_start = measured_usage.cycle_start
+        and priced_cycle.price_id = measured_usage.price_id
 )
 
 select

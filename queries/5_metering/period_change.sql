@@ -1,15 +1,15 @@
 -- period_change: which closed periods have other usage now than when they closed?
 --
 -- grain:  billing_period
--- reads:  late_usage, booked_usage, released_usage, usage_exclusion,
+-- reads:  late_usage, booked_usage, reopened_usage, usage_exclusion,
 --         billed_statement
 -- rule:   late usage stays counted here when a correction has settled it, so that
 --         the whole of what changed is rated again and again gives the same; only
 --         what stands behind a line that closed can be taken from it
 
-with released as (
-    select distinct released_usage.landing_sequence
-    from released_usage
+with reopened as (
+    select distinct reopened_usage.landing_sequence
+    from reopened_usage
 ),
 
 changed as (
@@ -81,7 +81,7 @@ select
         case
             when
                 changed.change_kind = 'late'
-                and released.landing_sequence is null
+                and reopened.landing_sequence is null
                 then 1
         end
     ) as late_count,
@@ -90,7 +90,7 @@ select
         case
             when
                 changed.change_kind = 'late'
-                and released.landing_sequence is not null
+                and reopened.landing_sequence is not null
                 then 1
         end
     ) as guided_again_count,
@@ -108,6 +108,6 @@ select
         )
     ) as change_hash
 from changed
-left join released
-    on changed.landing_sequence = released.landing_sequence
+left join reopened
+    on changed.landing_sequence = reopened.landing_sequence
 group by changed.billing_period

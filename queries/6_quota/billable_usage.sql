@@ -1,7 +1,7 @@
 -- billable_usage: what is left to price after quota?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key
--- reads:  metered_usage, item_cycle, entitlement_status
+-- reads:  metered_usage, priced_cycle, entitlement_status
 -- rule:   who shares a quota draws from it in the declared order, earlier
 --         prices first: included is what the grant covers with this usage,
 --         less what it covers without, so that the parts sum to the whole also
@@ -28,14 +28,14 @@ with in_draw_order as (
         coalesce(
             sum(metered_usage.quantity) over (
                 partition by
-                    item_cycle.quota_id,
-                    item_cycle.quota_scope,
-                    item_cycle.quota_owner_id,
-                    item_cycle.full_start
+                    priced_cycle.quota_id,
+                    priced_cycle.quota_scope,
+                    priced_cycle.quota_owner_id,
+                    priced_cycle.full_start
                 order by
-                    item_cycle.draw_order,
-                    item_cycle.charge_from,
-                    item_cycle.contract_id,
+                    priced_cycle.draw_order,
+                    priced_cycle.charge_from,
+                    priced_cycle.contract_id,
                     metered_usage.contract_item_id,
                     metered_usage.price_id,
                     metered_usage.group_key
@@ -44,16 +44,16 @@ with in_draw_order as (
             0
         ) as quantity_before
     from metered_usage
-    inner join item_cycle
-        on metered_usage.contract_item_id = item_cycle.contract_item_id
-        and metered_usage.cycle_start = item_cycle.cycle_start
-        and metered_usage.price_id = item_cycle.price_id
-        and item_cycle.quota_id is not null
+    inner join priced_cycle
+        on metered_usage.contract_item_id = priced_cycle.contract_item_id
+        and metered_usage.cycle_start = priced_cycle.cycle_start
+        and metered_usage.price_id = priced_cycle.price_id
+        and priced_cycle.quota_id is not null
     left join entitlement_status
-        on item_cycle.quota_id = entitlement_status.quota_id
-        and item_cycle.quota_scope = entitlement_status.quota_scope
-        and item_cycle.quota_owner_id = entitlement_status.owner_id
-        and item_cycle.full_start = entitlement_status.cycle_start
+        on priced_cycle.quota_id = entitlement_status.quota_id
+        and priced_cycle.quota_scope = entitlement_status.quota_scope
+        and priced_cycle.quota_owner_id = entitlement_status.owner_id
+        and priced_cycle.full_start = entitlement_status.cycle_start
 ),
 
 bounded as (
@@ -120,8 +120,8 @@ select
     metered_usage.record_amount,
     metered_usage.billing_period
 from metered_usage
-inner join item_cycle
-    on metered_usage.contract_item_id = item_cycle.contract_item_id
-    and metered_usage.cycle_start = item_cycle.cycle_start
-    and metered_usage.price_id = item_cycle.price_id
-    and item_cycle.quota_id is null
+inner join priced_cycle
+    on metered_usage.contract_item_id = priced_cycle.contract_item_id
+    and metered_usage.cycle_start = priced_cycle.cycle_start
+    and metered_usage.price_id = priced_cycle.price_id
+    and priced_cycle.quota_id is null

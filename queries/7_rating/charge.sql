@@ -1,7 +1,7 @@
 -- charge: what is owed for a price, tier and cycle, after discount and maximum?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key, tier_number
--- reads:  tier_charge, price_modifier, item_cycle
+-- reads:  tier_charge, price_modifier, priced_cycle
 -- rule:   where it is declared a charge is rounded; then the discount comes off,
 --         rounded the same way; what lifts the charges of the cycle above the
 --         maximum, in order of version, group and tier, is discounted, too: the
@@ -67,7 +67,7 @@ running as (
                 discounted.cycle_start,
                 discounted.billing_period
             order by
-                item_cycle.version_number,
+                priced_cycle.version_number,
                 discounted.group_key,
                 discounted.tier_number
             rows between unbounded preceding and current row
@@ -75,10 +75,10 @@ running as (
     from bounded_price -- the few come first: without any, no charge is read for it
     inner join discounted
         on bounded_price.price_id = discounted.price_id
-    inner join item_cycle
-        on discounted.contract_item_id = item_cycle.contract_item_id
-        and discounted.cycle_start = item_cycle.cycle_start
-        and discounted.price_id = item_cycle.price_id
+    inner join priced_cycle
+        on discounted.contract_item_id = priced_cycle.contract_item_id
+        and discounted.cycle_start = priced_cycle.cycle_start
+        and discounted.price_id = priced_cycle.price_id
 ),
 
 capped as (

@@ -1,7 +1,7 @@
 -- paid_quantity: what is priced, after conversion and without what is free?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key
--- reads:  billable_usage, price_modifier, shared_price, item_cycle
+-- reads:  billable_usage, price_modifier, shared_price, priced_cycle
 -- rule:   quantity x factor / divisor, rounded to whole units where declared;
 --         then what is free comes off; negative usage is left as it is; the
 --         versions of a price within a cycle share what is free and the blocks of
@@ -60,7 +60,7 @@ converted as (
 version_in_order as (
     select
         converted.*,
-        item_cycle.version_number,
+        priced_cycle.version_number,
         sum(
             case when converted.free_quantity > 0 then converted.quantity end
         ) over (
@@ -68,7 +68,7 @@ version_in_order as (
                 converted.contract_item_id,
                 converted.cycle_start,
                 converted.group_key
-            order by item_cycle.version_number
+            order by priced_cycle.version_number
             rows between unbounded preceding and current row
         ) as quantity_until, -- null: nothing is free
         case
@@ -78,10 +78,10 @@ version_in_order as (
     from shared_price -- the few come first: without any, no usage is read for it
     inner join converted
         on shared_price.price_id = converted.price_id
-    inner join item_cycle
-        on converted.contract_item_id = item_cycle.contract_item_id
-        and converted.cycle_start = item_cycle.cycle_start
-        and converted.price_id = item_cycle.price_id
+    inner join priced_cycle
+        on converted.contract_item_id = priced_cycle.contract_item_id
+        and converted.cycle_start = priced_cycle.cycle_start
+        and converted.price_id = priced_cycle.price_id
 ),
 
 paid_version as (

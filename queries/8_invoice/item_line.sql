@@ -1,8 +1,8 @@
 -- item_line: the charges of an item, cycle and price as one line.
 --
 -- grain:  line_id
--- reads:  item_cycle, contract_item, metered_usage, billable_usage, price,
---         charge, currency, released_line
+-- reads:  priced_cycle, contract_item, metered_usage, billable_usage, price,
+--         charge, currency, reopened_line
 -- rule:   an item without usage and without an amount has no line; one that has
 --         moved from a closed period has the new one in its id
 -- money:  rounded here and nowhere else, as the currency declares
@@ -25,24 +25,24 @@ with charged as (
 line as (
     select
         concat(
-            item_cycle.contract_item_id,
+            priced_cycle.contract_item_id,
             '/',
-            to_char(item_cycle.cycle_start, '%Y-%m-%dT%H:%M'),
+            to_char(priced_cycle.cycle_start, '%Y-%m-%dT%H:%M'),
             '/',
-            item_cycle.price_id,
+            priced_cycle.price_id,
             case when metered_usage.group_key <> '' then '/' else '' end,
             metered_usage.group_key
         ) as line_id,
-        item_cycle.customer_id,
-        item_cycle.contract_id,
-        item_cycle.contract_item_id,
-        item_cycle.cycle_start,
-        item_cycle.cycle_end,
-        item_cycle.price_id,
+        priced_cycle.customer_id,
+        priced_cycle.contract_id,
+        priced_cycle.contract_item_id,
+        priced_cycle.cycle_start,
+        priced_cycle.cycle_end,
+        priced_cycle.price_id,
         metered_usage.group_key,
         case
             when price.charge_model = 'flat' then 'fee'
-            when item_cycle.quota_id is not null then 'overage'
+            when priced_cycle.quota_id is not null then 'overage'
             else 'usage'
         end as line_type,
         contract_item.description,
@@ -58,29 +58,29 @@ line as (
             currency.rounding
         ) as amount,
         currency.rounding_level,
-        item_cycle.currency,
-        item_cycle.billing_period
-    from item_cycle
+        priced_cycle.currency,
+        priced_cycle.billing_period
+    from priced_cycle
     inner join contract_item
-        on item_cycle.contract_item_id = contract_item.contract_item_id
+        on priced_cycle.contract_item_id = contract_item.contract_item_id
     inner join metered_usage
-        on item_cycle.contract_item_id = metered_usage.contract_item_id
-        and item_cycle.cycle_start = metered_usage.cycle_start
-        and item_cycle.price_id = metered_usage.price_id
+        on priced_cycle.contract_item_id = metered_usage.contract_item_id
+        and priced_cycle.cycle_start = metered_usage.cycle_start
+        and priced_cycle.price_id = metered_usage.price_id
     inner join billable_usage
-        on item_cycle.contract_item_id = billable_usage.contract_item_id
-        and item_cycle.cycle_start = billable_usage.cycle_start
-        and item_cycle.price_id = billable_usage.price_id
+        on priced_cycle.contract_item_id = billable_usage.contract_item_id
+        and priced_cycle.cycle_start = billable_usage.cycle_start
+        and priced_cycle.price_id = billable_usage.price_id
         and metered_usage.group_key = billable_usage.group_key
     left join price
-        on item_cycle.price_id = price.price_id
+        on priced_cycle.price_id = price.price_id
     left join charged
-        on item_cycle.contract_item_id = charged.contract_item_id
-        and item_cycle.cycle_start = charged.cycle_start
-        and item_cycle.price_id = charged.price_id
+        on priced_cycle.contract_item_id = charged.contract_item_id
+        and priced_cycle.cycle_start = charged.cycle_start
+        and priced_cycle.price_id = charged.price_id
         and metered_usage.group_key = charged.group_key
     left join currency
-        on item_cycle.currency = currency.currency
+        on priced_cycle.currency = currency.currency
     where
         metered_usage.record_count > 0
         or coalesce(charged.amount_exact, 0) <> 0
@@ -88,7 +88,7 @@ line as (
 
 select
     case
-        when released_line.billing_period <> line.billing_period
+        when reopened_line.billing_period <> line.billing_period
             then concat(line.line_id, '/', line.billing_period)
         else line.line_id
     end as line_id,
@@ -115,5 +115,5 @@ select
     line.currency,
     line.billing_period
 from line
-left join released_line
-    on line.line_id = released_line.line_id
+left join reopened_line
+    on line.line_id = reopened_line.line_id

@@ -1,8 +1,8 @@
 -- price_minimum: what an item still owes to reach the minimum of its price.
 --
 -- grain:  contract_item_id, cycle_start, price_id
--- reads:  price_modifier, item_cycle, interim_cycle, item_line, currency,
---         released_line
+-- reads:  price_modifier, priced_cycle, interim_cycle, item_line, currency,
+--         reopened_line
 -- rule:   the minimum, in full or for the days the price counts, less the lines
 --         of the item and price; versions of a price that have one share it: that
 --         of the last, or the sum of their days, less the lines of all; only once
@@ -24,44 +24,44 @@ with line_total as (
 
 minimum_version as (
     select
-        item_cycle.contract_item_id,
-        item_cycle.cycle_start,
-        item_cycle.price_id,
-        item_cycle.cycle_end,
-        item_cycle.customer_id,
-        item_cycle.contract_id,
+        priced_cycle.contract_item_id,
+        priced_cycle.cycle_start,
+        priced_cycle.price_id,
+        priced_cycle.cycle_end,
+        priced_cycle.customer_id,
+        priced_cycle.contract_id,
         price_modifier.minimum_proration,
         price_modifier.minimum_amount,
         prorate(
             price_modifier.minimum_amount,
-            case item_cycle.full_days when 0 then 1 else item_cycle.days end,
-            greatest(item_cycle.full_days, 1) -- a cycle within a day is a whole one
+            case priced_cycle.full_days when 0 then 1 else priced_cycle.days end,
+            greatest(priced_cycle.full_days, 1) -- a cycle within a day is a whole one
         ) as minimum_of_days,
         coalesce(line_total.amount, 0) as reached_amount,
-        item_cycle.currency,
-        item_cycle.billing_period,
+        priced_cycle.currency,
+        priced_cycle.billing_period,
         row_number() over (
             partition by
-                item_cycle.contract_item_id,
-                item_cycle.cycle_start,
-                item_cycle.billing_period
-            order by item_cycle.version_number desc
+                priced_cycle.contract_item_id,
+                priced_cycle.cycle_start,
+                priced_cycle.billing_period
+            order by priced_cycle.version_number desc
         ) as recency
     from price_modifier
-    inner join item_cycle
-        on price_modifier.price_id = item_cycle.price_id
+    inner join priced_cycle
+        on price_modifier.price_id = priced_cycle.price_id
     left join line_total
-        on item_cycle.contract_item_id = line_total.contract_item_id
-        and item_cycle.cycle_start = line_total.cycle_start
-        and item_cycle.price_id = line_total.price_id
+        on priced_cycle.contract_item_id = line_total.contract_item_id
+        and priced_cycle.cycle_start = line_total.cycle_start
+        and priced_cycle.price_id = line_total.price_id
     where
         price_modifier.minimum_amount > 0
         and not exists (
             select 1
             from interim_cycle
             where
-                interim_cycle.contract_item_id = item_cycle.contract_item_id
-                and interim_cycle.cycle_start = item_cycle.cycle_start
+                interim_cycle.contract_item_id = priced_cycle.contract_item_id
+                and interim_cycle.cycle_start = priced_cycle.cycle_start
         )
 ),
 
@@ -112,7 +112,7 @@ owed as (
 
 select
     case
-        when released_line.billing_period <> owed.billing_period
+        when reopened_line.billing_period <> owed.billing_period
             then concat(owed.line_id, '/', owed.billing_period)
         else owed.line_id
     end as line_id,
@@ -143,6 +143,6 @@ select
 from owed
 left join currency
     on owed.currency = currency.currency
-left join released_line
-    on owed.line_id = released_line.line_id
+left join reopened_line
+    on owed.line_id = reopened_line.line_id
 where owed.minimum_amount > owed.reached_amount

@@ -1,7 +1,7 @@
 -- accrual: what is earned of each line so far, and what of it is billed?
 --
 -- grain:  line_id
--- reads:  invoice_line, closed_period, item_cycle, price, price_minimum,
+-- reads:  invoice_line, closed_period, priced_cycle, price, price_minimum,
 --         minimum_line, currency
 -- rule:   as of $as_of, all lines that are not both billed and earned in full.
 --         billed: the line, where its period is closed, else nothing.
@@ -15,21 +15,21 @@
 
 with fee_time as (
     select
-        item_cycle.contract_item_id,
-        item_cycle.cycle_start,
-        item_cycle.price_id,
-        item_cycle.charge_from,
+        priced_cycle.contract_item_id,
+        priced_cycle.cycle_start,
+        priced_cycle.price_id,
+        priced_cycle.charge_from,
         case price.proration
             when 'none'
-                then max(item_cycle.charge_to) over (
+                then max(priced_cycle.charge_to) over (
                     partition by
-                        item_cycle.contract_item_id, item_cycle.cycle_start
+                        priced_cycle.contract_item_id, priced_cycle.cycle_start
                 )
-            else item_cycle.charge_to
+            else priced_cycle.charge_to
         end as charge_to
-    from item_cycle
+    from priced_cycle
     inner join price
-        on item_cycle.price_id = price.price_id
+        on priced_cycle.price_id = price.price_id
     where price.charge_model = 'flat'
 ),
 

@@ -5,22 +5,22 @@
 -- month in which it ends: where these are not the same, no line can hold both.
 
 select
-    item_cycle.contract_item_id,
-    item_cycle.cycle_start,
-    item_cycle.price_id,
-    item_cycle.billing_period as fee_period,
+    priced_cycle.contract_item_id,
+    priced_cycle.cycle_start,
+    priced_cycle.price_id,
+    priced_cycle.billing_period as fee_period,
     billing_cycle.billing_period as usage_period,
     'make the fee an item of its own, without usage_type' as mistake
 from price
 inner join contract_item
     on price.product_id = contract_item.product_id
-inner join item_cycle
-    on contract_item.contract_item_id = item_cycle.contract_item_id
-    and price.price_id = item_cycle.price_id
+inner join priced_cycle
+    on contract_item.contract_item_id = priced_cycle.contract_item_id
+    and price.price_id = priced_cycle.price_id
 inner join billing_cycle
-    on item_cycle.contract_id = billing_cycle.contract_id
-    and item_cycle.cycle_start = billing_cycle.cycle_start
+    on priced_cycle.contract_id = billing_cycle.contract_id
+    and priced_cycle.cycle_start = billing_cycle.cycle_start
 where
     price.billing_timing = 'advance'
     and contract_item.usage_type is not null
-    and item_cycle.billing_period <> billing_cycle.billing_period
+    and priced_cycle.billing_period <> billing_cycle.billing_period

@@ -5,14 +5,14 @@
 
 with pool_cycle as (
     select distinct
-        item_cycle.customer_id,
-        item_cycle.quota_id,
-        item_cycle.contract_id,
-        item_cycle.full_start,
-        item_cycle.full_end,
-        item_cycle.billing_period
-    from item_cycle
-    where item_cycle.quota_scope = 'customer' and item_cycle.quota_id is not null
+        priced_cycle.customer_id,
+        priced_cycle.quota_id,
+        priced_cycle.contract_id,
+        priced_cycle.full_start,
+        priced_cycle.full_end,
+        priced_cycle.billing_period
+    from priced_cycle
+    where priced_cycle.quota_scope = 'customer' and priced_cycle.quota_id is not null
 )
 
 select

@@ -30,14 +30,14 @@ with too_large as (
 )
 
 select
-    item_cycle.customer_id,
+    priced_cycle.customer_id,
     too_large.contract_item_id,
     too_large.cycle_start,
     too_large.price_id,
     too_large.landing_sequence,
     too_large.quantity
 from too_large
-inner join item_cycle
-    on too_large.contract_item_id = item_cycle.contract_item_id
-    and too_large.cycle_start = item_cycle.cycle_start
-    and too_large.price_id = item_cycle.price_id
+inner join priced_cycle
+    on too_large.contract_item_id = priced_cycle.contract_item_id
+    and too_large.cycle_start = priced_cycle.cycle_start
+    and too_large.price_id = priced_cycle.price_id

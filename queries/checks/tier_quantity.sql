@@ -19,7 +19,7 @@ with charged as (
 )
 
 select
-    item_cycle.customer_id,
+    priced_cycle.customer_id,
     priced_quantity.contract_item_id,
     priced_quantity.cycle_start,
     priced_quantity.price_id,
@@ -32,10 +32,10 @@ left join charged
     and priced_quantity.cycle_start = charged.cycle_start
     and priced_quantity.price_id = charged.price_id
     and priced_quantity.group_key = charged.group_key
-inner join item_cycle
-    on priced_quantity.contract_item_id = item_cycle.contract_item_id
-    and priced_quantity.cycle_start = item_cycle.cycle_start
-    and priced_quantity.price_id = item_cycle.price_id
+inner join priced_cycle
+    on priced_quantity.contract_item_id = priced_cycle.contract_item_id
+    and priced_quantity.cycle_start = priced_cycle.cycle_start
+    and priced_quantity.price_id = priced_cycle.price_id
 where
     (
         charged.quantity <> priced_quantity.quantity
@@ -54,7 +54,7 @@ where
 union all
 
 select
-    item_cycle.customer_id,
+    priced_cycle.customer_id,
     billable_usage.contract_item_id,
     billable_usage.cycle_start,
     billable_usage.price_id,
@@ -62,10 +62,10 @@ select
     billable_usage.billable_quantity as quantity,
     cast(null as decimal(38, 12)) as charged_quantity
 from billable_usage
-inner join item_cycle
-    on billable_usage.contract_item_id = item_cycle.contract_item_id
-    and billable_usage.cycle_start = item_cycle.cycle_start
-    and billable_usage.price_id = item_cycle.price_id
+inner join priced_cycle
+    on billable_usage.contract_item_id = priced_cycle.contract_item_id
+    and billable_usage.cycle_start = priced_cycle.cycle_start
+    and billable_usage.price_id = priced_cycle.price_id
 inner join price
     on billable_usage.price_id = price.price_id
 where not exists (

@@ -67,14 +67,14 @@ unpriced as (
 )
 
 select
-    item_cycle.customer_id,
+    priced_cycle.customer_id,
     unpriced.contract_item_id,
     unpriced.cycle_start,
     unpriced.price_id,
     unpriced.group_key,
     unpriced.mistake
 from unpriced
-inner join item_cycle
-    on unpriced.contract_item_id = item_cycle.contract_item_id
-    and unpriced.cycle_start = item_cycle.cycle_start
-    and unpriced.price_id = item_cycle.price_id
+inner join priced_cycle
+    on unpriced.contract_item_id = priced_cycle.contract_item_id
+    and unpriced.cycle_start = priced_cycle.cycle_start
+    and unpriced.price_id = priced_cycle.price_id

@@ -1,28 +1,28 @@
 -- uncounted_record: which records were counted when a period closed, and are no more?
 --
 -- grain:  landing_sequence, as often as it was counted
--- reads:  released_usage, billed_usage, usage_exclusion, booked_usage, suspense
--- rule:   what was released, is excluded or waits since
+-- reads:  reopened_usage, billed_usage, usage_exclusion, booked_usage, suspense
+-- rule:   what was reopened, is excluded or waits since
 
-with released_record as (
+with reopened_record as (
     select distinct
         billed_usage.landing_sequence,
         billed_usage.usage_type,
         billed_usage.unit,
         billed_usage.record_quantity,
         billed_usage.closed_in
-    from released_usage
+    from reopened_usage
     inner join billed_usage
-        on released_usage.landing_sequence = billed_usage.landing_sequence
-        and released_usage.closed_in = billed_usage.closed_in
+        on reopened_usage.landing_sequence = billed_usage.landing_sequence
+        and reopened_usage.closed_in = billed_usage.closed_in
 )
 
 select
-    released_record.landing_sequence,
-    released_record.usage_type,
-    released_record.unit,
-    released_record.record_quantity
-from released_record
+    reopened_record.landing_sequence,
+    reopened_record.usage_type,
+    reopened_record.unit,
+    reopened_record.record_quantity
+from reopened_record
 
 union all
 

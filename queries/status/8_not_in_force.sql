@@ -1,38 +1,38 @@
 -- not_in_force: rows not in force when they are asked for, or that nothing asks for
 with drawn as (
     select
-        item_cycle.contract_item_id,
-        item_cycle.quota_id,
-        item_cycle.billing_period,
+        priced_cycle.contract_item_id,
+        priced_cycle.quota_id,
+        priced_cycle.billing_period,
         sum(metered_usage.record_count) as record_count
-    from item_cycle
+    from priced_cycle
     inner join metered_usage
-        on item_cycle.contract_item_id = metered_usage.contract_item_id
-        and item_cycle.cycle_start = metered_usage.cycle_start
-        and item_cycle.price_id = metered_usage.price_id
+        on priced_cycle.contract_item_id = metered_usage.contract_item_id
+        and priced_cycle.cycle_start = metered_usage.cycle_start
+        and priced_cycle.price_id = metered_usage.price_id
     where
-        item_cycle.quota_id is not null
+        priced_cycle.quota_id is not null
         and metered_usage.record_count > 0
         and not exists (
             select 1
             from quota
             where
-                quota.quota_id = item_cycle.quota_id
-                and quota.valid_from < item_cycle.cycle_end
+                quota.quota_id = priced_cycle.quota_id
+                and quota.valid_from < priced_cycle.cycle_end
                 and (
                     quota.valid_to is null
-                    or quota.valid_to > item_cycle.cycle_start
+                    or quota.valid_to > priced_cycle.cycle_start
                 )
         )
         and not exists (
             select 1
             from grant_account
-            where grant_account.quota_id = item_cycle.quota_id
+            where grant_account.quota_id = priced_cycle.quota_id
         )
     group by
-        item_cycle.contract_item_id,
-        item_cycle.quota_id,
-        item_cycle.billing_period
+        priced_cycle.contract_item_id,
+        priced_cycle.quota_id,
+        priced_cycle.billing_period
 ),
 
 dated as (

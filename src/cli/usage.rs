@@ -7,7 +7,7 @@ use super::arguments::{Which, Why};
 use crate::error::{Error, Result};
 use crate::land::decision::{self, Decision, Identity};
 use crate::land::identity;
-use crate::project::{EXCLUDED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
+use crate::project::{ANNULLED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
 use crate::{catalog, land, ledger};
 
 const NEXT: &str = "next: meterhouse run";
@@ -133,7 +133,7 @@ impl Opened {
     }
 
     pub(super) async fn restore(&self, ids: &[String], which: &Which, why: &Why) -> Result<()> {
-        self.decide(EXCLUDED_USAGE, ids, which, None, why, "restored", Decision::Restore).await
+        self.decide(ANNULLED_USAGE, ids, which, None, why, "restored", Decision::Restore).await
     }
 
     /// One decision for each record of which the same was not decided before; all ids are looked up first. Then they

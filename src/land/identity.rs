@@ -10,7 +10,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::decision::{Decision, Identity, RESTORE, USAGE_START, WRITE_OFF};
 use crate::error::{Error, Result, While};
-use crate::project::{EXCLUDED_USAGE, SUSPENSE, USAGE_DECISION, USAGE_RECORD};
+use crate::project::{ANNULLED_USAGE, SUSPENSE, USAGE_DECISION, USAGE_RECORD};
 
 /// Which of the records with an id are meant.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +57,7 @@ pub async fn identities(
     let landed = records(context, USAGE_RECORD, transaction_ids).await?;
     let found =
         if table == USAGE_RECORD { landed.clone() } else { records(context, table, transaction_ids).await? };
-    let is_restored = table == EXCLUDED_USAGE;
+    let is_restored = table == ANNULLED_USAGE;
     let listed = if is_restored { listed(context, transaction_ids).await? } else { BTreeSet::new() };
     let mut wrong = Vec::new();
     let mut asked = Asked::default();
@@ -273,8 +273,8 @@ fn instants(column: &ArrayRef) -> std::result::Result<TimestampMicrosecondArray,
 
 /// Those of some ids that a list keeps void.
 async fn listed(context: &SessionContext, transaction_ids: &[String]) -> Result<BTreeSet<String>> {
-    let working = || format!("looking up records in {EXCLUDED_USAGE}");
-    let frame = of_ids(context, EXCLUDED_USAGE, transaction_ids).await?;
+    let working = || format!("looking up records in {ANNULLED_USAGE}");
+    let frame = of_ids(context, ANNULLED_USAGE, transaction_ids).await?;
     let frame = frame.filter(col("is_listed")).during(working)?;
     let frame = frame.select_columns(&["transaction_id"]).during(working)?;
     let mut listed = BTreeSet::new();

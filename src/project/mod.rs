@@ -36,7 +36,7 @@ pub const BOOKED_LANDING: &str = "booked_landing";
 /// The lines that are billed.
 pub const INVOICE_LINE: &str = "invoice_line";
 /// The view of the records that are void or written off.
-pub const EXCLUDED_USAGE: &str = "excluded_usage";
+pub const ANNULLED_USAGE: &str = "annulled_usage";
 /// The records that wait.
 pub const SUSPENSE: &str = "suspense";
 /// The view that says when each period ends.

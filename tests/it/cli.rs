@@ -87,7 +87,7 @@ fn a_run_and_what_it_says_again() {
     rebuild billing_cycle: 14 rows ([seconds])
     rebuild open_record: 0 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
-    rebuild item_cycle: 28 rows ([seconds])
+    rebuild priced_cycle: 28 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
     rebuild usage_part: 0 rows ([seconds])

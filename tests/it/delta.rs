@@ -15,7 +15,7 @@ const VIEWS: [&str; 7] = [
     "customer_total",
     "customer_usage",
     "guided_usage",
-    "released_usage",
+    "reopened_usage",
     "unbooked_usage",
 ];
 

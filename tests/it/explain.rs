@@ -252,7 +252,7 @@ fn what_is_earned_follows_time_and_usage() {
     assert_eq!(rows(&sample, fee), [open]);
     for period in rows(
         &sample,
-        "select distinct billing_period from item_cycle where billing_period <= '2026-10' order by 1",
+        "select distinct billing_period from priced_cycle where billing_period <= '2026-10' order by 1",
     ) {
         close(&sample, &period);
     }

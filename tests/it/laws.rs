@@ -49,7 +49,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "rerated_line",
         "rerating",
         "landing_hold",
-        "excluded_usage",
+        "annulled_usage",
         "guided_usage",
         "invoice_line",
         "suspense",

@@ -94,14 +94,14 @@ fn a_column_that_is_added_leaves_older_files_as_they_were() {
     run_at(&sample, &["close", "--period", "2026-09", "--confirm", "2026-09"]);
     let days = "    days integer not null comment 'local days from charge_from to charge_to [days]',\n";
     let note = "    note varchar comment 'what is to be known of it',\n";
-    sample.replace("schemas/item_cycle.sql", days, &format!("{note}{days}"));
+    sample.replace("schemas/priced_cycle.sql", days, &format!("{note}{days}"));
     sample.replace(
-        "queries/3_calendar/item_cycle.sql",
+        "queries/3_calendar/priced_cycle.sql",
         "    placed.charge_to,\n    cast(\n",
         "    placed.charge_to,\n    'new' as note,\n    cast(\n",
     );
     run_at(&sample, &["run"]);
-    let notes = sample.rows("select billing_period, note from item_cycle group by 1, 2 order by 1");
+    let notes = sample.rows("select billing_period, note from priced_cycle group by 1, 2 order by 1");
     assert_eq!(notes[..2], ["2026-09,", "2026-10,new"]);
     sample.ok(&["verify"]);
 }

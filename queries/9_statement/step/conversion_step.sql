@@ -1,7 +1,7 @@
 -- conversion_step: how does the billable quantity become the one that is priced?
 --
 -- grain:  line_id
--- reads:  item_text, price_modifier, priced_quantity, item_cycle
+-- reads:  item_text, price_modifier, priced_quantity, priced_cycle
 
 select
     item_text.line_id,
@@ -36,7 +36,7 @@ select
                 then concat(
                     ' less ',
                     case
-                        when item_cycle.version_number > 1
+                        when priced_cycle.version_number > 1
                             then 'what is left of '
                         else ''
                     end,
@@ -69,11 +69,11 @@ inner join priced_quantity
     and item_text.price_id = priced_quantity.price_id
     and item_text.billing_period = priced_quantity.billing_period
     and item_text.group_key = priced_quantity.group_key
-left join item_cycle
-    on item_text.contract_item_id = item_cycle.contract_item_id
-    and item_text.cycle_start = item_cycle.cycle_start
-    and item_text.price_id = item_cycle.price_id
-    and item_text.billing_period = item_cycle.billing_period
+left join priced_cycle
+    on item_text.contract_item_id = priced_cycle.contract_item_id
+    and item_text.cycle_start = priced_cycle.cycle_start
+    and item_text.price_id = priced_cycle.price_id
+    and item_text.billing_period = priced_cycle.billing_period
 where
     priced_quantity.quantity <> item_text.billable_quantity
     or priced_quantity.quantity_before is not null

@@ -1,7 +1,7 @@
 -- fee_step: what is a fee, for the time that it is for?
 --
 -- grain:  line_id, place
--- reads:  item_text, charge, item_cycle
+-- reads:  item_text, charge, priced_cycle
 -- money:  charges as they are, decimal(38, 12)
 
 select
@@ -20,8 +20,8 @@ select
                     ' x ',
                     number_text(
                         prorate(
-                            cast(item_cycle.charge_to as bigint)
-                            - cast(item_cycle.charge_from as bigint),
+                            cast(priced_cycle.charge_to as bigint)
+                            - cast(priced_cycle.charge_from as bigint),
                             1,
                             1000000
                         ),
@@ -30,8 +30,8 @@ select
                     ' / ',
                     number_text(
                         prorate(
-                            cast(item_cycle.full_end as bigint)
-                            - cast(item_cycle.full_start as bigint),
+                            cast(priced_cycle.full_end as bigint)
+                            - cast(priced_cycle.full_start as bigint),
                             1,
                             1000000
                         ),
@@ -43,9 +43,9 @@ select
             else
                 concat(
                     ' x ',
-                    item_cycle.days,
+                    priced_cycle.days,
                     ' / ',
-                    item_cycle.full_days,
+                    priced_cycle.full_days,
                     ' days = ',
                     number_text(charge.gross_amount, item_text.decimals)
                 )
@@ -62,9 +62,9 @@ inner join charge
     and item_text.price_id = charge.price_id
     and item_text.billing_period = charge.billing_period
     and item_text.group_key = charge.group_key
-left join item_cycle
-    on item_text.contract_item_id = item_cycle.contract_item_id
-    and item_text.cycle_start = item_cycle.cycle_start
-    and item_text.price_id = item_cycle.price_id
-    and item_text.billing_period = item_cycle.billing_period
+left join priced_cycle
+    on item_text.contract_item_id = priced_cycle.contract_item_id
+    and item_text.cycle_start = priced_cycle.cycle_start
+    and item_text.price_id = priced_cycle.price_id
+    and item_text.billing_period = priced_cycle.billing_period
 where item_text.line_type = 'fee'

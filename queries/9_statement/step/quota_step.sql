@@ -1,7 +1,7 @@
 -- quota_step: how much of the quantity of a line does a quota include?
 --
 -- grain:  line_id
--- reads:  item_text, item_cycle, entitlement_status, billable_usage
+-- reads:  item_text, priced_cycle, entitlement_status, billable_usage
 
 select
     item_text.line_id,
@@ -30,9 +30,9 @@ select
     cast(0 as decimal(38, 12)) as amount,
     concat(
         'quota ',
-        item_cycle.quota_id,
+        priced_cycle.quota_id,
         ' of ',
-        item_cycle.quota_owner_id,
+        priced_cycle.quota_owner_id,
         coalesce(
             ': '
             || number_text(entitlement_status.included_quantity, 0)
@@ -44,20 +44,20 @@ select
     ) as by_rule,
     'billable_usage' as made_by
 from item_text
-inner join item_cycle
-    on item_text.contract_item_id = item_cycle.contract_item_id
-    and item_text.cycle_start = item_cycle.cycle_start
-    and item_text.price_id = item_cycle.price_id
-    and item_text.billing_period = item_cycle.billing_period
+inner join priced_cycle
+    on item_text.contract_item_id = priced_cycle.contract_item_id
+    and item_text.cycle_start = priced_cycle.cycle_start
+    and item_text.price_id = priced_cycle.price_id
+    and item_text.billing_period = priced_cycle.billing_period
 left join entitlement_status
-    on item_cycle.quota_id = entitlement_status.quota_id
-    and item_cycle.quota_scope = entitlement_status.quota_scope
-    and item_cycle.quota_owner_id = entitlement_status.owner_id
-    and item_cycle.full_start = entitlement_status.cycle_start
+    on priced_cycle.quota_id = entitlement_status.quota_id
+    and priced_cycle.quota_scope = entitlement_status.quota_scope
+    and priced_cycle.quota_owner_id = entitlement_status.owner_id
+    and priced_cycle.full_start = entitlement_status.cycle_start
 left join billable_usage
     on item_text.contract_item_id = billable_usage.contract_item_id
     and item_text.cycle_start = billable_usage.cycle_start
     and item_text.price_id = billable_usage.price_id
     and item_text.billing_period = billable_usage.billing_period
     and item_text.group_key = billable_usage.group_key
-where item_cycle.quota_id is not null and item_text.line_type <> 'fee'
+where priced_cycle.quota_id is not null and item_text.line_type <> 'fee'

@@ -12,7 +12,7 @@ select
     replace(
         to_char(
             local_time(
-                coalesce(item_cycle.charge_from, invoice_line.cycle_start),
+                coalesce(priced_cycle.charge_from, invoice_line.cycle_start),
                 contract.time_zone
             ),
             '%Y-%m-%d %H:%M'
@@ -23,7 +23,7 @@ select
     replace(
         to_char(
             local_time(
-                coalesce(item_cycle.charge_to, invoice_line.cycle_end),
+                coalesce(priced_cycle.charge_to, invoice_line.cycle_end),
                 contract.time_zone
             ),
             '%Y-%m-%d %H:%M'
@@ -40,10 +40,10 @@ left join closed_period
     on invoice_line.billing_period = closed_period.billing_period
 left join contract
     on invoice_line.contract_id = contract.contract_id
-left join item_cycle
-    on invoice_line.contract_item_id = item_cycle.contract_item_id
-    and invoice_line.cycle_start = item_cycle.cycle_start
-    and invoice_line.price_id = item_cycle.price_id
+left join priced_cycle
+    on invoice_line.contract_item_id = priced_cycle.contract_item_id
+    and invoice_line.cycle_start = priced_cycle.cycle_start
+    and invoice_line.price_id = priced_cycle.price_id
     and coalesce(invoice_line.corrected_period, invoice_line.billing_period)
-    = item_cycle.billing_period
+    = priced_cycle.billing_period
 where invoice_line.line_id = $line_id

@@ -44,9 +44,9 @@ settled as (
     from billed_usage
     inner join record
         on billed_usage.landing_sequence = record.landing_sequence
-    inner join released_usage
-        on billed_usage.landing_sequence = released_usage.landing_sequence
-        and billed_usage.closed_in = released_usage.closed_in
+    inner join reopened_usage
+        on billed_usage.landing_sequence = reopened_usage.landing_sequence
+        and billed_usage.closed_in = reopened_usage.closed_in
 
     union all
 

@@ -180,7 +180,7 @@ What the program itself reads of these, so that it has to be there under these n
 | query or table | columns | for |
 |---|---|---|
 | `period_end` | `billing_period`, `ends_at` | which periods are due, and may close |
-| `suspense`, `excluded_usage` | `source`, `transaction_id`, `usage_type`, `usage_start`, `landing_sequence` | `write-off`, `restore` |
+| `suspense`, `annulled_usage` | `source`, `transaction_id`, `usage_type`, `usage_start`, `landing_sequence` | `write-off`, `restore` |
 | `invoice_line` | `customer_id`, `billing_period`, `record_count` | whom an export has files for |
 | `period_change` | `billing_period`, `change_hash` | which closed periods are rated again |
 | `guided_usage` | none | from here on a closed period is rated by the queries that it was closed by |

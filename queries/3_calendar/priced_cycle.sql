@@ -1,4 +1,4 @@
--- item_cycle: which price is in force for an item in which part of a cycle?
+-- priced_cycle: which price is in force for an item in which part of a cycle?
 --
 -- grain:  contract_item_id, cycle_start, price_id
 -- reads:  contract_item, billing_cycle, price, booked_price

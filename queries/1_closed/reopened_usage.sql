@@ -1,4 +1,4 @@
--- released_usage: which usage of closed books is guided anew, since a person let
+-- reopened_usage: which usage of closed books is guided anew, since a person let
 -- its period be rated again by other rules?
 --
 -- grain:  a part of a record that stood in the period, landing_sequence, closed_in

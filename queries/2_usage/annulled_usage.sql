@@ -1,4 +1,4 @@
--- excluded_usage: which landed records are void or written off, by the last decision?
+-- annulled_usage: which landed records are void or written off, by the last decision?
 --
 -- grain:  landing_sequence
 -- reads:  usage_decision, usage_void, usage_record

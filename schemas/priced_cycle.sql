@@ -1,5 +1,5 @@
 -- Which price is in force for an item in which part of a cycle, used or not.
-create table item_cycle (
+create table priced_cycle (
     contract_item_id varchar not null comment 'the item',
     cycle_start timestamp not null comment 'the cycle, inclusive',
     price_id varchar not null comment 'the price; none: no price in force',

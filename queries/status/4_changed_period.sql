@@ -1,4 +1,4 @@
--- period_change: closed periods with other usage now, and what is owed for it
+-- changed_period: closed periods with other usage now, and what is owed for it
 select
     period_change.billing_period,
     period_change.late_count as late,

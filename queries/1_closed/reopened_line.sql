@@ -1,4 +1,4 @@
--- released_line: which billed lines may belong to another period now, since a person
+-- reopened_line: which billed lines may belong to another period now, since a person
 -- let theirs be rated again by other rules?
 --
 -- grain:  line_id
