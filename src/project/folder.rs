@@ -48,16 +48,20 @@ fn different_columns(parts: &[&Query]) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for (column, count) in count.into_iter().filter(|(_, count)| *count < parts.len()) {
         for part in parts {
-            let (place, verb) = match part.columns.get(column) {
-                Some(place) if count * 2 <= parts.len() => (place.clone(), "yields"),
-                None if count * 2 > parts.len() => {
-                    (Place { file: part.file.clone(), line: 0, column: 0 }, "does not yield")
+            let name = &part.name;
+            let (place, what) = match part.columns.get(column) {
+                Some(place) if count * 2 <= parts.len() => {
+                    (place.clone(), format!("`{name}` yields `{column}`, which the queries beside it do not"))
                 }
+                None if count * 2 > parts.len() => (
+                    Place { file: part.file.clone(), line: 0, column: 0 },
+                    format!("`{name}` does not yield `{column}`, as the queries beside it do"),
+                ),
                 _ => continue,
             };
             mistakes.push(Mistake {
                 place,
-                what: format!("`{}` {verb} `{column}`, other than the queries beside it", part.name),
+                what,
                 hint: "the queries of a folder that is read as a table yield the same columns".into(),
             });
         }
@@ -120,8 +124,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "queries/7_rating/by_model/c.sql:1:10 `c` yields `amont`, other than the queries beside it",
-                "queries/7_rating/by_model/c.sql `c` does not yield `amount`, other than the queries beside it",
+                "queries/7_rating/by_model/c.sql:1:10 `c` yields `amont`, which the queries beside it do not",
+                "queries/7_rating/by_model/c.sql `c` does not yield `amount`, as the queries beside it do",
             ]
         );
     }

@@ -219,6 +219,52 @@ fn what_a_closing_counted_is_proven() {
     run_at(&sample, &["verify"]);
 }
 
+/// Of what waits when its period closes runs read the copy, so the copy has to be the record, own columns and all.
+#[test]
+fn what_was_left_out_is_copied_as_it_was_received() {
+    let closed = |copied: &str| {
+        let sample = Sample::new();
+        sample.replace(
+            "schemas/usage_record.sql",
+            "    attributes varchar",
+            "    fuel varchar comment 'what the car burns',\n    attributes varchar",
+        );
+        let lost = rental("lost", "2026-09-20T12:00:00").replace("SGZCZ43D13S812715", "NOBODYS");
+        let lost = lost.replace("\"distance\"", "\"fuel\":\"diesel\",\"distance\"");
+        sample.write(
+            "data/usage/lost.ndjson",
+            &format!("{}{lost}", rental("found", "2026-09-20T12:00:00")),
+        );
+        sample.replace("queries/closing/8_left_usage.sql", "usage_record.* except (fields)", copied);
+        run_at(&sample, &["run"]);
+        close(&sample, "2026-09");
+        sample
+    };
+    let sample = closed("usage_record.* except (fields)");
+    let copy = "select left_usage.transaction_id, left_usage.fuel, field_text(left_usage.fields, 'fuel') \
+                from left_usage where transaction_id in ('lost', 'found')";
+    assert_eq!(rows(&sample, copy), ["lost,diesel,diesel"]);
+    assert_eq!(
+        rows(&sample, "select is_copied from open_record inner join left_usage using (landing_sequence) \
+                       where transaction_id = 'lost'"),
+        ["true"]
+    );
+    run_at(&sample, &["verify"]);
+    // Whose it is is known at last: it is billed from its copy.
+    let identifiers = sample.read("data/contract_identifier.csv");
+    let known = identifiers.lines().find(|line| line.contains("SGZCZ43D13S812715")).unwrap();
+    let known = known.replace("SGZCZ43D13S812715", "NOBODYS");
+    sample.write("data/contract_identifier.csv", &format!("{}\n{known}\n", identifiers.trim_end()));
+    run_at(&sample, &["run"]);
+    let guided = "select guided_usage.quantity from guided_usage inner join usage_record using (landing_sequence) \
+                  where transaction_id = 'lost'";
+    assert!(!rows(&sample, guided).is_empty());
+
+    let sample = closed("usage_record.* except (fields, distance), usage_record.distance + 1 as distance");
+    let (_, said) = sample.fails(&["verify"]);
+    assert!(said.contains("left_usage is not what it was made from"), "{said}");
+}
+
 #[test]
 fn a_price_leaves_the_places_of_late_usage_alone() {
     let sample = Sample::new();
