@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    237 queries plan, 89 tables have contracts
+    238 queries plan, 90 tables have contracts
     next: meterhouse run
     "#);
 }
