@@ -120,14 +120,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 73 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 74 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 73 tables are up to date ([seconds])
+    nothing to do: all 74 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
