@@ -88,6 +88,7 @@ fn a_run_and_what_it_says_again() {
     rebuild open_record: 0 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild priced_cycle: 28 rows ([seconds])
+    rebuild twin_record: 4 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
     rebuild usage_part: 0 rows ([seconds])
