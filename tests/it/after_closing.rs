@@ -231,10 +231,7 @@ fn what_was_left_out_is_copied_as_it_was_received() {
         );
         let lost = rental("lost", "2026-09-20T12:00:00").replace("SGZCZ43D13S812715", "NOBODYS");
         let lost = lost.replace("\"distance\"", "\"fuel\":\"diesel\",\"distance\"");
-        sample.write(
-            "data/usage/lost.ndjson",
-            &format!("{}{lost}", rental("found", "2026-09-20T12:00:00")),
-        );
+        sample.write("data/usage/lost.ndjson", &format!("{}{lost}", rental("found", "2026-09-20T12:00:00")));
         sample.replace("queries/closing/8_left_usage.sql", "usage_record.* except (fields)", copied);
         run_at(&sample, &["run"]);
         close(&sample, "2026-09");
@@ -245,8 +242,11 @@ fn what_was_left_out_is_copied_as_it_was_received() {
                 from left_usage where transaction_id in ('lost', 'found')";
     assert_eq!(rows(&sample, copy), ["lost,diesel,diesel"]);
     assert_eq!(
-        rows(&sample, "select is_copied from open_record inner join left_usage using (landing_sequence) \
-                       where transaction_id = 'lost'"),
+        rows(
+            &sample,
+            "select is_copied from open_record inner join left_usage using (landing_sequence) \
+                       where transaction_id = 'lost'"
+        ),
         ["true"]
     );
     run_at(&sample, &["verify"]);

@@ -46,6 +46,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "closed_total",
         "left_record",
         "left_usage",
+        "booked_landing",
         "rerated_line",
         "rerating",
         "landing_hold",
