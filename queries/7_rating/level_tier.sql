@@ -16,10 +16,11 @@ with moved as (
         level_change.cycle_start,
         level_change.price_id,
         level_change.group_key,
-        level_change.quantity,
         level_change.share_part,
         level_change.share_whole,
         sum(level_change.quantity) over in_order as level_after,
+        sum(level_change.quantity) over in_order
+        - level_change.quantity as level_before,
         sum(
             cast(level_change.quantity as decimal(76, 12))
             * cast(level_change.share_part as decimal(19, 0))
@@ -29,7 +30,7 @@ with moved as (
                 level_change.cycle_start,
                 level_change.price_id,
                 level_change.group_key
-        ) as share_total
+        ) >= 0 as is_charged
     from price
     inner join level_change
         on price.price_id = level_change.price_id
@@ -47,16 +48,10 @@ with moved as (
 
 in_tier as (
     select
-        moved.contract_item_id,
-        moved.cycle_start,
-        moved.price_id,
-        moved.group_key,
+        moved.*,
         price_tier.tier_number,
         price_tier.unit_amount,
         price_tier.flat_amount,
-        moved.share_part,
-        moved.share_whole,
-        moved.share_total,
         moved.level_after > price_tier.quantity_from
         or price_tier.tier_number = 1 as is_reached,
         -- The level within the tier, after the move and before it.
@@ -69,17 +64,12 @@ in_tier as (
             else least(moved.level_after, price_tier.quantity_from)
         end
         - least(
-            moved.level_after - moved.quantity,
-            coalesce(
-                price_tier.quantity_to, moved.level_after - moved.quantity
-            )
+            moved.level_before,
+            coalesce(price_tier.quantity_to, moved.level_before)
         )
         + case price_tier.tier_number
             when 1 then 0
-            else
-                least(
-                    moved.level_after - moved.quantity, price_tier.quantity_from
-                )
+            else least(moved.level_before, price_tier.quantity_from)
         end as quantity
     from moved
     inner join price_tier
@@ -93,36 +83,18 @@ tier_total as (
         in_tier.price_id,
         in_tier.group_key,
         in_tier.tier_number,
-        prorate(
-            sum(
-                cast(in_tier.quantity as decimal(76, 12))
-                * cast(in_tier.share_part as decimal(19, 0))
-            ),
-            1,
-            in_tier.share_whole
-        ) as quantity,
         in_tier.unit_amount,
+        in_tier.share_whole,
+        in_tier.is_charged,
+        sum(
+            cast(in_tier.quantity as decimal(76, 12))
+            * cast(in_tier.share_part as decimal(19, 0))
+        ) as shared_quantity,
         case
-            when in_tier.share_total >= 0 and bool_or(in_tier.is_reached)
+            when in_tier.is_charged and bool_or(in_tier.is_reached)
                 then in_tier.flat_amount
             else 0
-        end as flat_amount,
-        case
-            when in_tier.share_total >= 0
-                then try_prorate(
-                    sum(
-                        cast(in_tier.quantity as decimal(76, 12))
-                        * cast(in_tier.share_part as decimal(19, 0))
-                    ),
-                    in_tier.unit_amount,
-                    in_tier.share_whole
-                )
-                + case
-                    when bool_or(in_tier.is_reached) then in_tier.flat_amount
-                    else 0
-                end
-            else 0
-        end as amount
+        end as flat_amount
     from in_tier
     group by
         in_tier.contract_item_id,
@@ -133,28 +105,44 @@ tier_total as (
         in_tier.unit_amount,
         in_tier.flat_amount,
         in_tier.share_whole,
-        in_tier.share_total
+        in_tier.is_charged
     having bool_or(in_tier.is_reached) or sum(in_tier.quantity) <> 0
+),
+
+priced as (
+    select
+        tier_total.*,
+        case
+            when tier_total.is_charged
+                then try_prorate(
+                    tier_total.shared_quantity,
+                    tier_total.unit_amount,
+                    tier_total.share_whole
+                )
+                + tier_total.flat_amount
+            else 0
+        end as amount
+    from tier_total
 )
 
 select
-    tier_total.contract_item_id,
-    tier_total.cycle_start,
-    tier_total.price_id,
-    tier_total.group_key,
-    tier_total.tier_number,
-    tier_total.quantity,
-    tier_total.unit_amount,
-    tier_total.flat_amount,
+    priced.contract_item_id,
+    priced.cycle_start,
+    priced.price_id,
+    priced.group_key,
+    priced.tier_number,
+    prorate(priced.shared_quantity, 1, priced.share_whole) as quantity,
+    priced.unit_amount,
+    priced.flat_amount,
     case
-        when count(*) over in_group = count(tier_total.amount) over in_group
-            then tier_total.amount
+        when count(*) over in_group = count(priced.amount) over in_group
+            then priced.amount
     end as amount
-from tier_total
+from priced
 window in_group as (
     partition by
-        tier_total.contract_item_id,
-        tier_total.cycle_start,
-        tier_total.price_id,
-        tier_total.group_key
+        priced.contract_item_id,
+        priced.cycle_start,
+        priced.price_id,
+        priced.group_key
 )

@@ -34,9 +34,7 @@ line_total as (
         line.cycle_start,
         sum(line.amount) as amount
     from line
-    group by
-        line.contract_id,
-        line.cycle_start
+    group by line.contract_id, line.cycle_start
 ),
 
 customer_line_total as (

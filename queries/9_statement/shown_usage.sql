@@ -83,23 +83,7 @@ beyond as (
 
 priced as (
     select
-        beyond.line_id,
-        beyond.billing_period,
-        beyond.landing_sequence,
-        beyond.part_number,
-        beyond.usage_start,
-        beyond.usage_end,
-        beyond.source,
-        beyond.transaction_id,
-        beyond.usage_type,
-        beyond.customer_id,
-        beyond.unit,
-        beyond.currency,
-        beyond.description,
-        beyond.record_count,
-        beyond.contract_item_id,
-        beyond.time_zone,
-        beyond.is_overage_only,
+        beyond.* except (quantity, amount),
         case
             when beyond.is_overage_only
                 then beyond.overage_until - beyond.overage_before

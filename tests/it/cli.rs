@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    238 queries plan, 90 tables have contracts
+    239 queries plan, 90 tables have contracts
     next: meterhouse run
     "#);
 }

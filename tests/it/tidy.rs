@@ -132,6 +132,18 @@ fn no_tabs() {
 }
 
 #[test]
+fn queries_are_short() {
+    let queries = files(&["queries"], &["sql"]);
+    let mut lengths: Vec<(usize, &str)> =
+        queries.iter().map(|(path, text)| (text.lines().count(), path.as_str())).collect();
+    lengths.sort();
+    let long: Vec<_> = lengths.iter().filter(|(lines, _)| *lines > 150).collect();
+    assert!(long.is_empty(), "a query of more than 150 lines answers more than one question: {long:?}");
+    let median = lengths[lengths.len() / 2].0;
+    assert!(median <= 70, "the median is {median} lines");
+}
+
+#[test]
 fn queries_are_narrow() {
     let folders =
         ["queries", "examples/aws_bill/queries", "examples/bike_share/queries", "examples/taxi/queries"];

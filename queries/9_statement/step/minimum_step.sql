@@ -37,70 +37,54 @@ with minimum as (
     where invoice_line.line_type = 'minimum_fee'
 ),
 
-counted_line as (
+counted as (
     select
         minimum.line_id,
-        case minimum.rounding_level
-            when 'invoice' then invoice_line.amount_exact
-            else invoice_line.amount
-        end as amount
-    from minimum
-    inner join invoice_line
-        on minimum.contract_item_id = invoice_line.contract_item_id
-        and minimum.cycle_start = invoice_line.cycle_start
-        and minimum.billing_period = invoice_line.billing_period
-    left join price_modifier
-        on invoice_line.price_id = price_modifier.price_id
-    where
-        invoice_line.price_id is not null
-        and invoice_line.corrected_period is null
-        and (
-            price_modifier.minimum_amount > 0
-            or minimum.line_id = concat(
-                invoice_line.contract_item_id,
-                '/',
-                to_char(invoice_line.cycle_start, '%Y-%m-%dT%H:%M'),
-                '/',
-                invoice_line.price_id,
-                '/minimum'
-            )
-        )
-
-    union all
-
-    select
-        minimum.line_id,
-        case minimum.rounding_level
-            when 'invoice' then invoice_line.amount_exact
-            else invoice_line.amount
-        end as amount
+        sum(
+            case minimum.rounding_level
+                when 'invoice' then invoice_line.amount_exact
+                else invoice_line.amount
+            end
+        ) as amount
     from minimum
     inner join invoice_line
         on minimum.customer_id = invoice_line.customer_id
         and minimum.currency = invoice_line.currency
+    left join price_modifier
+        on invoice_line.price_id = price_modifier.price_id
+    where
+        invoice_line.corrected_period is null
         and (
             (
-                minimum.scope = 'contract'
-                and minimum.contract_id = invoice_line.contract_id
+                minimum.contract_item_id = invoice_line.contract_item_id
                 and minimum.cycle_start = invoice_line.cycle_start
+                and minimum.billing_period = invoice_line.billing_period
+                and invoice_line.price_id is not null
+                and (
+                    price_modifier.minimum_amount > 0
+                    or minimum.line_id = concat(
+                        invoice_line.contract_item_id,
+                        '/',
+                        to_char(invoice_line.cycle_start, '%Y-%m-%dT%H:%M'),
+                        '/',
+                        invoice_line.price_id,
+                        '/minimum'
+                    )
+                )
             )
             or (
-                minimum.scope = 'customer'
-                and minimum.billing_period = invoice_line.billing_period
+                minimum.contract_item_id is null
+                and invoice_line.contract_item_id is not null
+                and case minimum.scope
+                    when 'customer'
+                        then minimum.billing_period = invoice_line.billing_period
+                    else
+                        minimum.contract_id = invoice_line.contract_id
+                        and minimum.cycle_start = invoice_line.cycle_start
+                end
             )
         )
-    where
-        minimum.contract_item_id is null
-        and invoice_line.contract_item_id is not null
-        and invoice_line.corrected_period is null
-),
-
-counted as (
-    select
-        counted_line.line_id,
-        sum(counted_line.amount) as amount
-    from counted_line
-    group by counted_line.line_id
+    group by minimum.line_id
 )
 
 select

@@ -31,14 +31,9 @@ pub(super) const PRORATE: Scalar = Scalar {
 pub(super) const TRY_PRORATE: Scalar = Scalar {
     name: "try_prorate",
     meaning: "`prorate`, but null where that is an error, or where the result has more than 20 digits before the point.",
-    parameters: &[
-        ("amount", Kind::WideMoney, "what is shared"),
-        ("part", Kind::Money, "of the whole, in its unit"),
-        ("whole", Kind::Money, "not zero"),
-    ],
-    result: || MONEY,
     example: "select coalesce(try_prorate(100, 1, 0), -1)\n-- -1",
     compute: |arguments| prorated(arguments, false),
+    ..PRORATE
 };
 
 /// amount x part / whole, to `decimals` places. All three have twelve decimal places, and so has the result, which is a
@@ -112,16 +107,9 @@ pub(super) const ROUND_RATIO: Scalar = Scalar {
 pub(super) const TRY_ROUND_RATIO: Scalar = Scalar {
     name: "try_round_ratio",
     meaning: "`round_ratio`, but null for a whole of zero, and where the result has more than 20 digits before the point.",
-    parameters: &[
-        ("amount", Kind::WideMoney, "what is shared"),
-        ("part", Kind::Money, "of the whole, in its unit"),
-        ("whole", Kind::Money, "not zero"),
-        ("decimals", Kind::WholeNumber, "that are kept, 0 to 12"),
-        ("mode", Kind::Text, "as for `round_money`"),
-    ],
-    result: || MONEY,
     example: "select coalesce(try_round_ratio(2500, 1, 0, 0, 'ceil'), -1)\n-- -1",
     compute: |arguments| round_ratio(arguments, false),
+    ..ROUND_RATIO
 };
 
 fn round_ratio(arguments: &Arguments, is_strict: bool) -> Result<ArrayRef> {
