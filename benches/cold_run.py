@@ -55,8 +55,10 @@ def pair(folder: pathlib.Path, landed: pathlib.Path, threads: int) -> float:
     ours = take([meterhouse(), "--project", folder, "--as-of", AS_OF, "--set", f"warehouse.url={warehouse}",
                  "--set", f"engine.threads={threads}", "run"])
     print(f"meterhouse         {ours}", flush=True)
+    views = folder / "views.sql"
+    views.write_text(take([meterhouse(), "--project", folder, "--set", f"warehouse.url={warehouse}", "views"]).output)
     peer = take([sys.executable, REPOSITORY / "benches" / "duckdb_run.py", REPOSITORY / "queries",
-                 REPOSITORY / "schemas", warehouse, out, threads])
+                 REPOSITORY / "schemas", views, out, AS_OF, threads])
     print(f"DuckDB             {peer}", flush=True)
     compare(folder, warehouse, peer.output.splitlines()[-1])
     return ours.seconds / peer.seconds
