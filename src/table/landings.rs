@@ -35,6 +35,12 @@ impl Landings {
         &self.0
     }
 
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        let length = |(first, last): &(i64, i64)| usize::try_from(last.saturating_sub(*first)).unwrap_or(0);
+        self.0.iter().map(|range| length(range).saturating_add(1)).fold(0, usize::saturating_add)
+    }
+
     /// Whether a landing is one of them.
     pub fn has(&self, landing_id: i64) -> bool {
         self.covers((landing_id, landing_id))
@@ -90,6 +96,7 @@ mod tests {
         let landings = Landings::from_iter([(40, 40), (3, 9), (1, 2), (5, 7)]);
         assert_eq!(landings.to_string(), "1-9 40");
         assert_eq!(Landings::parse("1-9 40"), Some(landings.clone()));
+        assert_eq!((landings.count(), Landings::default().count()), (10, 0));
         assert_eq!(Landings::parse(""), None);
         assert_eq!(Landings::parse("1-x"), None);
         for (landing, is_one) in [(0, false), (1, true), (9, true), (10, false), (40, true), (41, false)] {

@@ -41,6 +41,7 @@ use tokio::sync::OnceCell;
 use super::BATCH_ROWS;
 use super::checksum::{Proof, ProvenFiles};
 use super::file::{DataFile, SEQUENCE};
+use super::landings::Landings;
 use crate::project::schema::TableSchema;
 use crate::project::{LEFT_USAGE, USAGE_RECORD};
 use crate::store::cache::SMALL;
@@ -155,6 +156,21 @@ impl FileTable {
         self.stored.fields().iter().map(of_column).collect()
     }
 
+    /// How many rows are in files, and of how many landings, so that a join keeps its smaller side in memory: one with
+    /// few landings is not small itself, where these have many records.
+    fn statistics_of(&self, files: &[DataFile]) -> Statistics {
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
+        let landings: Vec<Landings> = files.iter().map(DataFile::of_landings).collect();
+        if let Ok(place) = self.schema.index_of(LANDING)
+            && landings.iter().all(|landings| !landings.is_empty())
+        {
+            let landings: Landings = landings.iter().flat_map(Landings::ranges).copied().collect();
+            statistics.column_statistics[place].distinct_count = Precision::Inexact(landings.count());
+        }
+        statistics
+    }
+
     fn scan_files(
         &self,
         state: &dyn Session,
@@ -200,8 +216,7 @@ impl FileTable {
                 .with_statistics(Arc::new(statistics));
             file_groups[number % groups].push(file);
         }
-        let mut statistics = Statistics::new_unknown(&self.schema);
-        statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
+        let statistics = self.statistics_of(files);
         let scan = FileScanConfigBuilder::new(store_url(), Arc::new(source))
             .with_file_groups(file_groups.into_iter().map(FileGroup::new).collect())
             .with_statistics(statistics)
@@ -236,10 +251,8 @@ impl TableProvider for FileTable {
         TableType::Base
     }
 
-    /// The number of rows is known, so that the smaller side of a join is built.
     fn statistics(&self) -> Option<Statistics> {
-        let rows = self.files.iter().map(|file| file.rows as usize).sum();
-        Some(Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(&self.schema) })
+        Some(self.statistics_of(&self.files))
     }
 
     async fn scan(

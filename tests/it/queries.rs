@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::sample::{meterhouse, project, repository};
+use crate::sample::{Sample, meterhouse, project, repository};
 
 /// The shipped project and the examples.
 fn projects() -> Vec<PathBuf> {
@@ -97,4 +97,40 @@ fn no_query_reads_a_later_stage() {
         }
     }
     assert!(mistakes.is_empty(), "\n{}", mistakes.join("\n"));
+}
+
+/// The lines of a plan below its line `parent`: its inputs, of which each begins two columns further in.
+fn inputs<'a>(plan: &'a [&str], parent: usize) -> Vec<&'a [&'a str]> {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let below = &plan[parent + 1..];
+    let end = below.iter().position(|line| depth(line) <= depth(plan[parent])).unwrap_or(below.len());
+    let below = &below[..end];
+    let starts = |line: &&usize| depth(below[**line]) == depth(plan[parent]) + 2;
+    let places: Vec<usize> = (0..below.len()).collect();
+    let starts: Vec<usize> = places.iter().filter(starts).copied().chain([below.len()]).collect();
+    starts.windows(2).map(|pair| &below[pair[0]..pair[1]]).collect()
+}
+
+/// A join keeps its first side in memory. Where that was usage, a run of two million records did not end.
+#[test]
+fn no_join_keeps_all_usage_in_memory() {
+    let sample = Sample::empty();
+    let to = sample.path().join("data/generated");
+    let sizes = ["--contracts", "100", "--records", "50000", "--months", "1", "--usage", "parquet"];
+    sample.ok(&[&["generate", "--to", to.to_str().unwrap()], sizes.as_slice()].concat());
+    sample.ok(&["run"]);
+    let mut joins = 0;
+    for name in ["guiding", "usage_part", "usage_filtered", "usage_tag", "control_total"] {
+        let query = &project(sample.path()).queries[name];
+        let plan = sample.ok(&["--format", "csv", "sql", &format!("explain\n{}", query.text)]);
+        let (_, plan) = plan.split_once("physical_plan,\"").unwrap();
+        let plan: Vec<&str> = plan.lines().collect();
+        for (line, _) in plan.iter().enumerate().filter(|(_, line)| line.contains("HashJoinExec")) {
+            joins += 1;
+            let kept = inputs(&plan, line)[0];
+            let kept = kept.iter().find(|line| line.contains("[usage_record/"));
+            assert!(kept.is_none(), "{name} keeps {kept:?} for {}", plan[line]);
+        }
+    }
+    assert!(joins > 10, "{joins} joins");
 }
