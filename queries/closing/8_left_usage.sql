@@ -12,58 +12,53 @@ with last_closed as (
     from closed_period
 ),
 
+-- These are few: of all that was left once, only they are looked for.
+uncounted as (
+    select usage_duplicate.landing_sequence
+    from usage_duplicate
+
+    union
+
+    select usage_filtered.landing_sequence
+    from usage_filtered
+
+    union
+
+    select usage_exclusion.landing_sequence
+    from usage_exclusion
+
+    union
+
+    select suspense.landing_sequence
+    from suspense
+),
+
 left_open as (
-    select left_record.landing_sequence
-    from left_record
+    select uncounted.landing_sequence
+    from uncounted
+    inner join left_record
+        on uncounted.landing_sequence = left_record.landing_sequence
     where
         left_record.is_left
         and not exists (
             select 1
             from left_record as taken
             where
-                taken.landing_sequence = left_record.landing_sequence
+                taken.landing_sequence = uncounted.landing_sequence
                 and not taken.is_left
         )
 ),
 
-left_duplicate as (
-    select
-        usage_duplicate.landing_sequence,
-        usage_duplicate.original_landing_sequence
+wanted as (
+    select left_open.landing_sequence
+    from left_open
+
+    union
+
+    select usage_duplicate.original_landing_sequence
     from left_open
     inner join usage_duplicate
         on left_open.landing_sequence = usage_duplicate.landing_sequence
-),
-
-wanted as (
-    select left_duplicate.landing_sequence
-    from left_duplicate
-
-    union
-
-    select left_duplicate.original_landing_sequence
-    from left_duplicate
-
-    union
-
-    select usage_filtered.landing_sequence
-    from left_open
-    inner join usage_filtered
-        on left_open.landing_sequence = usage_filtered.landing_sequence
-
-    union
-
-    select usage_exclusion.landing_sequence
-    from left_open
-    inner join usage_exclusion
-        on left_open.landing_sequence = usage_exclusion.landing_sequence
-
-    union
-
-    select suspense.landing_sequence
-    from left_open
-    inner join suspense
-        on left_open.landing_sequence = suspense.landing_sequence
 ),
 
 without_copy as (
