@@ -126,7 +126,7 @@ async fn planned(
 fn with_text(context: &SessionContext, frame: DataFrame) -> datafusion::error::Result<DataFrame> {
     let is_record =
         |field: &FieldRef| field.name() == FIELDS && matches!(field.data_type(), DataType::Struct(_));
-    let mut names: Vec<String> = frame.schema().fields().iter().map(|field| name_of(field)).collect();
+    let mut names: Vec<String> = frame.schema().fields().iter().map(name_of).collect();
     let distinct: BTreeSet<&String> = names.iter().collect();
     if distinct.len() < names.len() {
         names = frame.schema().fields().iter().map(|field| field.name().clone()).collect();

@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(found(&large, &[]), [format!("1-6 8-{}", 2 * many)]);
         // A partition is merged by itself.
         let days = |of: &DataFile| {
-            let day = if of.path.len() % 2 == 0 { "2026-10-01" } else { "2026-10-02" };
+            let day = if of.path.len().is_multiple_of(2) { "2026-10-01" } else { "2026-10-02" };
             DataFile { partition: BTreeMap::from([("usage_date".into(), day.into())]), ..of.clone() }
         };
         assert_eq!(found(&files.iter().map(days).collect::<Vec<_>>(), &[]), [format!("10-{}", 2 * many)]);

@@ -105,9 +105,8 @@ fn inputs<'a>(plan: &'a [&str], parent: usize) -> Vec<&'a [&'a str]> {
     let below = &plan[parent + 1..];
     let end = below.iter().position(|line| depth(line) <= depth(plan[parent])).unwrap_or(below.len());
     let below = &below[..end];
-    let starts = |line: &&usize| depth(below[**line]) == depth(plan[parent]) + 2;
-    let places: Vec<usize> = (0..below.len()).collect();
-    let starts: Vec<usize> = places.iter().filter(starts).copied().chain([below.len()]).collect();
+    let starts = (0..below.len()).filter(|line| depth(below[*line]) == depth(plan[parent]) + 2);
+    let starts: Vec<usize> = starts.chain([below.len()]).collect();
     starts.windows(2).map(|pair| &below[pair[0]..pair[1]]).collect()
 }
 
