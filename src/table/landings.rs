@@ -37,8 +37,7 @@ impl Landings {
 
     /// How many they are.
     pub fn count(&self) -> usize {
-        let length = |(first, last): &(i64, i64)| usize::try_from(last.saturating_sub(*first)).unwrap_or(0);
-        self.0.iter().map(|range| length(range).saturating_add(1)).fold(0, usize::saturating_add)
+        self.0.iter().map(|(first, last)| last.abs_diff(*first).saturating_add(1) as usize).sum()
     }
 
     /// Whether a landing is one of them.

@@ -161,12 +161,12 @@ impl FileTable {
     fn statistics_of(&self, files: &[DataFile]) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.schema);
         statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
-        let landings: Vec<Landings> = files.iter().map(DataFile::of_landings).collect();
-        if let Ok(place) = self.schema.index_of(LANDING)
-            && landings.iter().all(|landings| !landings.is_empty())
-        {
-            let landings: Landings = landings.iter().flat_map(Landings::ranges).copied().collect();
-            statistics.column_statistics[place].distinct_count = Precision::Inexact(landings.count());
+        if let Ok(place) = self.schema.index_of(LANDING) {
+            let landings: Vec<Landings> = files.iter().map(DataFile::of_landings).collect();
+            if landings.iter().all(|landings| !landings.is_empty()) {
+                let landings: Landings = landings.iter().flat_map(Landings::ranges).copied().collect();
+                statistics.column_statistics[place].distinct_count = Precision::Inexact(landings.count());
+            }
         }
         statistics
     }
