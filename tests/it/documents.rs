@@ -11,9 +11,10 @@ use crate::reference::stale;
 use crate::sample::{repository, without_seconds};
 
 /// How commands begin that are not typed, and why not.
-const SKIPPED: [(&str, &str); 12] = [
+const SKIPPED: [(&str, &str); 13] = [
     ("cd meterhouse", "the test stands in the copy"),
     ("cargo test", "this is the test"),
+    ("cargo build", "builds all, and measures"),
     ("cargo run --release --example conformance", "links a second program, and needs a folder of cases"),
     ("meterhouse land export.csv --with shop", "the page leaves the query to its reader"),
     ("meterhouse export --period 2026-10 --one-file --format parquet --to s3://", "needs a bucket"),
