@@ -2,22 +2,22 @@
 -- the books?
 --
 -- grain:  landing_sequence
--- reads:  left_record, reopened_usage, booked_usage, left_usage
--- rule:   what closings left out and none took in since, and what was taken out to
---         be rated again
+-- reads:  closed_period, left_record, reopened_usage, booked_usage, left_usage
+-- rule:   what the last closing left out, and what was taken out since to be rated
+--         again
 
-with open_now as (
+with last_closed as (
+    select max(closed_period.close_number) as close_number
+    from closed_period
+),
+
+open_now as (
     select left_record.landing_sequence
-    from left_record
-    where
-        left_record.is_left
-        and not exists (
-            select 1
-            from left_record as taken
-            where
-                taken.landing_sequence = left_record.landing_sequence
-                and not taken.is_left
-        )
+    from last_closed
+    inner join closed_period
+        on last_closed.close_number = closed_period.close_number
+    inner join left_record
+        on closed_period.billing_period = left_record.closed_in
 
     union
 

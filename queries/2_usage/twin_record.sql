@@ -1,22 +1,13 @@
 -- twin_record: which records may have come twice, by one hash of their identity?
 --
 -- grain:  landing_sequence
--- reads:  unsettled_record, booked_usage, left_usage
+-- reads:  unsettled_record, booked_twin, left_usage
 -- rule:   what has the hash of a record that stands in no books: few, and only those
 --         are compared in full
 -- engine: a table, so that who reads it knows that it is small: a join keeps the
 --         smaller side in memory
 
-with booked_twin as (
-    select distinct
-        booked_usage.landing_sequence,
-        booked_usage.id_hash
-    from unsettled_record
-    inner join booked_usage
-        on unsettled_record.id_hash = booked_usage.id_hash
-),
-
-repeated as (
+with repeated as (
     select unsettled_record.id_hash
     from unsettled_record
     group by unsettled_record.id_hash

@@ -37,70 +37,65 @@ with candidate as (
     )
 ),
 
--- What is the same as an excluded record that came before it, is excluded with it.
 compared as (
     select
-        candidate.landing_sequence,
-        candidate.source,
-        candidate.transaction_id,
-        candidate.identity_time,
-        candidate.usage_type,
-        candidate.unit,
-        candidate.record_quantity,
-        candidate.is_open,
-        candidate.is_excluded,
-        candidate.precedence,
-        candidate.content_hash,
-        case
-            when not candidate.is_excluded and candidate.is_open
-                then min(
-                    case
-                        when candidate.is_excluded
-                            then candidate.landing_sequence
-                    end
-                ) over (
-                    partition by
-                        candidate.source,
-                        candidate.transaction_id,
-                        candidate.identity_time,
-                        candidate.content_hash
-                    order by candidate.landing_sequence
-                    rows between unbounded preceding and current row
-                )
-        end as excluded_landing_sequence
+        candidate.*,
+        min(
+            case when candidate.is_excluded then candidate.landing_sequence end
+        ) over (
+            partition by
+                candidate.source,
+                candidate.transaction_id,
+                candidate.identity_time,
+                candidate.content_hash
+        ) as first_excluded
     from candidate
+),
+
+-- What is the same as an excluded record that came before it, is excluded with it.
+followed as (
+    select
+        compared.*,
+        case
+            when
+                compared.is_open
+                and not compared.is_excluded
+                and compared.first_excluded < compared.landing_sequence
+                then compared.first_excluded
+        end as excluded_landing_sequence
+    from compared
 ),
 
 arrival as (
     select
-        compared.landing_sequence,
+        followed.landing_sequence,
         coalesce(
-            compared.excluded_landing_sequence,
-            first_value(compared.landing_sequence) over identity_in_order
+            followed.excluded_landing_sequence,
+            first_value(followed.landing_sequence) over identity_in_order
         ) as original_landing_sequence,
-        compared.source,
-        compared.transaction_id,
-        compared.usage_type,
-        compared.unit,
-        compared.record_quantity,
-        compared.is_open,
-        compared.is_excluded,
-        compared.excluded_landing_sequence is not null
-        or compared.content_hash
-        = first_value(compared.content_hash) over identity_in_order
+        followed.source,
+        followed.transaction_id,
+        followed.usage_type,
+        followed.unit,
+        followed.record_quantity,
+        followed.is_open,
+        followed.is_excluded,
+        followed.excluded_landing_sequence is not null
+        or followed.content_hash
+        = first_value(followed.content_hash) over identity_in_order
             as is_identical
-    from compared
+    from followed
     window identity_in_order as (
         partition by
-            compared.source,
-            compared.transaction_id,
-            compared.identity_time
+            followed.source,
+            followed.transaction_id,
+            followed.identity_time
         order by
-            compared.is_excluded
-            or compared.excluded_landing_sequence is not null,
-            compared.is_open,
-            compared.precedence
-        rows between unbounded preceding and current row
+            followed.is_excluded
+            or followed.excluded_landing_sequence is not null,
+            followed.is_open,
+            followed.precedence
+        rows between unbounded preceding and unbounded following
     )
 )
 

@@ -12,7 +12,14 @@ with last_closed as (
     from closed_period
 ),
 
--- These are few: of all that was left once, only they are looked for.
+closing_period as (
+    select closed_period.billing_period
+    from last_closed
+    inner join closed_period
+        on last_closed.close_number = closed_period.close_number
+),
+
+-- These are few: of all that is left, only they are looked for.
 uncounted as (
     select usage_duplicate.landing_sequence
     from usage_duplicate
@@ -38,15 +45,8 @@ left_open as (
     from uncounted
     inner join left_record
         on uncounted.landing_sequence = left_record.landing_sequence
-    where
-        left_record.is_left
-        and not exists (
-            select 1
-            from left_record as taken
-            where
-                taken.landing_sequence = uncounted.landing_sequence
-                and not taken.is_left
-        )
+    inner join closing_period
+        on left_record.closed_in = closing_period.billing_period
 ),
 
 wanted as (
@@ -73,10 +73,8 @@ without_copy as (
 
 select
     usage_record.* except (fields),
-    closed_period.billing_period as closed_in
+    closing_period.billing_period as closed_in
 from without_copy
 inner join usage_record
     on without_copy.landing_sequence = usage_record.landing_sequence
-cross join last_closed
-inner join closed_period
-    on last_closed.close_number = closed_period.close_number
+cross join closing_period

@@ -198,8 +198,8 @@ fn what_a_closing_counted_is_proven() {
     run_at(&sample, &["run"]);
     sample.replace(
         "queries/closing/7_left_record.sql",
-        "true as is_left",
-        "usage_record.landing_sequence % 2 = 0 as is_left",
+        "    closing.age = 0\n    and not exists",
+        "    closing.age = 0\n    and open_before.landing_sequence % 2 = 0\n    and not exists",
     );
     let said = refused(&sample, &["close", "--period", "2026-09", "--confirm", "2026-09"]);
     assert!(said.contains("check `landing_balance` found"), "{said}");

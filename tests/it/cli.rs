@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    239 queries plan, 90 tables have contracts
+    240 queries plan, 91 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -88,6 +88,7 @@ fn a_run_and_what_it_says_again() {
     rebuild open_record: 0 rows ([seconds])
     rebuild usage_exclusion: 0 rows ([seconds])
     rebuild priced_cycle: 28 rows ([seconds])
+    rebuild booked_twin: 0 rows ([seconds])
     rebuild twin_record: 4 rows ([seconds])
     rebuild usage_duplicate: 2 rows ([seconds])
     rebuild usage_filtered: 1 rows ([seconds])
@@ -121,14 +122,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 74 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 75 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 74 tables are up to date ([seconds])
+    nothing to do: all 75 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
