@@ -31,7 +31,7 @@ pub fn context(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContex
         .with_default_features()
         .with_type_planner(Arc::new(Microseconds))
         .with_analyzer_rules(rules)
-        .with_optimizer_rules(super::qualified::rules())
+        .with_optimizer_rules(super::rules::rules())
         .build();
     SessionContext::new_with_state(state)
 }

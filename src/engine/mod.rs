@@ -4,5 +4,6 @@ pub mod foreign_sql;
 pub mod microseconds;
 pub mod plan;
 mod qualified;
+mod rules;
 pub mod session;
 pub mod words;

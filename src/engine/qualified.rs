@@ -6,26 +6,14 @@
 //! that passes the second goes on to a join with the bare name, and there means whichever side has a column of that
 //! name first: rows would be lost.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
-use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-/// The rule after which this one stands.
-const AFTER: &str = "propagate_empty_relation";
-
-/// The rules of the optimizer, and this one.
-pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules = Optimizer::new().rules;
-    let place = rules.iter().position(|rule| rule.name() == AFTER);
-    rules.insert(place.map_or(rules.len(), |place| place + 1), Arc::new(Qualified));
-    rules
-}
-
+/// Stands after the rule that takes arms out of unions.
 #[derive(Debug)]
-struct Qualified;
+pub struct Qualified;
 
 impl OptimizerRule for Qualified {
     fn name(&self) -> &str {
