@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::{cast, concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -131,6 +131,15 @@ impl FileTable {
         // As in SQL, a filter that is null lets nothing pass.
         let kept = self.files.iter().zip(kept).filter(|(_, kept)| *kept == Some(true));
         Ok(kept.map(|(file, _)| file.clone()).collect())
+    }
+
+    /// The rows that pass the filters, so that what a query is planned by knows how few they are: whether it asks about
+    /// a period that is closed, for one.
+    fn passing(&self, state: &dyn Session, rows: &RecordBatch, filters: &[Expr]) -> Result<RecordBatch> {
+        let Some(filter) = conjunction(filters.iter().cloned()) else { return Ok(rows.clone()) };
+        let filter = state.create_physical_expr(filter, &self.schema.clone().to_dfschema()?)?;
+        let passes = filter.evaluate(rows)?.into_array(rows.num_rows())?;
+        Ok(filter_record_batch(rows, as_boolean_array(&passes)?)?)
     }
 
     /// What is known of the values in the stored columns of a file, so that one is not opened in which a join with few
@@ -264,7 +273,7 @@ impl TableProvider for FileTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.is_small() && !self.files.is_empty() {
             let rows = self.kept.get_or_try_init(|| self.read(state)).await?;
-            let rows = [vec![rows.clone()]];
+            let rows = [vec![self.passing(state, rows, filters)?]];
             return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
         }
         let files = self.files_of(state, filters)?;
@@ -278,9 +287,14 @@ impl TableProvider for FileTable {
         self.scan_files(state, &files, state.config().target_partitions(), projection, limit)
     }
 
-    /// A file has one value in each partition column, so a filter over these tells which files need not be read.
+    /// A file has one value in each partition column, so a filter over these tells which files need not be read. Of a
+    /// table that fits a batch all filters tell which rows.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match self.is_of_partition(filter) {
+        let is_told = |filter: &Expr| match self.is_small() {
+            true => !filter.is_volatile() && !has_subquery(filter),
+            false => self.is_of_partition(filter),
+        };
+        let support = |filter: &&Expr| match is_told(filter) {
             true => TableProviderFilterPushDown::Inexact,
             false => TableProviderFilterPushDown::Unsupported,
         };
@@ -303,7 +317,8 @@ fn has_subquery(filter: &Expr) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use datafusion::physical_plan::displayable;
+    use arrow::array::Int64Array;
+    use datafusion::physical_plan::{StatisticsArgs, StatisticsContext, displayable};
     use datafusion::prelude::{SessionContext, col};
     use object_store::memory::InMemory;
 
@@ -363,5 +378,23 @@ mod tests {
         assert!(found(period().eq(lit("2025-10"))).await.is_empty());
         // What other columns say is not known of a file.
         assert_eq!(found(col("a").eq(lit(1_i64))).await, ["2026-08", "2026-09", "2026-10"]);
+    }
+
+    #[tokio::test]
+    async fn of_a_table_that_fits_a_batch_the_rows_that_pass_are_known() {
+        let text = "-- t\ncreate table t (a bigint not null comment 'a');";
+        let schema = TableSchema::parse("t", "schemas/t.sql", text).unwrap();
+        let rows =
+            RecordBatch::try_new(schema.arrow(), vec![Arc::new(Int64Array::from(vec![1, 2, 3]))]).unwrap();
+        let file = DataFile { path: "run.parquet".into(), size: 1, rows: 3, ..DataFile::default() };
+        let table = FileTable::of_rows(&schema, vec![file], &[rows]).unwrap();
+        let context = SessionContext::new();
+        let found = async |filters: &[Expr]| {
+            let scan = table.scan(&context.state(), None, filters, None).await.unwrap();
+            StatisticsContext::new().compute(scan.as_ref(), &StatisticsArgs::new()).unwrap().num_rows
+        };
+        assert_eq!(found(&[]).await, Precision::Exact(3));
+        assert_eq!(found(&[col("a").gt(lit(1_i64)), col("a").lt(lit(3_i64))]).await, Precision::Exact(1));
+        assert_eq!(found(&[col("a").eq(lit(4_i64))]).await, Precision::Exact(0));
     }
 }

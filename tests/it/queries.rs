@@ -110,26 +110,58 @@ fn inputs<'a>(plan: &'a [&str], parent: usize) -> Vec<&'a [&'a str]> {
     starts.windows(2).map(|pair| &below[pair[0]..pair[1]]).collect()
 }
 
-/// A join keeps its first side in memory. Where that was usage, a run of two million records did not end.
-#[test]
-fn no_join_keeps_all_usage_in_memory() {
+/// The joins of a query's plan, and which files of a table each keeps in memory: its first side.
+fn kept(sample: &Sample, query: &str, table: &str) -> Vec<(String, Option<String>)> {
+    let plan = sample.ok(&["--format", "csv", "sql", &format!("explain\n{query}")]);
+    let (_, plan) = plan.split_once("physical_plan,\"").unwrap();
+    let plan: Vec<&str> = plan.lines().collect();
+    let joins = plan.iter().enumerate().filter(|(_, line)| line.contains("HashJoinExec"));
+    let files = format!("[{table}/");
+    let kept = joins.map(|(line, join)| {
+        let kept = inputs(&plan, line)[0].iter().find(|line| line.contains(&files));
+        (join.trim().to_string(), kept.map(|line| line.trim().to_string()))
+    });
+    kept.collect()
+}
+
+/// A generated project with that many records a month; its months begin in August.
+fn generated(records: &str, months: &str) -> Sample {
     let sample = Sample::empty();
     let to = sample.path().join("data/generated");
-    let sizes = ["--contracts", "100", "--records", "50000", "--months", "1", "--usage", "parquet"];
+    let sizes = ["--contracts", "100", "--records", records, "--months", months, "--usage", "parquet"];
     sample.ok(&[&["generate", "--to", to.to_str().unwrap()], sizes.as_slice()].concat());
     sample.ok(&["run"]);
+    sample
+}
+
+/// Where what is kept was usage, a run of two million records did not end.
+#[test]
+fn no_join_keeps_all_usage_in_memory() {
+    let sample = generated("50000", "1");
     let mut joins = 0;
     for name in ["guiding", "usage_part", "usage_filtered", "usage_tag", "control_total"] {
         let query = &project(sample.path()).queries[name];
-        let plan = sample.ok(&["--format", "csv", "sql", &format!("explain\n{}", query.text)]);
-        let (_, plan) = plan.split_once("physical_plan,\"").unwrap();
-        let plan: Vec<&str> = plan.lines().collect();
-        for (line, _) in plan.iter().enumerate().filter(|(_, line)| line.contains("HashJoinExec")) {
+        for (join, kept) in kept(&sample, &query.text, "usage_record") {
             joins += 1;
-            let kept = inputs(&plan, line)[0];
-            let kept = kept.iter().find(|line| line.contains("[usage_record/"));
-            assert!(kept.is_none(), "{name} keeps {kept:?} for {}", plan[line]);
+            assert_eq!(kept, None, "{name} keeps usage for {join}");
         }
     }
     assert!(joins > 10, "{joins} joins");
+}
+
+/// Of closed periods it is known that another is none of them: else all its usage is taken for closed, and kept in
+/// memory, since it seems to be nothing.
+#[test]
+fn no_join_keeps_the_usage_of_an_open_period_in_memory() {
+    let sample = generated("100000", "2");
+    sample.ok(&["close", "--period", "2026-08", "--confirm", "2026-08"]);
+    sample.ok(&["run"]);
+    let periods =
+        sample.ok(&["--format", "csv", "sql", "select billing_period, count(*) from guiding group by 1"]);
+    let statement = "select * from usage_statement where billing_period = '2026-09'";
+    let joins = kept(&sample, statement, "guiding");
+    assert!(joins.len() > 4, "{} joins\n{periods}", joins.len());
+    // With the statement, which has a share for each record, usage is joined in the end.
+    let keep = joins.iter().filter(|(_, kept)| kept.is_some()).count();
+    assert!(keep <= 1, "{joins:#?}\n{periods}");
 }
