@@ -1,25 +1,73 @@
-//! The rules of the optimizer: those of DataFusion but one, and one of our own.
+//! The rules of the optimizer: those of DataFusion, one of which is held back where it loses a condition, and one of
+//! our own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
+use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 
 use super::qualified::Qualified;
 
 /// The rule after which our own stands.
 const AFTER: &str = "propagate_empty_relation";
-/// A rule that puts inner joins in another order. Where a condition compares a table with an expression over two
-/// others, and both come after it, the condition is lost, and each row meets every other. What it is for, a list of
-/// tables with conditions under `where`, is also done by the rules that push filters down.
-const LOSES_CONDITIONS: &str = "eliminate_cross_join";
 
 /// The rules, in their order.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
-    rules.retain(|rule| rule.name() != LOSES_CONDITIONS);
+    for rule in rules.iter_mut().filter(|rule| rule.name() == HeldBack.name()) {
+        *rule = Arc::new(HeldBack);
+    }
     let place = rules.iter().position(|rule| rule.name() == AFTER);
     rules.insert(place.map_or(rules.len(), |place| place + 1), Arc::new(Qualified));
     rules
+}
+
+/// Puts inner joins in another order, where that is safe.
+///
+/// Where a condition compares a table with an expression over two others, and both come after it, DataFusion's rule
+/// loses the condition, and each row meets every other.
+#[derive(Debug)]
+struct HeldBack;
+
+impl OptimizerRule for HeldBack {
+    fn name(&self) -> &str {
+        "eliminate_cross_join"
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match joins_over_two(&plan)? {
+            true => Ok(Transformed::no(plan)),
+            false => EliminateCrossJoin::new().rewrite(plan, config),
+        }
+    }
+}
+
+/// Whether a plan joins by an expression over several tables.
+fn joins_over_two(plan: &LogicalPlan) -> Result<bool> {
+    let is_over_two = |key: &Expr| {
+        let tables: BTreeSet<_> = key.column_refs().into_iter().map(|column| &column.relation).collect();
+        tables.len() > 1
+    };
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Join(join) = node
+            && join.join_type == JoinType::Inner
+            && join.on.iter().any(|(left, right)| is_over_two(left) || is_over_two(right))
+        {
+            found = true;
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 #[cfg(test)]
