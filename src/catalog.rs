@@ -22,6 +22,9 @@ use crate::table::checksum;
 use crate::table::file::DataFile;
 use crate::table::scan::{FileTable, with_fields};
 
+/// The version of each landed table, and its files.
+pub type Pinned = BTreeMap<String, (u64, Vec<DataFile>)>;
+
 /// How often what has landed is looked at until it is of one moment.
 const LOOKS: usize = 8;
 
@@ -69,15 +72,12 @@ pub async fn readable(
 
 /// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,
 /// so that whatever it names is there in the others.
-pub async fn pin(warehouse: &Warehouse) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+pub async fn pin(warehouse: &Warehouse) -> Result<Pinned> {
     pin_at(warehouse, None).await
 }
 
 /// The same as a run had pinned them; without its versions, as they are now.
-pub async fn pin_at(
-    warehouse: &Warehouse,
-    versions: Option<&BTreeMap<String, u64>>,
-) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+pub async fn pin_at(warehouse: &Warehouse, versions: Option<&BTreeMap<String, u64>>) -> Result<Pinned> {
     // What was merged in between is there the next time; what is torn for good is not.
     for _ in 0..LOOKS {
         if let Some(pinned) = pin_once(warehouse, versions).await? {
@@ -90,10 +90,7 @@ pub async fn pin_at(
 }
 
 /// None where files were merged that had not landed yet when `landing` was read.
-async fn pin_once(
-    warehouse: &Warehouse,
-    versions: Option<&BTreeMap<String, u64>>,
-) -> Result<Option<BTreeMap<String, (u64, Vec<DataFile>)>>> {
+async fn pin_once(warehouse: &Warehouse, versions: Option<&BTreeMap<String, u64>>) -> Result<Option<Pinned>> {
     let (version, landing) = files_at(warehouse, versions, "landing").await?;
     let landings = acknowledged(&landing);
     let mut pinned = BTreeMap::from([("landing".to_string(), (version, landing))]);
@@ -114,36 +111,38 @@ async fn pin_once(
 /// # Errors
 /// A Delta log that is shorter than it was, or names other files for what the run read: a bill without them would
 /// balance all the same.
-pub async fn pin_all(warehouse: &Warehouse, head: &Entry) -> Result<BTreeMap<String, (u64, Vec<DataFile>)>> {
+pub async fn pin_all(warehouse: &Warehouse, head: &Entry) -> Result<Pinned> {
+    Ok(pin_since(warehouse, head).await?.0)
+}
+
+/// The same, and what the run had read, where that is another.
+pub async fn pin_since(warehouse: &Warehouse, head: &Entry) -> Result<(Pinned, Option<Pinned>)> {
     let pinned = pin(warehouse).await?;
     let mut gone = gone(head, &pinned);
     if gone.is_empty() {
-        gone = changed(warehouse, head, &pinned).await?;
-    }
-    if gone.is_empty() {
-        return Ok(pinned);
+        let then = pinned_then(warehouse, head, &pinned).await?;
+        gone = renamed(head, then.as_ref().unwrap_or(&pinned));
+        if gone.is_empty() {
+            return Ok((pinned, then));
+        }
     }
     let what = format!("a part of what had landed is gone:\n  {}", gone.join("\n  "));
     Err(Error::data(what, "bring it back from a copy of the warehouse"))
 }
 
-/// The landed tables whose Delta logs name other files for what a published run read.
-async fn changed(
-    warehouse: &Warehouse,
-    head: &Entry,
-    pinned: &BTreeMap<String, (u64, Vec<DataFile>)>,
-) -> Result<Vec<String>> {
+/// What a published run had read; none where that is what there is.
+async fn pinned_then(warehouse: &Warehouse, head: &Entry, pinned: &Pinned) -> Result<Option<Pinned>> {
     let is_then =
         pinned.iter().all(|(table, (version, _))| head.inputs.get(table).copied() == Some(*version));
-    let then = match is_then {
-        true => None,
-        false => Some(pin_at(warehouse, Some(&head.inputs)).await?),
-    };
-    Ok(renamed(head, then.as_ref().unwrap_or(pinned)))
+    match is_then {
+        true => Ok(None),
+        false => pin_at(warehouse, Some(&head.inputs)).await.map(Some),
+    }
 }
 
-/// The same, given what the Delta logs name for the versions that the run read.
-pub fn renamed(head: &Entry, then: &BTreeMap<String, (u64, Vec<DataFile>)>) -> Vec<String> {
+/// The landed tables whose Delta logs name other files for what a published run read, given what they name for its
+/// versions.
+pub fn renamed(head: &Entry, then: &Pinned) -> Vec<String> {
     let is_other = |(table, (_, files)): &(&String, &(u64, Vec<DataFile>))| {
         head.landed.get(*table).is_some_and(|known| *known != ledger::files_hash(files))
     };
@@ -153,7 +152,7 @@ pub fn renamed(head: &Entry, then: &BTreeMap<String, (u64, Vec<DataFile>)>) -> V
 }
 
 /// The landed tables that are not what a published run read, but older.
-pub fn gone(head: &Entry, pinned: &BTreeMap<String, (u64, Vec<DataFile>)>) -> Vec<String> {
+pub fn gone(head: &Entry, pinned: &Pinned) -> Vec<String> {
     let mut gone = Vec::new();
     for (table, before) in &head.inputs {
         let now = pinned.get(table).map_or(0, |(version, _)| *version);

@@ -1,6 +1,8 @@
 //! How one table is brought up to date: skipped, or made again whole or for one billing period.
 
 pub mod fingerprint;
+pub mod restrict;
+pub mod touched;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -111,32 +113,43 @@ impl Making {
         let Self { context, warehouse, schema, query, as_of, scope, stem } = self;
         let frame = plan(&context, &query, as_of).await?;
         let frame = scope.limit(frame).during(|| format!("limiting {} to its periods", schema.name))?;
-        let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &schema.name);
-        let plan = frame.create_physical_plan().await.map_err(failed)?;
-        let partitions = plan.output_partitioning().partition_count();
-        let task = Arc::new(TaskContext::from(&context));
-        let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
-        let mut writing = tokio::task::JoinSet::new();
-        for (number, mut stream) in streams.into_iter().enumerate() {
-            let stem = if partitions == 1 { stem.clone() } else { format!("{stem}-{number}") };
-            let writer = TableWriter::new(&context, &warehouse, &schema, stem)?;
-            let mut writer = writer.watching_key()?.keeping_rows();
-            let table = schema.name.clone();
-            writing.spawn(async move {
-                while let Some(batch) = stream.next().await {
-                    writer.write(&batch.map_err(|error| execution_error(&error, &table))?).await?;
-                }
-                writer.finish().await
-            });
-        }
-        let (mut files, mut rows, mut keys) = (Vec::new(), Some(Vec::new()), Vec::new());
-        while let Some(written) = writing.join_next().await {
-            let written: Written = written.during(|| format!("making {}", schema.name))??;
-            files.extend(written.files);
-            rows = rows.zip(written.rows).map(|(rows, others)| [rows, others].concat());
-            keys.extend(written.keys);
-        }
-        files.sort();
-        Ok(MadeRows { files, rows, may_repeat: KeyHashes::may_repeat(keys) })
+        write_rows(&context, &warehouse, &schema, frame, &stem).await
     }
+}
+
+/// Writes the rows of a frame as files of a table.
+pub async fn write_rows(
+    context: &SessionContext,
+    warehouse: &Warehouse,
+    schema: &TableSchema,
+    frame: DataFrame,
+    stem: &str,
+) -> Result<MadeRows> {
+    let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &schema.name);
+    let plan = frame.create_physical_plan().await.map_err(failed)?;
+    let partitions = plan.output_partitioning().partition_count();
+    let task = Arc::new(TaskContext::from(context));
+    let streams = execute_stream_partitioned(plan, task).map_err(failed)?;
+    let mut writing = tokio::task::JoinSet::new();
+    for (number, mut stream) in streams.into_iter().enumerate() {
+        let stem = if partitions == 1 { stem.to_string() } else { format!("{stem}-{number}") };
+        let writer = TableWriter::new(context, warehouse, schema, stem)?;
+        let mut writer = writer.watching_key()?.keeping_rows();
+        let table = schema.name.clone();
+        writing.spawn(async move {
+            while let Some(batch) = stream.next().await {
+                writer.write(&batch.map_err(|error| execution_error(&error, &table))?).await?;
+            }
+            writer.finish().await
+        });
+    }
+    let (mut files, mut rows, mut keys) = (Vec::new(), Some(Vec::new()), Vec::new());
+    while let Some(written) = writing.join_next().await {
+        let written: Written = written.during(|| format!("making {}", schema.name))??;
+        files.extend(written.files);
+        rows = rows.zip(written.rows).map(|(rows, others)| [rows, others].concat());
+        keys.extend(written.keys);
+    }
+    files.sort();
+    Ok(MadeRows { files, rows, may_repeat: KeyHashes::may_repeat(keys) })
 }

@@ -158,6 +158,8 @@ pub enum Way {
     Snapshot,
     /// Its query made it again.
     Rebuild,
+    /// The rows that what changed has touched were made again.
+    Update,
     /// It was made again, and has the same rows.
     Same,
 }
@@ -167,6 +169,7 @@ impl fmt::Display for Way {
         text.write_str(match self {
             Self::Snapshot => "snapshot",
             Self::Rebuild => "rebuild",
+            Self::Update => "update",
             Self::Same => "same",
         })
     }

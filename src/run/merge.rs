@@ -36,7 +36,7 @@ use crate::table::scan::FileTable;
 use crate::table::write::TableWriter;
 
 /// Small files of a partition that are left alone.
-const MANY: usize = 32;
+pub(super) const MANY: usize = 32;
 /// A file is small that has fewer bytes.
 const SMALL: u64 = 4 << 20;
 /// A merged file is made of at most so many bytes.
@@ -83,7 +83,7 @@ pub(super) async fn merge(
     Ok(())
 }
 
-fn is_small(file: &DataFile) -> bool {
+pub(super) fn is_small(file: &DataFile) -> bool {
     file.size < SMALL
 }
 

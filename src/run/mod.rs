@@ -12,6 +12,7 @@ mod replay;
 mod rerate;
 mod tables;
 mod taken;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ pub use replay::replay;
 pub use rerate::is_closed;
 
 use self::event::{Event, Hear, Report, Step, Way};
-use crate::catalog::{pin, pin_all, pin_at, register};
+use crate::catalog::{pin, pin_all, pin_at, pin_since, register};
 use crate::check::reference;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -34,6 +35,7 @@ use crate::project::{
     BILLED_ITEM, BOOKS, GUIDED_USAGE, PERIOD_CHANGE, PERIOD_END, Project, Query, RERATED_LINE, USAGE_RECORD,
 };
 use crate::refresh::fingerprint;
+use crate::refresh::touched::Changes;
 use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
 use crate::table::file::DataFile;
@@ -340,6 +342,10 @@ struct Run<'a> {
     landed: BTreeMap<String, String>,
     /// The files of each landed table.
     landed_files: BTreeMap<String, Vec<DataFile>>,
+    /// What each landed table held when the run before read it.
+    landed_then: BTreeMap<String, String>,
+    /// How tables are other than the run before left them.
+    changes: Changes,
     tables: BTreeMap<String, TableEntry>,
     steps: Vec<Step>,
     /// Whether it is done because somebody accepted what a guard refuses.
@@ -365,10 +371,11 @@ impl<'a> Run<'a> {
         let mut inputs = BTreeMap::new();
         let mut landed = BTreeMap::new();
         let mut landed_files = BTreeMap::new();
-        let pinned = match &head {
-            Some(head) => pin_all(warehouse, head).await?,
-            None => pin(warehouse).await?,
+        let (pinned, then) = match &head {
+            Some(head) => pin_since(warehouse, head).await?,
+            None => (pin(warehouse).await?, None),
         };
+        let then = then.unwrap_or_else(|| pinned.clone());
         for (table, (version, files)) in pinned {
             inputs.insert(table.clone(), version);
             landed.insert(table.clone(), content(&files));
@@ -385,7 +392,8 @@ impl<'a> Run<'a> {
         let closings = head.as_ref().map(|head| head.closings.clone()).unwrap_or_default();
         let rerated = head.as_ref().map(|head| head.rerated.clone()).unwrap_or_default();
         let rules = head.as_ref().map(|head| head.rules.clone()).unwrap_or_default();
-        Ok(Self {
+        let landed_then = then.iter().map(|(table, (_, files))| (table.clone(), content(files))).collect();
+        let mut run = Self {
             project,
             warehouse,
             context,
@@ -397,6 +405,8 @@ impl<'a> Run<'a> {
             inputs,
             landed,
             landed_files,
+            landed_then,
+            changes: Changes::new(),
             tables,
             steps: Vec::new(),
             is_accepted: false,
@@ -404,7 +414,22 @@ impl<'a> Run<'a> {
             rerated,
             rules,
             again: BTreeMap::new(),
-        })
+        };
+        for (table, (_, before)) in then {
+            let now = run.landed_files.get(&table).cloned().unwrap_or_default();
+            if content(&before) != content(&now) {
+                run.note_change(&project.schemas[&table], &before, &now, None).await?;
+            }
+        }
+        Ok(run)
+    }
+
+    /// What a table holds, as far as fingerprints are concerned.
+    fn content(&self, table: &str) -> String {
+        match self.landed.get(table) {
+            Some(landed) => landed.clone(),
+            None => self.tables.get(table).map(TableEntry::content).unwrap_or_default(),
+        }
     }
 
     /// The periods that are closed, or are being closed by this run.

@@ -198,6 +198,8 @@ impl Run<'_> {
         let before: Vec<DataFile> = entry.carried().into_iter().filter(is_of_period).collect();
         let is_other = content(&before) != content(&files);
         self.again.entry(table.into()).or_default().insert(period.into(), files.clone());
+        // What reads it reads other rows than were compared.
+        self.changes.remove(table);
         if let Some(entry) = self.tables.get_mut(table) {
             entry.again.insert(period.into(), files);
             register(self.context, &self.project.schemas[table], entry.carried())?;

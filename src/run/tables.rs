@@ -1,15 +1,18 @@
 //! Bringing tables up to date: reference files that are taken in, and what queries make, several tables at one time
 //! where that pays.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
+use datafusion::catalog::TableProvider;
 use datafusion::common::runtime::SpawnedTask;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::Run;
 use super::event::{Event, Step, Way};
+use super::update::Updated;
 use crate::catalog::{register, register_view, register_written};
 use crate::check::reference;
 use crate::engine::session::work_undivided;
@@ -38,6 +41,8 @@ struct Made<'a> {
     files: Option<Vec<DataFile>>,
     /// The rows of all these files, where they fit a batch.
     rows: Option<Vec<RecordBatch>>,
+    /// The rows by which it is another than before, where it was made by what changed.
+    change: Option<Arc<dyn TableProvider>>,
     fingerprint: String,
     started: Instant,
 }
@@ -77,7 +82,7 @@ impl<'a> Run<'a> {
         let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
-            return Ok(Made { schema, before, files: None, rows: None, fingerprint, started });
+            return Ok(Made { schema, before, files: None, rows: None, change: None, fingerprint, started });
         }
         if paths.is_empty() {
             self.missing(schema, &before)?;
@@ -89,7 +94,7 @@ impl<'a> Run<'a> {
             writer.write(batch).await?;
         }
         let Written { files, rows, .. } = writer.finish().await?;
-        Ok(Made { schema, before, files: Some(files), rows, fingerprint, started })
+        Ok(Made { schema, before, files: Some(files), rows, change: None, fingerprint, started })
     }
 
     /// A table without a file has no rows, unless it had some, or its file is named in the settings.
@@ -174,17 +179,23 @@ impl<'a> Run<'a> {
             None if is_limited => Scope::Without(self.closed()),
             None => Scope::All,
         };
-        let content = |table: &str| match self.landed.get(table) {
-            Some(landed) => landed.clone(),
-            None => self.tables.get(table).map(TableEntry::content).unwrap_or_default(),
-        };
+        let content = |table: &str| self.content(table);
         let as_of = &self.request.as_of_text;
         let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
-            return Ok(Made { schema, before, files: None, rows: None, fingerprint, started });
+            return Ok(Made { schema, before, files: None, rows: None, change: None, fingerprint, started });
         }
         (self.hear)(&Event::Begun { table: schema.name.clone() });
+        // Whatever keeps it from being made by what changed: it can be made whole, or then says what is wrong.
+        let updated = self.update(schema, query, &scope, &before).await;
+        if let Ok(Some(Updated { files, rows, may_repeat })) = updated {
+            if may_repeat {
+                check_key(self.context, schema, &files, "what was published before is unchanged").await?;
+            }
+            let change = Some(rows);
+            return Ok(Made { schema, before, files: Some(files), rows: None, change, fingerprint, started });
+        }
         let making = self.making(schema, query, scope.clone(), self.stem.clone());
         let made = SpawnedTask::spawn(making.make_rows()).join().await;
         let made = made.during(|| format!("making {}", schema.name))?;
@@ -212,7 +223,7 @@ impl<'a> Run<'a> {
         if may_repeat || period.is_some() {
             check_key(self.context, schema, &files, hint).await?;
         }
-        Ok(Made { schema, before, files: Some(files), rows, fingerprint, started })
+        Ok(Made { schema, before, files: Some(files), rows, change: None, fingerprint, started })
     }
 
     pub(super) fn making(&self, schema: &TableSchema, query: &Query, scope: Scope, stem: String) -> Making {
@@ -229,13 +240,15 @@ impl<'a> Run<'a> {
 
     /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
     async fn take(&mut self, made: Made<'a>, way: Way) -> Result<()> {
-        let Made { schema, before, files, rows, fingerprint, started } = made;
+        let Made { schema, before, files, rows, change, fingerprint, started } = made;
         let Some(files) = files else {
             register(self.context, schema, before.carried())?;
             self.tables.insert(schema.name.clone(), before);
             return Ok(());
         };
         let is_first = before.changed_in == 0;
+        let is_update = change.is_some();
+        let files_before = before.carried();
         let again = before.again.clone();
         let made = TableEntry { changed_in: self.number, fingerprint, files, again };
         let is_same = !is_first && made.content() == before.content();
@@ -245,10 +258,17 @@ impl<'a> Run<'a> {
         } else {
             made
         };
+        if !is_same && !is_first {
+            self.note_change(schema, &files_before, &entry.carried(), change).await?;
+        }
         // Where closed periods were rated again, others are carried on from than those that were made.
         let rows = rows.filter(|_| entry.again.is_empty());
         register_written(self.context, schema, entry.carried(), rows)?;
-        let way = if is_same { Way::Same } else { way };
+        let way = match way {
+            _ if is_same => Way::Same,
+            Way::Rebuild if is_update => Way::Update,
+            way => way,
+        };
         let (table, rows, took) = (schema.name.clone(), entry.rows(), started.elapsed());
         let step = Step { table, way, rows, took };
         (self.hear)(&Event::Made(step.clone()));

@@ -108,6 +108,8 @@ struct Life {
     closed: Vec<&'static str>,
     /// What was exported of each closed period just after its closing.
     exported: BTreeMap<&'static str, BTreeMap<PathBuf, String>>,
+    /// The newest run that was repeated.
+    repeated: usize,
 }
 
 impl Life {
@@ -117,7 +119,7 @@ impl Life {
         let sample = with_credits("500");
         run_at(&sample, &["run"]);
         let exported = BTreeMap::new();
-        Self { sample, landed: Vec::new(), void: BTreeSet::new(), closed: Vec::new(), exported }
+        Self { sample, landed: Vec::new(), void: BTreeSet::new(), closed: Vec::new(), exported, repeated: 0 }
     }
 
     /// A run, a closing or a rerate stops where a balance does not close.
@@ -194,6 +196,16 @@ impl Life {
         self.sample.write(file, &lines.collect::<String>());
     }
 
+    /// What the newest run published has the rows of tables that are made whole, however it made them.
+    fn is_as_made_whole(&mut self) {
+        let ledger = self.sample.path().join("warehouse/ledger/0000000");
+        let newest = std::fs::read_dir(ledger).unwrap().count();
+        if newest != self.repeated {
+            run_at(&self.sample, &["run", "--replay", &newest.to_string()]);
+            self.repeated = newest;
+        }
+    }
+
     /// A project that sees it all at once, with the prices and contracts of now.
     fn at_once(&self) -> Sample {
         let fresh = with_credits("500");
@@ -234,6 +246,7 @@ fn any_history_comes_to_the_final_truth() {
         let mut life = Life::new();
         for (number, event) in history.iter().enumerate() {
             life.happens(number, event);
+            life.is_as_made_whole();
         }
         while life.closed.len() < Life::PERIODS.len() {
             life.happens(history.len(), &Event::Close);
@@ -246,6 +259,7 @@ fn any_history_comes_to_the_final_truth() {
         }
         run_at(&life.sample, &["run"]);
         run_at(&life.sample, &["verify"]);
+        life.is_as_made_whole();
         prop_assert_eq!(billed(&life.sample), billed(&life.at_once()));
         Ok(())
     });

@@ -1,0 +1,170 @@
+//! Which keys the changes of tables touch: what was taken out and what is new, compared row by row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit};
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use super::restrict::{KEY, Source};
+
+/// How a table is another than before.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The table as it was.
+    pub before: Arc<dyn TableProvider>,
+    /// The rows that were taken out, and those that are new; none where nobody compared them.
+    pub rows: Option<Arc<dyn TableProvider>>,
+}
+
+/// The changed tables that something reads, by name.
+pub type Changes = BTreeMap<String, Change>;
+
+/// Whether it is known which rows of each table are other, where that is asked.
+pub fn is_known(sources: &[Source], changes: &Changes) -> bool {
+    sources.iter().all(|source| match source {
+        Source::Changed { scan, .. } => rows_in(scan, changes).is_some(),
+        Source::Met { .. } | Source::Other { .. } => true,
+    })
+}
+
+/// The most rows of one table that are other.
+pub fn rows_of(sources: &[Source], changes: &Changes) -> u64 {
+    let rows = sources.iter().filter_map(|source| match source {
+        Source::Changed { scan, .. } => rows_in(scan, changes)?.statistics()?.num_rows.get_value().copied(),
+        Source::Met { .. } | Source::Other { .. } => None,
+    });
+    rows.max().unwrap_or(0) as u64
+}
+
+fn rows_in<'a>(scan: &TableScan, changes: &'a Changes) -> Option<&'a Arc<dyn TableProvider>> {
+    changes.get(scan.table_name.table())?.rows.as_ref()
+}
+
+/// The distinct keys that changes touch, as one column [`KEY`] of a type.
+pub async fn touched(
+    context: &SessionContext,
+    sources: &[Source],
+    data_type: &DataType,
+    changes: &Changes,
+) -> Result<Vec<RecordBatch>> {
+    let mut all: Option<LogicalPlanBuilder> = None;
+    for source in sources {
+        let keys = keys(source, data_type, changes)?;
+        all = Some(match all {
+            None => LogicalPlanBuilder::from(keys),
+            Some(others) => others.union(keys)?,
+        });
+    }
+    let Some(all) = all else { return Ok(Vec::new()) };
+    let distinct = all.distinct()?.filter(col(KEY).is_not_null())?.build()?;
+    comparing(context, distinct).collect().await
+}
+
+/// The rows that only one of two tables has, or one more often.
+pub async fn differing(
+    context: &SessionContext,
+    before: Arc<dyn TableProvider>,
+    now: Arc<dyn TableProvider>,
+) -> Result<Arc<dyn TableProvider>> {
+    let schema = now.schema();
+    let rows = |table| LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?.build();
+    let compared = compared(rows(now)?, &[], rows(before)?, &[])?;
+    let names =
+        schema.fields().iter().enumerate().map(|(number, field)| col(numbered(number)).alias(field.name()));
+    let plan = LogicalPlanBuilder::from(compared).project(names)?.build()?;
+    let batches = comparing(context, plan).collect().await?;
+    let batches = batches.into_iter().map(|batch| Ok(batch.with_schema(Arc::clone(&schema))?));
+    Ok(Arc::new(MemTable::try_new(Arc::clone(&schema), vec![batches.collect::<Result<_>>()?])?))
+}
+
+/// A plan that reads a table as it is and as it was. Where both are cut up by the same columns, DataFusion interleaves
+/// them, and then finds its own plan wrong.
+fn comparing(context: &SessionContext, plan: LogicalPlan) -> DataFrame {
+    let mut state = context.state();
+    state.config_mut().options_mut().optimizer.prefer_existing_union = true;
+    DataFrame::new(state, plan)
+}
+
+fn keys(source: &Source, data_type: &DataType, changes: &Changes) -> Result<LogicalPlan> {
+    let named = |key: Expr| cast(key, data_type.clone()).alias(KEY);
+    match source {
+        Source::Changed { scan, key } => {
+            let scan = match rows_in(scan, changes) {
+                Some(rows) => of_rows(scan, rows),
+                None => scan.clone(),
+            };
+            LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).project([named(key.clone())])?.build()
+        }
+        Source::Met { rows, key, other, on } => {
+            let (mine, others): (Vec<Expr>, Vec<Expr>) = on.iter().cloned().unzip();
+            let first = other.schema().fields().len();
+            let compared = compared(other.clone(), &others, as_before(other, changes)?, &others)?;
+            let columns = || (first..first + others.len()).map(|number| col(numbered(number)));
+            let met = LogicalPlanBuilder::from(compared).project(columns())?.distinct()?;
+            met.join_with_expr_keys(rows.clone(), JoinType::Inner, (columns().collect(), mine), None)?
+                .project([named(key.clone())])?
+                .build()
+        }
+        Source::Other { plan, key } => {
+            let first = plan.schema().fields().len();
+            let key = [key.clone()];
+            let compared = compared(plan.clone(), &key, as_before(plan, changes)?, &key)?;
+            LogicalPlanBuilder::from(compared).project([named(col(numbered(first)))])?.build()
+        }
+    }
+}
+
+/// The rows that only one of two plans makes, or one more often, with what else is asked of each row; the columns have
+/// numbers for names.
+fn compared(
+    now: LogicalPlan,
+    asked: &[Expr],
+    before: LogicalPlan,
+    asked_before: &[Expr],
+) -> Result<LogicalPlan> {
+    let side = |plan: LogicalPlan, asked: &[Expr], times: i64| {
+        let columns = plan.schema().columns().into_iter().map(Expr::Column).chain(asked.iter().cloned());
+        let columns = columns.enumerate().map(|(number, column)| column.alias(numbered(number)));
+        let columns: Vec<Expr> = columns.chain([lit(times).alias(TIMES)]).collect();
+        LogicalPlanBuilder::from(plan).project(columns)?.build()
+    };
+    let count = now.schema().fields().len() + asked.len();
+    let columns = || (0..count).map(|number| col(numbered(number)));
+    LogicalPlanBuilder::from(side(now, asked, 1)?)
+        .union(side(before, asked_before, -1)?)?
+        .aggregate(columns(), [sum(col(TIMES)).alias(TIMES)])?
+        .filter(col(TIMES).not_eq(lit(0_i64)))?
+        .project(columns())?
+        .build()
+}
+
+/// How often a row is there now, less how often it was.
+const TIMES: &str = "times";
+
+fn numbered(number: usize) -> String {
+    format!("column_{number}")
+}
+
+/// A plan over the tables as they were.
+fn as_before(plan: &LogicalPlan, changes: &Changes) -> Result<LogicalPlan> {
+    let before = plan.clone().transform(|node| match &node {
+        LogicalPlan::TableScan(scan) => Ok(match changes.get(scan.table_name.table()) {
+            Some(change) => Transformed::yes(LogicalPlan::TableScan(of_rows(scan, &change.before))),
+            None => Transformed::no(node),
+        }),
+        _ => Ok(Transformed::no(node)),
+    })?;
+    Ok(before.data)
+}
+
+fn of_rows(scan: &TableScan, rows: &Arc<dyn TableProvider>) -> TableScan {
+    TableScan { source: provider_as_source(Arc::clone(rows)), ..scan.clone() }
+}
