@@ -76,7 +76,7 @@ pub async fn differing(
 ) -> Result<Arc<dyn TableProvider>> {
     let schema = now.schema();
     let rows = |table| LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?.build();
-    let compared = compared(rows(now)?, &[], rows(before)?, &[])?;
+    let compared = compared(rows(now)?, &[], rows(before)?)?;
     let names =
         schema.fields().iter().enumerate().map(|(number, field)| col(numbered(number)).alias(field.name()));
     let plan = LogicalPlanBuilder::from(compared).project(names)?.build()?;
@@ -105,32 +105,50 @@ fn keys(source: &Source, data_type: &DataType, changes: &Changes) -> Result<Logi
         }
         Source::Met { rows, key, other, on } => {
             let (mine, others): (Vec<Expr>, Vec<Expr>) = on.iter().cloned().unzip();
-            let first = other.schema().fields().len();
-            let compared = compared(other.clone(), &others, as_before(other, changes)?, &others)?;
-            let columns = || (first..first + others.len()).map(|number| col(numbered(number)));
-            let met = LogicalPlanBuilder::from(compared).project(columns())?.distinct()?;
-            met.join_with_expr_keys(rows.clone(), JoinType::Inner, (columns().collect(), mine), None)?
+            let met = LogicalPlanBuilder::from(asked_of_others(other, &others, changes)?).distinct()?;
+            let columns = (0..others.len()).map(|number| col(numbered(number))).collect();
+            met.join_with_expr_keys(rows.clone(), JoinType::Inner, (columns, mine), None)?
                 .project([named(key.clone())])?
                 .build()
         }
         Source::Other { plan, key } => {
-            let first = plan.schema().fields().len();
-            let key = [key.clone()];
-            let compared = compared(plan.clone(), &key, as_before(plan, changes)?, &key)?;
-            LogicalPlanBuilder::from(compared).project([named(col(numbered(first)))])?.build()
+            let others = asked_of_others(plan, std::slice::from_ref(key), changes)?;
+            LogicalPlanBuilder::from(others).project([named(col(numbered(0)))])?.build()
         }
     }
 }
 
+/// What is asked of the rows of a plan that are other than before; the columns have numbers for names.
+fn asked_of_others(plan: &LogicalPlan, asked: &[Expr], changes: &Changes) -> Result<LogicalPlan> {
+    if let Some(others) = row_by_row(plan, changes)? {
+        let asked = asked.iter().cloned().enumerate().map(|(number, asked)| asked.alias(numbered(number)));
+        return LogicalPlanBuilder::from(others).project(asked)?.build();
+    }
+    let first = plan.schema().fields().len();
+    let compared = compared(plan.clone(), asked, as_before(plan, changes)?)?;
+    let asked = (0..asked.len()).map(|number| col(numbered(first + number)).alias(numbered(number)));
+    LogicalPlanBuilder::from(compared).project(asked)?.build()
+}
+
+/// A plan over the rows of its table that are other than before, where it looks at each row alone and they are known.
+fn row_by_row(plan: &LogicalPlan, changes: &Changes) -> Result<Option<LogicalPlan>> {
+    let input = match plan {
+        LogicalPlan::TableScan(scan) if scan.fetch.is_none() => {
+            return Ok(rows_in(scan, changes).map(|rows| LogicalPlan::TableScan(of_rows(scan, rows))));
+        }
+        LogicalPlan::Projection(made) => &made.input,
+        LogicalPlan::Filter(filter) => &filter.input,
+        LogicalPlan::SubqueryAlias(alias) => &alias.input,
+        _ => return Ok(None),
+    };
+    let input = row_by_row(input, changes)?;
+    input.map(|input| plan.with_new_exprs(plan.expressions(), vec![input])).transpose()
+}
+
 /// The rows that only one of two plans makes, or one more often, with what else is asked of each row; the columns have
 /// numbers for names.
-fn compared(
-    now: LogicalPlan,
-    asked: &[Expr],
-    before: LogicalPlan,
-    asked_before: &[Expr],
-) -> Result<LogicalPlan> {
-    let side = |plan: LogicalPlan, asked: &[Expr], times: i64| {
+fn compared(now: LogicalPlan, asked: &[Expr], before: LogicalPlan) -> Result<LogicalPlan> {
+    let side = |plan: LogicalPlan, times: i64| {
         let columns = plan.schema().columns().into_iter().map(Expr::Column).chain(asked.iter().cloned());
         let columns = columns.enumerate().map(|(number, column)| column.alias(numbered(number)));
         let columns: Vec<Expr> = columns.chain([lit(times).alias(TIMES)]).collect();
@@ -138,8 +156,8 @@ fn compared(
     };
     let count = now.schema().fields().len() + asked.len();
     let columns = || (0..count).map(|number| col(numbered(number)));
-    LogicalPlanBuilder::from(side(now, asked, 1)?)
-        .union(side(before, asked_before, -1)?)?
+    LogicalPlanBuilder::from(side(now, 1)?)
+        .union(side(before, -1)?)?
         .aggregate(columns(), [sum(col(TIMES)).alias(TIMES)])?
         .filter(col(TIMES).not_eq(lit(0_i64)))?
         .project(columns())?

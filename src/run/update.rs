@@ -21,7 +21,7 @@ use super::merge::{MANY, is_small as is_small_file};
 use crate::engine::plan::{execution_error, plan};
 use crate::error::{Result, While};
 use crate::ledger::TableEntry;
-use crate::project::schema::TableSchema;
+use crate::project::schema::{Column as Declared, TableSchema};
 use crate::project::{LANDED, Query};
 use crate::refresh::restrict::{Following, KEY, Source, TOUCHED};
 use crate::refresh::touched::{Change, Changes, differing, is_known, rows_of, touched};
@@ -61,25 +61,57 @@ impl Run<'_> {
         let failed = |error| execution_error(&error, &schema.name);
         let frame = plan(self.context, query, self.request.as_of).await?;
         let rows = scope.limit(frame).during(working)?.into_optimized_plan().map_err(failed)?;
-        let Some(by) = follow(schema, &rows, &changes).during(working)? else { return Ok(None) };
-        let at_most = before.rows() / FEW;
-        let Some(keys) = self.keys(&by, &changes, at_most).await.map_err(failed)? else { return Ok(None) };
+        for declared in candidates(schema) {
+            let Some(by) = follow(declared, &rows, &changes).during(working)? else { continue };
+            let Some(keys) = self.keys(&by, &changes, before.rows() / FEW).await.map_err(failed)? else {
+                continue;
+            };
+            if self.are_few(schema, before, &by, &keys).await? {
+                return self.update_by(schema, &rows, scope, before, (by, keys, changes)).await;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the rows of touched keys of a table again.
+    async fn update_by(
+        &self,
+        schema: &TableSchema,
+        rows: &LogicalPlan,
+        scope: &Scope,
+        before: &TableEntry,
+        (by, keys, changes): (By, Keys, Changes),
+    ) -> Result<Option<Updated>> {
+        let working = || format!("bringing {} up to date", schema.name);
+        let failed = |error| execution_error(&error, &schema.name);
         if keys.count == 0 {
             let none = Arc::new(FileTable::new(schema, Vec::new()));
             return Ok(Some(Updated { files: before.files.clone(), rows: none, may_repeat: false }));
         }
         let touched = Some((provider_as_source(Arc::clone(&keys.table)), by.data_type.clone()));
         let mut following = Following { changed: names(&changes), is_small, touched, sources: Vec::new() };
-        let Ok(restricted) = following.restrict(&rows, &by.key).during(working)? else { return Ok(None) };
+        let Ok(restricted) = following.restrict(rows, &by.key).during(working)? else { return Ok(None) };
         let frame = DataFrame::new(self.context.state(), restricted);
         let made = write_rows(self.context, self.warehouse, schema, frame, &self.stem).await?;
-        let (mut files, out) = self.without(schema, before, scope, &by, &keys.table).await?;
+        let (mut files, out) = self.without(schema, before, scope, &by, &keys).await?;
         let new = Arc::new(FileTable::new(schema, made.files.clone()));
         let rows = differing(self.context, out, new).await.map_err(failed)?;
         files.extend(made.files);
         files.sort();
         let may_repeat = made.may_repeat || !schema.primary_key.contains(&by.column);
         Ok(Some(Updated { files, rows, may_repeat }))
+    }
+
+    /// Whether few rows of a table have touched keys.
+    async fn are_few(&self, schema: &TableSchema, before: &TableEntry, by: &By, keys: &Keys) -> Result<bool> {
+        if keys.count == 0 {
+            return Ok(true);
+        }
+        let working = || format!("counting touched rows of {}", schema.name);
+        let rows =
+            self.of_keys(schema, before.files.clone(), by, keys, JoinType::LeftSemi).during(working)?;
+        let rows = rows.count().await.map_err(|error| execution_error(&error, &schema.name))?;
+        Ok(rows as u64 <= before.rows() / FEW)
     }
 
     /// The touched keys; none where they are more than that.
@@ -177,19 +209,11 @@ impl Run<'_> {
         before: &TableEntry,
         scope: &Scope,
         by: &By,
-        keys: &Arc<dyn TableProvider>,
+        keys: &Keys,
     ) -> Result<(Vec<DataFile>, Arc<dyn TableProvider>)> {
         let working = || format!("taking rows out of {}", schema.name);
         let failed = |error| execution_error(&error, &schema.name);
-        let of_keys = |files: Vec<DataFile>, kind: JoinType| -> datafusion::common::Result<DataFrame> {
-            let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, files));
-            let rows = LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?;
-            let keys =
-                LogicalPlanBuilder::scan(TOUCHED, provider_as_source(Arc::clone(keys)), None)?.build()?;
-            let on = (vec![Column::from_name(&by.column)], vec![Column::from_name(KEY)]);
-            let plan = rows.join(keys, kind, on, None)?.build()?;
-            Ok(DataFrame::new(self.context.state(), plan))
-        };
+        let of_keys = |files, kind| self.of_keys(schema, files, by, keys, kind);
         let (mut files, mut anew, mut out) = (Vec::new(), Vec::new(), Vec::new());
         for file in &before.files {
             // What is out of scope is as it was closed.
@@ -214,6 +238,23 @@ impl Run<'_> {
         }
         files.extend(writer.finish().await?.files);
         Ok((files, Arc::new(MemTable::try_new(schema.arrow(), vec![out]).during(working)?)))
+    }
+
+    /// The rows of files that have touched keys, or those that have none.
+    fn of_keys(
+        &self,
+        schema: &TableSchema,
+        files: Vec<DataFile>,
+        by: &By,
+        keys: &Keys,
+        kind: JoinType,
+    ) -> datafusion::common::Result<DataFrame> {
+        let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, files));
+        let rows = LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?;
+        let keys = provider_as_source(Arc::clone(&keys.table));
+        let keys = LogicalPlanBuilder::scan(TOUCHED, keys, None)?.build()?;
+        let on = (vec![Column::from_name(&by.column)], vec![Column::from_name(KEY)]);
+        Ok(DataFrame::new(self.context.state(), rows.join(keys, kind, on, None)?.build()?))
     }
 }
 
@@ -241,26 +282,27 @@ struct Keys {
     count: u64,
 }
 
-/// The first column by which a plan can be followed, and what touches its keys.
+/// The columns by which a table may be made, those of its primary key first.
+fn candidates(schema: &TableSchema) -> impl Iterator<Item = &Declared> {
+    let is_of_key = |column: &&Declared| schema.primary_key.contains(&column.name);
+    let (first, others): (Vec<_>, Vec<_>) = schema.columns.iter().partition(is_of_key);
+    first.into_iter().chain(others).filter(|column| column.required)
+}
+
+/// What touches the keys of a plan by one column of its rows; none where that is lost, or not known.
 fn follow(
-    schema: &TableSchema,
+    declared: &Declared,
     rows: &LogicalPlan,
     changes: &Changes,
 ) -> datafusion::common::Result<Option<By>> {
-    let is_of_key = |name: &String| schema.primary_key.contains(name);
-    let (first, others): (Vec<_>, Vec<_>) = schema.columns.iter().partition(|column| is_of_key(&column.name));
-    for declared in first.into_iter().chain(others).filter(|column| column.required) {
-        let made = rows.schema().columns().into_iter().find(|column| column.name == declared.name);
-        let Some(key) = made.map(Expr::Column) else { continue };
-        let mut following =
-            Following { changed: names(changes), is_small, touched: None, sources: Vec::new() };
-        let followed = following.restrict(rows, &key)?;
-        if followed.is_ok() && is_known(&following.sources, changes) {
-            let (column, data_type) = (declared.name.clone(), declared.data_type.clone());
-            return Ok(Some(By { key, column, data_type, sources: following.sources }));
-        }
+    let made = rows.schema().columns().into_iter().find(|column| column.name == declared.name);
+    let Some(key) = made.map(Expr::Column) else { return Ok(None) };
+    let mut following = Following { changed: names(changes), is_small, touched: None, sources: Vec::new() };
+    if following.restrict(rows, &key)?.is_err() || !is_known(&following.sources, changes) {
+        return Ok(None);
     }
-    Ok(None)
+    let (column, data_type) = (declared.name.clone(), declared.data_type.clone());
+    Ok(Some(By { key, column, data_type, sources: following.sources }))
 }
 
 fn names(changes: &Changes) -> BTreeSet<String> {
