@@ -1,4 +1,4 @@
-//! How one table is brought up to date: skipped, or made again whole or for one billing period.
+//! How one table is brought up to date: skipped, made by what changed, or made again whole or for one billing period.
 
 pub mod fingerprint;
 pub mod restrict;
