@@ -10,7 +10,7 @@ use object_store::path::Path;
 use super::format::Input;
 use super::registry::Attempt;
 use super::source::nowhere;
-use super::turn::{Turn, mapping_of, turn};
+use super::turn::{Turn, mapping_of, turn, would_land};
 use super::{Before, How, Landed, Source, Written, acknowledge, landings, mapping, reader, write};
 use crate::error::{Error, Mistake, Result};
 use crate::project::settings::Inbox;
@@ -68,6 +68,40 @@ pub async fn land_inboxes(
         }
     }
     Ok(())
+}
+
+/// A file of an inbox that the next run lands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// The file as messages name it.
+    pub file: String,
+    /// In bytes.
+    pub bytes: u64,
+}
+
+/// The files of every inbox that a run would land now, in the order of landing. Nothing is written, and of a file on
+/// the disk it is known whether its content has landed; one elsewhere is not fetched for that.
+pub async fn awaited(project: &Project, warehouse: &Warehouse) -> Result<Vec<Awaited>> {
+    let known = landings(warehouse).await?;
+    let (mut seen, mut contents, mut awaited) = (None, BTreeSet::new(), Vec::new());
+    for inbox in project.settings.inbox.values() {
+        let with = inbox.with.as_ref().and_then(|with| project.landing.get(with));
+        let mapping = mapping_of(project, with)?;
+        let files = Source::of_inbox(&project.root, &inbox.files).await?;
+        let marked = files.into_iter().map(|file| (Marks::of(&file, &mapping), file)).collect();
+        for (_, file) in not_seen(warehouse, marked, &mut seen).await? {
+            if file.path().is_some() {
+                let content = file.fetch().await?.content;
+                let how = How { with, ..How::default() };
+                let lands = would_land(project, warehouse, &content, how, &known).await?;
+                if !lands || !contents.insert(content) {
+                    continue;
+                }
+            }
+            awaited.push(Awaited { file: file.name, bytes: file.size });
+        }
+    }
+    Ok(awaited)
 }
 
 /// The files that were not seen before. Few are looked up one by one, however many have been seen; of many, the list of

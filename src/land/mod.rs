@@ -32,7 +32,7 @@ use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
 
 pub use format::Format;
-pub use inbox::{inbox_mistakes, inboxes_nowhere, land_inboxes};
+pub use inbox::{Awaited, awaited, inbox_mistakes, inboxes_nowhere, land_inboxes};
 pub use landed::{Before, Landed};
 pub use mapping::{Outputs, file_schema, landing_plan, outputs};
 pub use reference::{ReferenceRows, places_of, read_reference, reference_rows};
@@ -65,7 +65,7 @@ const CHUNK_ROWS: usize = 65_536;
 /// The table that says which landings are acknowledged.
 const LANDING: &str = "landing";
 /// The tables that a landing commits to, in this order: the last is its acknowledgement.
-const COMMITTED: [&str; 3] = ["usage_rejected", USAGE_RECORD, LANDING];
+pub const COMMITTED: [&str; 3] = ["usage_rejected", USAGE_RECORD, LANDING];
 
 /// What hands chunks of records on, a few ahead of who writes them.
 type Chunks = tokio::sync::mpsc::Sender<Result<LandedChunk>>;

@@ -27,6 +27,18 @@ pub(super) enum Turn {
     Not(i64, Before),
 }
 
+/// What comes next of a content.
+enum Next {
+    /// It lands for the first time.
+    First,
+    /// It lands once more after this try, in place of a landing.
+    After(Attempt, Option<i64>),
+    /// This try was cut short, and goes on.
+    GoesOn(Attempt),
+    /// It does not land.
+    Not(i64, Before),
+}
+
 /// Decides whether a content lands: it does where it is new, where its landing was discarded, where nothing of it was
 /// taken and it is read in another way now, and where that is asked for.
 pub(super) async fn turn(
@@ -38,16 +50,40 @@ pub(super) async fn turn(
 ) -> Result<Turn> {
     let mapping = mapping_of(project, how.with)?;
     let content = &file.content;
-    let Some(last) = last_attempt(warehouse, content).await? else {
-        return Ok(Turn::Now(attempt(warehouse, content, None, &mapping, None).await?));
-    };
-    let is_same = last.mapping == mapping;
+    Ok(match next(project, warehouse, content, how, known).await? {
+        Next::First => Turn::Now(attempt(warehouse, content, None, &mapping, None).await?),
+        Next::After(last, replaces) => {
+            Turn::Now(attempt(warehouse, content, Some(&last), &mapping, replaces).await?)
+        }
+        Next::GoesOn(last) => Turn::Now(last),
+        Next::Not(landing_id, before) => Turn::Not(landing_id, before),
+    })
+}
+
+/// The same without a number for it: whether a content would land.
+pub(super) async fn would_land(
+    project: &Project,
+    warehouse: &Warehouse,
+    content: &str,
+    how: How<'_>,
+    known: &Landings,
+) -> Result<bool> {
+    Ok(!matches!(next(project, warehouse, content, how, known).await?, Next::Not(..)))
+}
+
+async fn next(
+    project: &Project,
+    warehouse: &Warehouse,
+    content: &str,
+    how: How<'_>,
+    known: &Landings,
+) -> Result<Next> {
+    let Some(last) = last_attempt(warehouse, content).await? else { return Ok(Next::First) };
+    let is_same = last.mapping == mapping_of(project, how.with)?;
     if !known.has(last.landing_id) {
         // It was cut short; read in another way its files would be others.
-        if is_same {
-            return Ok(Turn::Now(last));
-        }
-        return Ok(Turn::Now(attempt(warehouse, content, Some(&last), &mapping, last.replaces).await?));
+        let replaces = last.replaces;
+        return Ok(if is_same { Next::GoesOn(last) } else { Next::After(last, replaces) });
     }
     let taken = warehouse.delta_files(USAGE_RECORD).await?.1;
     let has_taken = taken.iter().any(|file| file.of_landings().has(last.landing_id));
@@ -55,8 +91,8 @@ pub(super) async fn turn(
         == Some("discarded");
     if !how.again && !is_discarded && (has_taken || is_same) {
         let before = if has_taken { Before::Counted } else { Before::Rejected };
-        return Ok(Turn::Not(last.landing_id, before));
+        return Ok(Next::Not(last.landing_id, before));
     }
     let replaces = (has_taken && !is_discarded).then_some(last.landing_id);
-    Ok(Turn::Now(attempt(warehouse, content, Some(&last), &mapping, replaces).await?))
+    Ok(Next::After(last, replaces))
 }

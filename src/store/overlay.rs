@@ -14,7 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// A store, and a folder for the files of one stem.
@@ -33,7 +33,7 @@ impl Scratch {
     }
 
     fn is_ours(&self, path: &Path) -> bool {
-        path.filename().is_some_and(|name| name.starts_with(&self.stem))
+        is_of(&self.stem, path)
     }
 
     fn reading(&self, path: &Path) -> &Arc<dyn ObjectStore> {
@@ -43,6 +43,10 @@ impl Scratch {
     fn writing(&self, path: &Path) -> Result<&Arc<dyn ObjectStore>> {
         if self.is_ours(path) { Ok(&self.folder) } else { Err(refused(path)) }
     }
+}
+
+fn is_of(stem: &str, path: &Path) -> bool {
+    path.filename().is_some_and(|name| name.starts_with(stem))
 }
 
 fn refused(path: &Path) -> Error {
@@ -78,7 +82,19 @@ impl ObjectStore for Scratch {
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        paths.map(|path| path.and_then(|path| Err(refused(&path)))).boxed()
+        let (folder, stem) = (Arc::clone(&self.folder), self.stem.clone());
+        let deleted = paths.then(move |path| {
+            let (folder, stem) = (Arc::clone(&folder), stem.clone());
+            async move {
+                let path = path?;
+                if !is_of(&stem, &path) {
+                    return Err(refused(&path));
+                }
+                folder.delete(&path).await?;
+                Ok(path)
+            }
+        });
+        deleted.boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -96,7 +112,6 @@ impl ObjectStore for Scratch {
 
 #[cfg(test)]
 mod tests {
-    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
 
     use super::*;
@@ -116,5 +131,7 @@ mod tests {
         assert!(store.put(&old, "other".into()).await.is_err());
         assert!(store.delete(&old).await.is_err());
         assert!(inner.get(&old).await.is_ok());
+        store.delete(&new).await.unwrap();
+        assert!(store.get(&new).await.is_err());
     }
 }
