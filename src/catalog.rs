@@ -193,7 +193,6 @@ pub fn register_written(
     rows: Option<Vec<RecordBatch>>,
 ) -> Result<()> {
     let opening = || format!("opening {}", schema.name);
-    context.deregister_table(schema.name.as_str()).during(opening)?;
     let table: Arc<dyn TableProvider> = if files.is_empty() {
         let columns = schema.arrow().to_dfschema_ref().during(opening)?;
         let empty = EmptyRelation { produce_one_row: false, schema: columns };
@@ -204,6 +203,17 @@ pub fn register_written(
             None => Arc::new(FileTable::new(schema, files)),
         }
     };
+    register_provider(context, schema, table)
+}
+
+/// Makes what has a table's rows readable under its name.
+pub fn register_provider(
+    context: &SessionContext,
+    schema: &TableSchema,
+    table: Arc<dyn TableProvider>,
+) -> Result<()> {
+    let opening = || format!("opening {}", schema.name);
+    context.deregister_table(schema.name.as_str()).during(opening)?;
     let table = match schema.name.as_str() {
         name @ (USAGE_RECORD | LEFT_USAGE) => with_fields(name, table).during(opening)?,
         _ => table,

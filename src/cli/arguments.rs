@@ -23,7 +23,7 @@ const FILES: [&str; 5] = ["csv", "json", "ndjson", "parquet", "html"];
 #[command(
     name = "meterhouse",
     version,
-    before_help = "Examples:\n  meterhouse init bill                a project that bills its own sample\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
+    before_help = "Examples:\n  meterhouse init bill                a project that bills its own sample\n  meterhouse run                      land new usage, rate it, publish\n  meterhouse plan                     what a run would do, and why\n  meterhouse sql \"select * from customer_total\"\n  meterhouse land usage.ndjson        take in a file\n  meterhouse check                    find every mistake in the project",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -42,6 +42,9 @@ pub struct Cli {
     /// Says nothing but errors.
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Says also why tables are made as they are.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -165,6 +168,15 @@ pub(super) enum Command {
         /// Who runs it.
         #[arg(long, env = "USER", default_value = "unknown")]
         by: String,
+    },
+    /// Shows what the next run would do and why, and does nothing.
+    #[command(
+        before_help = "Examples:\n  meterhouse plan\n  meterhouse plan --period 2026-10\n  meterhouse plan --format markdown    to paste into a review"
+    )]
+    Plan {
+        /// Of a run for this billing period only, such as 2026-10.
+        #[arg(long)]
+        period: Option<String>,
     },
     /// Runs, and closes a billing period for good: what comes later makes corrections in the open one.
     #[command(
@@ -337,6 +349,7 @@ impl Command {
         matches!(
             self,
             Self::Run { replay: None, .. }
+                | Self::Plan { .. }
                 | Self::Rerate { .. }
                 | Self::Verify { .. }
                 | Self::Status { .. }

@@ -8,6 +8,7 @@ mod completion;
 mod counter;
 mod explain;
 pub mod mistakes;
+mod plan;
 pub mod prompt;
 mod runs;
 mod shown;
@@ -105,8 +106,8 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
     }
     let warehouse = Warehouse::open(&cli.project, &project.settings).await?;
     let context = session(&project.settings, Some(&warehouse))?;
-    let (asked, quiet) = (cli.format, cli.quiet);
-    let opened = Opened { project, warehouse, context, as_of, now, asked, quiet };
+    let (asked, quiet, verbose) = (cli.format, cli.quiet, cli.verbose);
+    let opened = Opened { project, warehouse, context, as_of, now, asked, quiet, verbose };
     match cli.command {
         // Done above.
         Command::Check | Command::Describe { .. } | Command::Generate { .. } => Ok(()),
@@ -131,6 +132,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         Command::Verify { head } => opened.verify(head.as_deref(), out).await,
         Command::Run { replay: Some(number), .. } => opened.replay(number).await,
         Command::Run { period, replay: None, accept, by } => opened.run(period, accept, by, out).await,
+        Command::Plan { period } => opened.plan(period, out).await,
         Command::Status { reach_back: true, .. } => opened.reach_back(out).await,
         Command::Status { accrual, reach_back: false } => opened.status(accrual, out).await,
         Command::Explain { line_id, usage, source } => {
@@ -156,6 +158,7 @@ struct Opened {
     /// The format that was asked for.
     asked: Option<Format>,
     quiet: bool,
+    verbose: bool,
 }
 
 impl Opened {
@@ -170,6 +173,7 @@ impl Opened {
             Event::Begun { .. } | Event::Checked { .. } => {}
             Event::Made(step) if step.way == Way::Snapshot => {}
             Event::Published(report) => self.say_published(report),
+            Event::Made(_) if self.verbose => self.say(&format!("{event:#}")),
             _ => say(self.quiet && !event.is_warning(), &event.to_string()),
         }
         if let Event::Waiting { shown, .. } = event {

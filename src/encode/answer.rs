@@ -119,6 +119,14 @@ impl<'a> Tables<'a> {
         self.answer.rows(encoder, rows, failed).await
     }
 
+    /// The same of rows that are there already.
+    pub fn add_rows(&mut self, name: &str, title: &str, rows: &RecordBatch) -> Result<()> {
+        let mut encoder = Encoder::among(self.format, &rows.schema(), name, title, self.count == 0)?;
+        self.count += 1;
+        self.answer.put(&encoder.rows(rows)?)?;
+        self.answer.put(&encoder.finish()?)
+    }
+
     /// Ends the document; of JSON, with what it is about besides, under a name.
     pub fn end(mut self, about: Option<(&str, serde_json::Value)>) -> Result<()> {
         if self.format == Format::Json {

@@ -1,8 +1,10 @@
 //! How one table is brought up to date: skipped, made by what changed, or made again whole or for one billing period.
 
+pub mod by;
 pub mod fingerprint;
 pub mod restrict;
 pub mod touched;
+pub mod why;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

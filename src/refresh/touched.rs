@@ -27,11 +27,11 @@ pub struct Change {
 /// The changed tables that something reads, by name.
 pub type Changes = BTreeMap<String, Change>;
 
-/// Whether it is known which rows of each table are other, where that is asked.
-pub fn is_known(sources: &[Source], changes: &Changes) -> bool {
-    sources.iter().all(|source| match source {
-        Source::Changed { scan, .. } => rows_in(scan, changes).is_some(),
-        Source::Met { .. } | Source::Other { .. } => true,
+/// The first table of which it is asked, and not known, which rows are other.
+pub fn unknown<'a>(sources: &'a [Source], changes: &Changes) -> Option<&'a str> {
+    sources.iter().find_map(|source| match source {
+        Source::Changed { scan, .. } => rows_in(scan, changes).is_none().then(|| scan.table_name.table()),
+        Source::Met { .. } | Source::Other { .. } => None,
     })
 }
 

@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use serde::Serialize;
 
 use crate::land::Landed;
+use crate::refresh::why::Why;
 
 /// Who hears of each event as it happens; called on the run's own tasks, so it must not wait.
 pub type Hear<'a> = &'a (dyn Fn(&Event) + Sync);
@@ -44,7 +45,14 @@ pub enum Event {
         /// The table.
         table: String,
     },
-    /// A table was made.
+    /// A table could not be made by what changed, and is made whole.
+    NotUpdated {
+        /// The table.
+        table: String,
+        /// Why.
+        why: Why,
+    },
+    /// A table was made. Its long text says why so.
     Made(Step),
     /// A check was asked.
     Checked {
@@ -119,8 +127,14 @@ impl fmt::Display for Event {
                 write!(text, "merge {table}: {files} small files are {into} now, with the same rows")
             }
             Self::Begun { table } => write!(text, "making {table}"),
-            Self::Made(Step { table, way, rows, took }) => {
-                write!(text, "{way} {table}: {rows} rows ({:.1} s)", took.as_secs_f64())
+            Self::NotUpdated { table, why } => write!(text, "rebuild {table}: {why}"),
+            Self::Made(Step { table, way, by, why, rows, took }) => {
+                write!(text, "{way} {table}: {rows} rows ({:.1} s)", took.as_secs_f64())?;
+                match (by, why) {
+                    (Some(column), _) if text.alternate() => write!(text, ", by {column}"),
+                    (_, Some(why)) if text.alternate() => write!(text, ", because {why}"),
+                    _ => Ok(()),
+                }
             }
             Self::Checked { check, parked: 0 } => write!(text, "check {check} held"),
             Self::Checked { check, parked } => write!(text, "check {check} holds {parked} customers back"),
@@ -182,6 +196,12 @@ pub struct Step {
     pub table: String,
     /// How it was made.
     pub way: Way,
+    /// The column by which it was made, where that was by what changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why its query made all of it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// Its rows now.
     pub rows: u64,
     /// How long it took.

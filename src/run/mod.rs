@@ -6,10 +6,13 @@
 mod checks;
 pub mod clock;
 mod close;
+mod decide;
 pub mod event;
 mod merge;
+pub mod plan;
 mod replay;
 mod rerate;
+mod start;
 mod tables;
 mod taken;
 mod update;
@@ -24,7 +27,8 @@ pub use replay::replay;
 pub use rerate::is_closed;
 
 use self::event::{Event, Hear, Report, Step, Way};
-use crate::catalog::{pin, pin_all, pin_at, pin_since, register};
+use self::start::stem_after;
+use crate::catalog::{pin, pin_all, pin_at};
 use crate::check::reference;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -197,17 +201,21 @@ async fn begin<'a>(
     let head = ledger::recover(warehouse, project).await?;
     let is_accepted = clock::before_closing(request, head.as_ref())?;
     checksum::demand(context);
-    let mut run = Run::start(project, warehouse, context, request, hear, head).await?;
+    let stem = stem_after(head.as_ref());
+    let mut run = Run::start(project, warehouse, context, request, hear, head, stem).await?;
     run.is_accepted = is_accepted;
-    let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
-    // Two prices in force at one instant are found before anything is rated.
-    let (first, last): (Vec<&Query>, Vec<&Query>) = project
-        .checks
-        .values()
-        .partition(|check| check.reads.keys().all(|name| references.contains(name.as_str())));
+    let (first, last) = first_and_last(project);
     let begun = run.begin(&first).await;
     let parked = run.or_discard(begun).await?;
     Ok(Begun { run, parked, first, last, started })
+}
+
+/// The checks that read reference data only, and the others: two prices in force at one instant are found before
+/// anything is rated.
+fn first_and_last(project: &Project) -> (Vec<&Query>, Vec<&Query>) {
+    let references: BTreeSet<&str> = project.reference().map(|schema| schema.name.as_str()).collect();
+    let is_first = |check: &&Query| check.reads.keys().all(|name| references.contains(name.as_str()));
+    project.checks.values().partition(is_first)
 }
 
 impl<'a> Begun<'a> {
@@ -346,6 +354,8 @@ struct Run<'a> {
     landed_then: BTreeMap<String, String>,
     /// How tables are other than the run before left them.
     changes: Changes,
+    /// Tables that a plan takes for changed, though it does not make them.
+    assumed: BTreeSet<String>,
     tables: BTreeMap<String, TableEntry>,
     steps: Vec<Step>,
     /// Whether it is done because somebody accepted what a guard refuses.
@@ -357,76 +367,11 @@ struct Run<'a> {
     again: BTreeMap<String, BTreeMap<String, Vec<DataFile>>>,
 }
 
-impl<'a> Run<'a> {
-    async fn start(
-        project: &'a Project,
-        warehouse: &'a Warehouse,
-        context: &'a SessionContext,
-        request: &'a Request,
-        hear: Hear<'a>,
-        head: Option<Entry>,
-    ) -> Result<Self> {
-        let number = head.as_ref().map_or(0, |head| head.run) + 1;
-        let attempt = uuid::Uuid::new_v4().simple().to_string();
-        let mut inputs = BTreeMap::new();
-        let mut landed = BTreeMap::new();
-        let mut landed_files = BTreeMap::new();
-        let (pinned, then) = match &head {
-            Some(head) => pin_since(warehouse, head).await?,
-            None => (pin(warehouse).await?, None),
-        };
-        let then = then.unwrap_or_else(|| pinned.clone());
-        for (table, (version, files)) in pinned {
-            inputs.insert(table.clone(), version);
-            landed.insert(table.clone(), content(&files));
-            register(context, &project.schemas[&table], files.clone())?;
-            landed_files.insert(table, files);
-        }
-        let mut tables = BTreeMap::new();
-        for schema in BOOKS.iter().filter_map(|name| project.schemas.get(*name)) {
-            let before = head.as_ref().and_then(|head| head.tables.get(&schema.name));
-            let before = before.cloned().unwrap_or_default();
-            register(context, schema, before.files.clone())?;
-            tables.insert(schema.name.clone(), before);
-        }
-        let closings = head.as_ref().map(|head| head.closings.clone()).unwrap_or_default();
-        let rerated = head.as_ref().map(|head| head.rerated.clone()).unwrap_or_default();
-        let rules = head.as_ref().map(|head| head.rules.clone()).unwrap_or_default();
-        let landed_then = then.iter().map(|(table, (_, files))| (table.clone(), content(files))).collect();
-        let mut run = Self {
-            project,
-            warehouse,
-            context,
-            request,
-            hear,
-            head,
-            number,
-            stem: format!("run-{number:06}-{}", &attempt[..8]),
-            inputs,
-            landed,
-            landed_files,
-            landed_then,
-            changes: Changes::new(),
-            tables,
-            steps: Vec::new(),
-            is_accepted: false,
-            closings,
-            rerated,
-            rules,
-            again: BTreeMap::new(),
-        };
-        for (table, (_, before)) in then {
-            let now = run.landed_files.get(&table).cloned().unwrap_or_default();
-            if content(&before) != content(&now) {
-                run.note_change(&project.schemas[&table], &before, &now, None).await?;
-            }
-        }
-        Ok(run)
-    }
-
+impl Run<'_> {
     /// What a table holds, as far as fingerprints are concerned.
     fn content(&self, table: &str) -> String {
         match self.landed.get(table) {
+            _ if self.assumed.contains(table) => "another".into(),
             Some(landed) => landed.clone(),
             None => self.tables.get(table).map(TableEntry::content).unwrap_or_default(),
         }

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::Run;
+use super::decide::{Decided, Decision};
 use super::event::{Event, Step, Way};
 use super::update::Updated;
 use crate::catalog::{register, register_view, register_written};
@@ -21,8 +22,8 @@ use crate::land;
 use crate::ledger::TableEntry;
 use crate::project::schema::TableSchema;
 use crate::project::{Query, Wave};
-use crate::refresh::fingerprint;
-use crate::refresh::{MadeRows, Making, Scope, is_limited};
+use crate::refresh::why::Why;
+use crate::refresh::{MadeRows, Making, Scope, fingerprint};
 use crate::table::BATCH_ROWS;
 use crate::table::file::DataFile;
 use crate::table::key::check_key;
@@ -32,6 +33,8 @@ use crate::table::write::{TableWriter, Written};
 const LITTLE_USAGE: u64 = 1 << 20;
 /// Tables that are made at one time then.
 const AT_ONCE: usize = 8;
+/// What to say of a table whose new rows are refused.
+const UNCHANGED: &str = "what was published before is unchanged";
 
 /// A table that was made again.
 struct Made<'a> {
@@ -41,10 +44,30 @@ struct Made<'a> {
     files: Option<Vec<DataFile>>,
     /// The rows of all these files, where they fit a batch.
     rows: Option<Vec<RecordBatch>>,
-    /// The rows by which it is another than before, where it was made by what changed.
-    change: Option<Arc<dyn TableProvider>>,
+    /// By what it was made, where that is what changed.
+    change: Option<ByChange>,
+    /// Why it was made whole.
+    why: Option<Why>,
     fingerprint: String,
     started: Instant,
+}
+
+/// The column by which a table was made, and the rows by which it is another than before.
+struct ByChange {
+    column: String,
+    rows: Arc<dyn TableProvider>,
+}
+
+impl<'a> Made<'a> {
+    /// One that is up to date.
+    fn up_to_date(
+        schema: &'a TableSchema,
+        before: TableEntry,
+        fingerprint: String,
+        started: Instant,
+    ) -> Self {
+        Self { schema, before, files: None, rows: None, change: None, why: None, fingerprint, started }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -82,7 +105,7 @@ impl<'a> Run<'a> {
         let (paths, fingerprint) = fingerprint::of_reference(self.project, schema)?;
         let before = self.before(&schema.name);
         if before.fingerprint == fingerprint {
-            return Ok(Made { schema, before, files: None, rows: None, change: None, fingerprint, started });
+            return Ok(Made::up_to_date(schema, before, fingerprint, started));
         }
         if paths.is_empty() {
             self.missing(schema, &before)?;
@@ -94,7 +117,7 @@ impl<'a> Run<'a> {
             writer.write(batch).await?;
         }
         let Written { files, rows, .. } = writer.finish().await?;
-        Ok(Made { schema, before, files: Some(files), rows, change: None, fingerprint, started })
+        Ok(Made { schema, before, files: Some(files), rows, change: None, why: None, fingerprint, started })
     }
 
     /// A table without a file has no rows, unless it had some, or its file is named in the settings.
@@ -152,7 +175,7 @@ impl<'a> Run<'a> {
     }
 
     /// Brings tables up to date that do not read each other.
-    async fn refresh(&mut self, queries: &[&Query]) -> Result<()> {
+    pub(super) async fn refresh(&mut self, queries: &[&Query]) -> Result<()> {
         let mut making: Vec<BoxFuture<'_, Result<Made<'a>>>> = Vec::new();
         for query in queries {
             making.push(self.make(query).boxed());
@@ -171,31 +194,41 @@ impl<'a> Run<'a> {
     async fn make(&self, query: &Query) -> Result<Made<'a>> {
         let schema = &self.project.schemas[&query.name];
         let started = Instant::now();
-        let is_limited = is_limited(self.project, schema, query);
-        let period = self.request.period.as_deref().filter(|_| is_limited);
-        let scope = match period {
-            Some(period) => Scope::Only(period.into()),
-            // A closed period never changes.
-            None if is_limited => Scope::Without(self.closed()),
-            None => Scope::All,
+        let Decision { before, fingerprint, scope, decided } = self.decide(schema, query).await;
+        let updated = match decided {
+            Decided::UpToDate => return Ok(Made::up_to_date(schema, before, fingerprint, started)),
+            Decided::Whole(why) => Err(why),
+            Decided::Update(columns) => {
+                let updated = self.update(schema, &scope, &before, *columns).await;
+                // It can be made whole, or then says what is wrong.
+                updated.unwrap_or_else(|error| Err(Why::Failed(error.to_string())))
+            }
         };
-        let content = |table: &str| self.content(table);
-        let as_of = &self.request.as_of_text;
-        let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
-        let before = self.before(&schema.name);
-        if before.fingerprint == fingerprint {
-            return Ok(Made { schema, before, files: None, rows: None, change: None, fingerprint, started });
+        let why = match updated {
+            Ok(Updated { by, files, rows, may_repeat }) => {
+                if may_repeat {
+                    check_key(self.context, schema, &files, UNCHANGED).await?;
+                }
+                let change = Some(ByChange { column: by, rows });
+                let files = Some(files);
+                return Ok(Made {
+                    schema,
+                    before,
+                    files,
+                    rows: None,
+                    change,
+                    why: None,
+                    fingerprint,
+                    started,
+                });
+            }
+            Err(why) => why,
+        };
+        if let Why::Failed(_) = why {
+            (self.hear)(&Event::NotUpdated { table: schema.name.clone(), why: why.clone() });
         }
         (self.hear)(&Event::Begun { table: schema.name.clone() });
-        // Whatever keeps it from being made by what changed: it can be made whole, or then says what is wrong.
-        let updated = self.update(schema, query, &scope, &before).await;
-        if let Ok(Some(Updated { files, rows, may_repeat })) = updated {
-            if may_repeat {
-                check_key(self.context, schema, &files, "what was published before is unchanged").await?;
-            }
-            let change = Some(rows);
-            return Ok(Made { schema, before, files: Some(files), rows: None, change, fingerprint, started });
-        }
+        let is_limited = !matches!(scope, Scope::All);
         let making = self.making(schema, query, scope.clone(), self.stem.clone());
         let made = SpawnedTask::spawn(making.make_rows()).join().await;
         let made = made.during(|| format!("making {}", schema.name))?;
@@ -220,10 +253,11 @@ impl<'a> Run<'a> {
             "what was published before is unchanged; a join in the query finds two rows for one, or what was billed in a \
              closed period is now said to belong to another"
         };
-        if may_repeat || period.is_some() {
+        if may_repeat || matches!(scope, Scope::Only(_)) {
             check_key(self.context, schema, &files, hint).await?;
         }
-        Ok(Made { schema, before, files: Some(files), rows, change: None, fingerprint, started })
+        let (files, why) = (Some(files), Some(why));
+        Ok(Made { schema, before, files, rows, change: None, why, fingerprint, started })
     }
 
     pub(super) fn making(&self, schema: &TableSchema, query: &Query, scope: Scope, stem: String) -> Making {
@@ -240,14 +274,14 @@ impl<'a> Run<'a> {
 
     /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
     async fn take(&mut self, made: Made<'a>, way: Way) -> Result<()> {
-        let Made { schema, before, files, rows, change, fingerprint, started } = made;
+        let Made { schema, before, files, rows, change, why, fingerprint, started } = made;
         let Some(files) = files else {
             register(self.context, schema, before.carried())?;
             self.tables.insert(schema.name.clone(), before);
             return Ok(());
         };
         let is_first = before.changed_in == 0;
-        let is_update = change.is_some();
+        let (by, change) = change.map(|change| (change.column, change.rows)).unzip();
         let files_before = before.carried();
         let again = before.again.clone();
         let made = TableEntry { changed_in: self.number, fingerprint, files, again };
@@ -266,11 +300,11 @@ impl<'a> Run<'a> {
         register_written(self.context, schema, entry.carried(), rows)?;
         let way = match way {
             _ if is_same => Way::Same,
-            Way::Rebuild if is_update => Way::Update,
+            Way::Rebuild if by.is_some() => Way::Update,
             way => way,
         };
         let (table, rows, took) = (schema.name.clone(), entry.rows(), started.elapsed());
-        let step = Step { table, way, rows, took };
+        let step = Step { table, way, by, why, rows, took };
         (self.hear)(&Event::Made(step.clone()));
         self.steps.push(step);
         self.tables.insert(schema.name.clone(), entry);

@@ -44,6 +44,7 @@ mod mistakes;
 mod mistakes_in_data;
 mod names;
 mod own_usage;
+mod plan;
 mod prompt;
 mod properties;
 mod queries;
