@@ -17,10 +17,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from measure import REPOSITORY, Took, meterhouse, sample_project, take
+from measure import AS_OF, REPOSITORY, Took, meterhouse, sample_project, take
 
 OPEN = "2026-10"
-AS_OF = "2026-11-05T00:00:00Z"
 # The tables of a run from here on are made from open usage.
 FROM = "guiding"
 
