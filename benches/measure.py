@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -105,3 +106,16 @@ def first_run(folder: pathlib.Path, landed: pathlib.Path, warehouse: pathlib.Pat
     shutil.rmtree(warehouse, ignore_errors=True)
     subprocess.run(["cp", "--recursive", "--link", landed, warehouse], check=True)
     return take([*asked(folder, warehouse, threads), "run"])
+
+
+def medians(tries: list[Took]) -> Took:
+    """What one command takes, of several times."""
+    seconds, processor_seconds, peak_gib = (
+        statistics.median(getattr(took, what) for took in tries)
+        for what in ("seconds", "processor_seconds", "peak_gib"))
+    return Took(seconds, processor_seconds, peak_gib, tries[0].output)
+
+
+def beside(ours: float, theirs: float) -> str:
+    """Both figures, and what the first is of the second."""
+    return f"{ours:10.2f} {theirs:10.2f} {ours / theirs:6.2f}"
