@@ -35,7 +35,7 @@ create macro local_date(instant, zone) as cast(timezone(zone, instant) as date);
 create macro local_period(instant, zone) as strftime(timezone(zone, instant), '%Y-%m');
 create macro to_char(instant, pattern) as strftime(timezone('UTC', cast(instant as timestamptz)), pattern);
 create macro landing_of(landing_sequence) as landing_sequence // 1000000000;
-create macro prorate(amount, part, whole) as cast(amount * part / whole as decimal(38, 12));
+create macro prorate(amount, part, whole) as cast(cast(amount as double) * part / whole as decimal(38, 12));
 create macro try_prorate(amount, part, whole) as prorate(amount, part, whole);
 create macro round_money(amount, decimals, mode) as cast(
     case mode
@@ -205,4 +205,5 @@ def main() -> None:
     print(*(f"{currency},{amount}" for currency, amount in money))
 
 
-main()
+if __name__ == "__main__":
+    main()
