@@ -2,6 +2,7 @@
 create table usage_duplicate (
     landing_sequence bigint not null comment 'the record that came again',
     original_landing_sequence bigint not null comment 'the one it came again of: the one that counts, or one that is void or written off and says the same',
+    id_hash bigint not null comment 'row_hash(source, transaction_id)',
     source varchar not null comment 'the system that counted',
     transaction_id varchar not null comment 'the identity both have',
     usage_type varchar not null comment 'what was used',

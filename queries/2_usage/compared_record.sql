@@ -8,6 +8,7 @@
 select
     usage_record.landing_sequence,
     usage_record.landing_id,
+    twin_record.id_hash,
     usage_record.source,
     usage_record.transaction_id,
     usage_record.usage_type,
@@ -26,6 +27,7 @@ union all
 select
     left_usage.landing_sequence,
     left_usage.landing_id,
+    twin_record.id_hash,
     left_usage.source,
     left_usage.transaction_id,
     left_usage.usage_type,

@@ -22,6 +22,7 @@ with repeated as (
 twin as (
     select
         unsettled_record.landing_sequence,
+        unsettled_record.id_hash,
         true as is_open
     from repeated
     inner join unsettled_record
@@ -31,12 +32,14 @@ twin as (
 
     select
         booked_twin.landing_sequence,
+        booked_twin.id_hash,
         false as is_open
     from booked_twin
 )
 
 select
     twin.landing_sequence,
+    twin.id_hash,
     twin.is_open,
     left_usage.landing_sequence is not null as is_copied
 from twin

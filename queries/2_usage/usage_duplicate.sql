@@ -10,6 +10,7 @@
 with candidate as (
     select
         compared_record.landing_sequence,
+        compared_record.id_hash,
         compared_record.source,
         compared_record.transaction_id,
         compared_record.usage_type,
@@ -44,6 +45,7 @@ compared as (
             case when candidate.is_excluded then candidate.landing_sequence end
         ) over (
             partition by
+                candidate.id_hash,
                 candidate.source,
                 candidate.transaction_id,
                 candidate.identity_time,
@@ -73,6 +75,7 @@ arrival as (
             followed.excluded_landing_sequence,
             first_value(followed.landing_sequence) over identity_in_order
         ) as original_landing_sequence,
+        followed.id_hash,
         followed.source,
         followed.transaction_id,
         followed.usage_type,
@@ -87,6 +90,7 @@ arrival as (
     from followed
     window identity_in_order as (
         partition by
+            followed.id_hash,
             followed.source,
             followed.transaction_id,
             followed.identity_time
@@ -102,6 +106,7 @@ arrival as (
 select
     arrival.landing_sequence,
     arrival.original_landing_sequence,
+    arrival.id_hash,
     arrival.source,
     arrival.transaction_id,
     arrival.usage_type,

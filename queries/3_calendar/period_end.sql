@@ -5,31 +5,30 @@
 -- rule:   when its last cycle has ended; where no cycle ends in it and fees are
 --         billed in advance, when the month is over in every time zone
 
-with period_item as (
+with cycle_period as (
     select
         billing_cycle.billing_period,
-        billing_cycle.cycle_end as ends_at
+        max(billing_cycle.cycle_end) as ends_at
     from billing_cycle
+    group by billing_cycle.billing_period
+),
 
-    union all
-
-    select
-        priced_cycle.billing_period,
-        cast(
-            cast(concat(priced_cycle.billing_period, '-01') as date)
-            + interval '1 month'
-            + interval '1 day' as timestamp
-        ) as ends_at
+priced_period as (
+    select distinct priced_cycle.billing_period
     from priced_cycle
-    where not exists (
-        select 1
-        from billing_cycle
-        where billing_cycle.billing_period = priced_cycle.billing_period
-    )
 )
 
 select
-    period_item.billing_period,
-    max(period_item.ends_at) as ends_at
-from period_item
-group by period_item.billing_period
+    coalesce(cycle_period.billing_period, priced_period.billing_period)
+        as billing_period,
+    coalesce(
+        cycle_period.ends_at,
+        cast(
+            cast(priced_period.billing_period || '-01' as date)
+            + interval '1 month'
+            + interval '1 day' as timestamp
+        )
+    ) as ends_at
+from cycle_period
+full join priced_period
+    on cycle_period.billing_period = priced_period.billing_period

@@ -1,28 +1,17 @@
 -- period_total: does all guided usage stand behind lines?
 --
 -- grain:  billing_period, usage_type, place
--- reads:  counted_usage, metered_usage, invoice_line, contract_item
+-- reads:  guided_total, metered_usage, invoice_line, contract_item
 -- rule:   guided = behind lines, which the check period_balance compares
 
 select
-    counted_usage.billing_period,
-    counted_usage.usage_type,
+    guided_total.billing_period,
+    guided_total.usage_type,
     'guided' as place,
-    count(*) as record_count,
-    sum(counted_usage.quantity) as quantity,
-    sum(
-        cast(
-            row_hash(
-                counted_usage.landing_sequence,
-                counted_usage.contract_item_id,
-                counted_usage.part_number
-            ) as decimal(38, 0)
-        )
-    ) as id_hash
-from counted_usage
-group by
-    counted_usage.billing_period,
-    counted_usage.usage_type
+    guided_total.record_count,
+    guided_total.quantity,
+    guided_total.id_hash
+from guided_total
 
 union all
 

@@ -13,15 +13,19 @@ use crate::error::{Result, While};
 use crate::project::settings::Settings;
 use crate::store::cache::SmallFiles;
 use crate::store::warehouse::{Warehouse, store_url};
-use crate::table::BATCH_ROWS;
 
 /// A table up to this size is built into one hash table: contracts, prices, cycles; never usage.
 const SMALL_SIDE_BYTES: usize = 512 << 20;
 /// The same where only the number of rows is known.
 const SMALL_SIDE_ROWS: usize = 4 << 20;
+/// Sorts that the memory suffices for at one time, counted on each thread.
+const SORTS: usize = 1024;
+
 /// The one place that builds a DataFusion session: exact literals, checked sums, UTC, our functions, bounded memory.
 pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<SessionContext> {
-    let mut session = SessionConfig::new().with_information_schema(false).with_batch_size(BATCH_ROWS);
+    let mut session = SessionConfig::new()
+        .with_information_schema(false)
+        .with_batch_size(settings.engine.batch_rows.max(1));
     if settings.engine.threads > 0 {
         session = session.with_target_partitions(settings.engine.threads);
     }
@@ -34,8 +38,12 @@ pub fn session(settings: &Settings, warehouse: Option<&Warehouse>) -> Result<Ses
     // Reference data is built into one hash table and usage streams past it, instead of both being cut up by key.
     options.optimizer.hash_join_single_partition_threshold = SMALL_SIDE_BYTES;
     options.optimizer.hash_join_single_partition_threshold_rows = SMALL_SIDE_ROWS;
+    let memory = settings.engine.memory_mb << 20;
+    // Each sort on each thread keeps so much for merging what it spilled; a query may have many.
+    let merging = &mut options.execution.sort_spill_reservation_bytes;
+    *merging = (memory / SORTS).min(*merging);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(settings.engine.memory_mb << 20)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
         .build_arc()
         .during(|| "starting the engine".into())?;
     let context = microseconds::context(session, runtime);

@@ -1,11 +1,12 @@
 //! The ledger: one numbered object for each published run, and the Delta logs that follow it.
 //!
-//! A run is published by one conditional create of `ledger/<n>.json`, which names every file of every table. That is
+//! A run is published by one conditional create of `ledger/<n>.json`, which says which files each table has. That is
 //! the only atomic moment: before it readers see the run before, after it the new one. Then the changes are replayed
 //! into the Delta logs, each once under the run's number, so that a replay cut short is finished by whoever comes next.
 
 pub mod closing;
 pub mod vacuum;
+pub mod written;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use self::closing::{Closing, Rules};
+use self::written::{Written, whole_before};
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::store::digest::{Digest, sha256};
@@ -25,9 +27,11 @@ const REPLAYED: &str = "ledger_replayed";
 const APPLICATION: &str = "meterhouse-run";
 /// Delta logs that are written at a time.
 const COMMITS: usize = 8;
+/// Entries that are read at a time.
+const READ: usize = 8;
 
 /// The form of the entries that this program writes, and the only one that it reads.
-pub const FORM: u32 = 2;
+pub const FORM: u32 = 3;
 
 /// One published run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,6 +55,7 @@ pub struct Entry {
     /// What files it read of each landed table, as [`files_hash`] has them.
     pub landed: BTreeMap<String, String>,
     /// Every table as it is since this run.
+    #[serde(skip)]
     pub tables: BTreeMap<String, TableEntry>,
     /// Why it was run though a guard refused; none: no guard did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,7 @@ pub struct Entry {
     /// The customers a check holds back, with the check's name.
     pub parked: Vec<(String, String)>,
     /// The periods that are closed, in the order of their closing.
+    #[serde(skip)]
     pub closings: Vec<Closing>,
     /// By what closed periods are rated that a person let rate again; the others, by the rules of their closing.
     pub rules: BTreeMap<String, Rules>,
@@ -74,6 +80,24 @@ impl Entry {
     }
 }
 
+/// The as-ofs for which a table that reads the as-of has the same rows, while what else it reads is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsOf {
+    /// That of the run that made it, RFC 3339.
+    pub from: String,
+    /// The first one for which rows may be other, RFC 3339; none: they stay for ever.
+    pub until: Option<String>,
+}
+
+impl AsOf {
+    /// Whether its rows are those of another as-of, in microseconds since the epoch.
+    pub fn holds(&self, as_of: i64) -> bool {
+        let instant = |text: &String| text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_microsecond);
+        instant(&self.from).is_ok_and(|from| from <= as_of)
+            && self.until.as_ref().is_none_or(|until| instant(until).is_ok_and(|until| as_of < until))
+    }
+}
+
 /// One table as a run left it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableEntry {
@@ -87,6 +111,9 @@ pub struct TableEntry {
     /// closed. Nobody else reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub again: BTreeMap<String, Vec<DataFile>>,
+    /// How long it stays as it is while the as-of moves on, where it reads that and this is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_as_of: Option<AsOf>,
 }
 
 impl TableEntry {
@@ -129,9 +156,14 @@ pub fn files_hash(files: &[DataFile]) -> String {
     hash.finish()
 }
 
+/// The number of the newest published run, or `None` before the first.
+pub async fn newest(warehouse: &Warehouse) -> Result<Option<u64>> {
+    warehouse.newest(FOLDER).await
+}
+
 /// The newest published run, or `None` before the first.
 pub async fn head(warehouse: &Warehouse) -> Result<Option<Entry>> {
-    match warehouse.newest(FOLDER).await? {
+    match newest(warehouse).await? {
         Some(run) => Ok(Some(entry(warehouse, run).await?)),
         None => Ok(None),
     }
@@ -139,7 +171,20 @@ pub async fn head(warehouse: &Warehouse) -> Result<Option<Entry>> {
 
 /// What a run published; an error where there was none of that number.
 pub async fn entry(warehouse: &Warehouse, run: u64) -> Result<Entry> {
-    parse(run, &entry_bytes(warehouse, run).await?.unwrap_or_default())
+    let read = futures::stream::iter(whole_before(run)..=run)
+        .map(|run| async move { Ok((run, entry_bytes(warehouse, run).await?)) })
+        .buffered(READ);
+    let read: Vec<Result<(u64, Option<Vec<u8>>)>> = read.collect().await;
+    let mut entry = None;
+    for read in read {
+        let (number, bytes) = read?;
+        let Some(bytes) = bytes else {
+            let hint = "restore it from a backup of the warehouse";
+            return Err(Error::data(format!("ledger: the entry of run {number} is gone"), hint));
+        };
+        entry = Some(Written::parse(number, &bytes)?.after(entry));
+    }
+    entry.ok_or_else(|| Error::data(format!("there was no run {run}"), "meterhouse status"))
 }
 
 /// The bytes of a run's entry; none where there was no such run.
@@ -147,43 +192,29 @@ pub async fn entry_bytes(warehouse: &Warehouse, run: u64) -> Result<Option<Vec<u
     warehouse.read(&numbered(FOLDER, run, ".json")).await
 }
 
-/// An entry from its bytes.
-///
-/// # Errors
-/// They are none, or have a form that this program does not know.
-pub fn parse(run: u64, bytes: &[u8]) -> Result<Entry> {
-    #[derive(Deserialize)]
-    struct Form {
-        schema_version: u32,
-    }
-    let reading = || format!("reading the ledger's entry of run {run}");
-    let Form { schema_version } = serde_json::from_slice(bytes).during(reading)?;
-    if schema_version != FORM {
-        let what = format!(
-            "the ledger's entry of run {run} has form {schema_version}, and this program reads {FORM}"
-        );
-        return Err(Error::data(what, "use the program that wrote it, or land the usage in a new warehouse"));
-    }
-    serde_json::from_slice(bytes).during(reading)
-}
-
 /// The newest run that the Delta logs have followed; none before the first.
 pub async fn replayed(warehouse: &Warehouse) -> Result<Option<u64>> {
     warehouse.newest(REPLAYED).await
 }
 
-/// Publishes a run, or says who was first.
-pub async fn publish(warehouse: &Warehouse, project: &Project, entry: &mut Entry) -> Result<()> {
+/// Publishes a run that follows another, or says who was first.
+pub async fn publish(
+    warehouse: &Warehouse,
+    project: &Project,
+    before: Option<&Entry>,
+    entry: &mut Entry,
+) -> Result<()> {
     let path = numbered(FOLDER, entry.run, ".json");
     entry.previous = match entry_bytes(warehouse, entry.run - 1).await? {
         Some(bytes) => sha256(&bytes),
         None => String::new(),
     };
-    let bytes = serde_json::to_vec_pretty(&entry).during(|| "writing the ledger".into())?;
+    let written = Written::of(entry, before);
+    let bytes = serde_json::to_vec_pretty(&written).during(|| "writing the ledger".into())?;
     let found = warehouse.settle(&path, bytes.clone()).await?;
     if found != bytes {
-        let first: Option<Entry> = serde_json::from_slice(&found).ok();
-        let by = first.map(|first| first.by).filter(|by| !by.is_empty());
+        let first = Written::parse(entry.run, &found).ok();
+        let by = first.map(|first| first.entry.by).filter(|by| !by.is_empty());
         let by = by.map_or_else(|| "somebody else".into(), |by| format!("`{by}`"));
         let what = format!("nothing was published: {by} was first, and published run {}", entry.run);
         return Err(Error::Busy { what });

@@ -330,11 +330,15 @@ impl Project {
 
     /// Whether the query reads `$as_of`, through views too.
     pub fn reads_as_of(&self, query: &Query) -> bool {
-        query.reads_as_of()
-            || query.reads.keys().any(|name| {
-                let view = self.queries.get(name).filter(|_| !self.schemas.contains_key(name));
-                view.is_some_and(|view| self.reads_as_of(view))
-            })
+        !self.behind_as_of(query).is_empty()
+    }
+
+    /// The query and the views behind it, those of them that read `$as_of` themselves.
+    pub fn behind_as_of<'a>(&'a self, query: &'a Query) -> Vec<&'a Query> {
+        let is_view = |name: &&String| !self.schemas.contains_key(*name);
+        let views = query.reads.keys().filter(is_view).filter_map(|name| self.queries.get(name));
+        let behind = views.flat_map(|view| self.behind_as_of(view));
+        query.reads_as_of().then_some(query).into_iter().chain(behind).collect()
     }
 }
 

@@ -125,6 +125,10 @@ pub struct EngineSettings {
     pub memory_mb: usize,
     /// Threads; 0 takes one for each core.
     pub threads: usize,
+    /// Rows of a batch.
+    pub batch_rows: usize,
+    /// The share of its rows up to which a table is made by what changed.
+    pub update_percent: u64,
 }
 
 impl Default for WarehouseSettings {
@@ -141,7 +145,12 @@ impl Default for CloseSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { memory_mb: default("engine.memory_mb"), threads: default("engine.threads") }
+        Self {
+            memory_mb: default("engine.memory_mb"),
+            threads: default("engine.threads"),
+            batch_rows: default("engine.batch_rows"),
+            update_percent: default("engine.update_percent"),
+        }
     }
 }
 

@@ -5,18 +5,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::source_as_provider;
+use datafusion::common::{Column as PlanColumn, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
+use super::fold::Fold;
 use super::restrict::{Following, Lost, Source};
 use super::touched::{Changes, rows_of, unknown};
 use super::why::Why;
 use crate::project::schema::{Column, TableSchema};
-
-/// A plan over tables with fewer rows together is quick to make as it was and as it is.
-const SMALL_ROWS: usize = 1 << 18;
+use crate::table::file::SEQUENCE;
 
 /// By what a table is made.
 pub struct By {
@@ -39,17 +36,25 @@ pub struct Columns {
     pub changes: Changes,
     /// More changed rows than these are too many.
     pub at_most: u64,
+    /// Tables with fewer rows together are quick to read twice.
+    pub few_rows: usize,
+    table_rows: u64,
     lost: Option<Why>,
     many: Option<Why>,
 }
 
 impl Columns {
     /// Those of a table whose query has this plan.
-    pub fn of(schema: &TableSchema, rows: LogicalPlan, changes: Changes, at_most: u64) -> Self {
+    pub fn of(
+        schema: &TableSchema,
+        rows: LogicalPlan,
+        changes: Changes,
+        (table_rows, at_most, few_rows): (u64, u64, usize),
+    ) -> Self {
         let is_of_key = |column: &&Column| schema.primary_key.contains(&column.name);
         let (first, others): (Vec<_>, Vec<_>) = schema.columns.iter().partition(is_of_key);
         let left = first.into_iter().chain(others).filter(|column| column.required).cloned().collect();
-        Self { left, rows, changes, at_most, lost: None, many: None }
+        Self { left, rows, changes, at_most, few_rows, table_rows, lost: None, many: None }
     }
 
     /// The next one that can be followed, and by which not too many rows are other; none where there is no more.
@@ -62,6 +67,16 @@ impl Columns {
             }
         }
         Ok(None)
+    }
+
+    /// What the table adds up, where it only does that and has few rows, and by what it can be folded.
+    pub fn fold(&self) -> Result<Option<(Fold, Vec<By>)>> {
+        if self.table_rows > self.few_rows as u64 {
+            return Ok(None);
+        }
+        let Some(fold) = Fold::of(&self.rows)? else { return Ok(None) };
+        let each = By::each(&fold.rows, &self.changes, self.few_rows)?;
+        Ok(Some((fold, each)))
     }
 
     /// Notes that too many rows have touched keys in a column.
@@ -80,46 +95,73 @@ impl Columns {
         by: &By,
         touched: Arc<dyn TableSource>,
     ) -> Result<std::result::Result<LogicalPlan, Why>> {
-        let mut following = self.following(Some((touched, by.data_type.clone())));
-        Ok(following.restrict(&self.rows, &by.key)?.map_err(|lost| lost_by(&by.column, lost)))
+        by.restricted(&self.rows, &self.changes, self.few_rows, touched)
     }
 
     /// What touches the keys of the plan in one column of its rows; or why that is lost, or not known.
     fn follow(&self, column: &Column) -> Result<std::result::Result<By, Why>> {
         let made = self.rows.schema().columns().into_iter().find(|made| made.name == column.name);
-        let Some(key) = made.map(Expr::Column) else { return Ok(Err(Why::NoColumn)) };
-        let mut following = self.following(None);
-        if let Err(lost) = following.restrict(&self.rows, &key)? {
-            return Ok(Err(lost_by(&column.name, lost)));
+        let Some(key) = made else { return Ok(Err(Why::NoColumn)) };
+        By::follow(key, &column.data_type, &self.rows, &self.changes, self.few_rows)
+    }
+}
+
+impl By {
+    /// What touches the keys of a plan in one column of its rows; or why that is lost, or not known.
+    pub fn follow(
+        column: PlanColumn,
+        data_type: &DataType,
+        rows: &LogicalPlan,
+        changes: &Changes,
+        few_rows: usize,
+    ) -> Result<std::result::Result<Self, Why>> {
+        let (name, key) = (column.name.clone(), Expr::Column(column));
+        let mut following = following(changes, few_rows, None);
+        if let Err(lost) = following.restrict(rows, &key)? {
+            return Ok(Err(lost_by(&name, lost)));
         }
         let sources = following.sources;
-        if let Some(table) = unknown(&sources, &self.changes) {
+        if let Some(table) = unknown(&sources, changes) {
             return Ok(Err(Why::NotKnown(table.into())));
         }
-        let (column, data_type) = (column.name.clone(), column.data_type.clone());
-        Ok(Ok(By { key, column, data_type, sources }))
+        Ok(Ok(Self { key, column: name, data_type: data_type.clone(), sources }))
     }
 
-    fn following(&self, touched: Option<(Arc<dyn TableSource>, DataType)>) -> Following {
-        let changed: BTreeSet<String> = self.changes.keys().cloned().collect();
-        Following { changed, is_small, touched, sources: Vec::new() }
+    /// By each of the columns of a plan that are never null, as far as they can be followed; first by the number of a
+    /// record, which few rows have.
+    pub fn each(rows: &LogicalPlan, changes: &Changes, few_rows: usize) -> Result<Vec<Self>> {
+        let columns = rows.schema().columns().into_iter().zip(rows.schema().fields());
+        let mut columns: Vec<_> = columns.filter(|(_, field)| !field.is_nullable()).collect();
+        columns.sort_by_key(|(column, _)| column.name != SEQUENCE);
+        let mut each = Vec::new();
+        for (column, field) in columns {
+            each.extend(Self::follow(column, field.data_type(), rows, changes, few_rows)?.ok());
+        }
+        Ok(each)
     }
+
+    /// A plan over rows of touched keys only.
+    pub fn restricted(
+        &self,
+        rows: &LogicalPlan,
+        changes: &Changes,
+        few_rows: usize,
+        touched: Arc<dyn TableSource>,
+    ) -> Result<std::result::Result<LogicalPlan, Why>> {
+        let mut following = following(changes, few_rows, Some((touched, self.data_type.clone())));
+        Ok(following.restrict(rows, &self.key)?.map_err(|lost| lost_by(&self.column, lost)))
+    }
+}
+
+fn following(
+    changes: &Changes,
+    few_rows: usize,
+    touched: Option<(Arc<dyn TableSource>, DataType)>,
+) -> Following {
+    let changed: BTreeSet<String> = changes.keys().cloned().collect();
+    Following { changed, few_rows, touched, sources: Vec::new() }
 }
 
 fn lost_by(column: &str, Lost(why): Lost) -> Why {
     Why::Lost { column: column.into(), why }
-}
-
-/// Whether the tables of a plan have few rows together.
-fn is_small(plan: &LogicalPlan) -> bool {
-    let mut rows = 0;
-    let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            let known = source_as_provider(&scan.source)?.statistics();
-            let known = known.and_then(|known| known.num_rows.get_value().copied());
-            rows += known.unwrap_or(SMALL_ROWS);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    rows < SMALL_ROWS
 }

@@ -77,7 +77,9 @@ pub fn changed_since(
             Some(landed) => landed,
             None => head.tables.get(table).map(TableEntry::content).unwrap_or_default(),
         };
-        let now = of_table(project, schema, query, &head.as_of, head.period.as_deref(), content);
+        let made_as_of = head.tables.get(name).and_then(|entry| entry.made_as_of.as_ref());
+        let as_of = made_as_of.map_or(&head.as_of, |made| &made.from);
+        let now = of_table(project, schema, query, as_of, head.period.as_deref(), content);
         if published(name) != Some(now.as_str()) {
             return Ok(Some(format!("the query of `{name}`")));
         }

@@ -2,8 +2,10 @@
 
 pub mod by;
 pub mod fingerprint;
+pub mod fold;
 pub mod restrict;
 pub mod touched;
+pub mod until;
 pub mod why;
 
 use std::collections::BTreeSet;

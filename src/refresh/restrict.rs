@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, JoinType, NullEquality, Result};
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder, TableScan, TableSource,
@@ -64,8 +65,8 @@ type Followed<T> = Result<std::result::Result<T, Lost>>;
 pub struct Following {
     /// The tables that are other than before.
     pub changed: BTreeSet<String>,
-    /// Whether a plan is quick to make as it was and as it is, and to compare.
-    pub is_small: fn(&LogicalPlan) -> bool,
+    /// A plan over tables with fewer rows together is quick to make as it was and as it is, and to compare.
+    pub few_rows: usize,
     /// The touched keys, once they are known.
     pub touched: Option<(Arc<dyn TableSource>, DataType)>,
     /// Where they come from.
@@ -82,7 +83,7 @@ impl Following {
         };
         self.sources.truncate(before);
         if self.is_changed(plan) {
-            if !(self.is_small)(plan) {
+            if !reads_few(plan, self.few_rows) {
                 return Ok(Err(lost));
             }
             self.sources.push(Source::Other { plan: plan.clone(), key: key.clone() });
@@ -258,14 +259,28 @@ impl Following {
     }
 }
 
+/// Whether the tables of a plan have fewer rows together; one of which it is not known has many.
+pub fn reads_few(plan: &LogicalPlan, few_rows: usize) -> bool {
+    let mut rows: usize = 0;
+    let counted = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let known = source_as_provider(&scan.source)?.statistics();
+            let known = known.and_then(|known| known.num_rows.get_value().copied());
+            rows = rows.saturating_add(known.unwrap_or(usize::MAX));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    counted.is_ok() && rows < few_rows
+}
+
 /// The columns of a schema, as expressions over its rows.
-fn columns(schema: &DFSchema) -> Vec<Expr> {
+pub(super) fn columns(schema: &DFSchema) -> Vec<Expr> {
     schema.columns().into_iter().map(Expr::Column).collect()
 }
 
 /// A key over the rows that come out, as one over those that go in: each output column is the expression of the same
 /// number. None where it needs a column that has none, or one that is not the same each time.
-fn of_input(key: &Expr, outputs: &DFSchema, made_of: &[Expr]) -> Result<Option<Expr>> {
+pub(super) fn of_input(key: &Expr, outputs: &DFSchema, made_of: &[Expr]) -> Result<Option<Expr>> {
     let mut is_known = true;
     let key = key.clone().transform(|part| {
         let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
@@ -313,7 +328,7 @@ mod tests {
             SessionContext::sql(&context, sql).await.unwrap().into_optimized_plan().unwrap();
         let key = Expr::Column(rows.schema().columns()[0].clone());
         let changed = ["usage", "price"].map(String::from).into();
-        let mut following = Following { changed, is_small: |_| false, touched: None, sources: Vec::new() };
+        let mut following = Following { changed, few_rows: 0, touched: None, sources: Vec::new() };
         match following.restrict(&rows, &key).unwrap() {
             Err(Lost(why)) => Err(why),
             Ok(_) => Ok(following.sources.iter().map(told).collect()),

@@ -87,7 +87,7 @@ pub async fn differing(
 
 /// A plan that reads a table as it is and as it was. Where both are cut up by the same columns, DataFusion interleaves
 /// them, and then finds its own plan wrong.
-fn comparing(context: &SessionContext, plan: LogicalPlan) -> DataFrame {
+pub fn comparing(context: &SessionContext, plan: LogicalPlan) -> DataFrame {
     let mut state = context.state();
     state.config_mut().options_mut().optimizer.prefer_existing_union = true;
     DataFrame::new(state, plan)
@@ -167,12 +167,12 @@ fn compared(now: LogicalPlan, asked: &[Expr], before: LogicalPlan) -> Result<Log
 /// How often a row is there now, less how often it was.
 const TIMES: &str = "times";
 
-fn numbered(number: usize) -> String {
+pub(super) fn numbered(number: usize) -> String {
     format!("column_{number}")
 }
 
 /// A plan over the tables as they were.
-fn as_before(plan: &LogicalPlan, changes: &Changes) -> Result<LogicalPlan> {
+pub fn as_before(plan: &LogicalPlan, changes: &Changes) -> Result<LogicalPlan> {
     let before = plan.clone().transform(|node| match &node {
         LogicalPlan::TableScan(scan) => Ok(match changes.get(scan.table_name.table()) {
             Some(change) => Transformed::yes(LogicalPlan::TableScan(of_rows(scan, &change.before))),

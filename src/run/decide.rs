@@ -1,7 +1,6 @@
 //! How a table is to be made: not at all, by what changed, or whole, and why. A run does it, a plan tells it.
 
 use super::Run;
-use super::update::FEW;
 use crate::engine::plan::{execution_error, plan};
 use crate::error::{Result, While};
 use crate::ledger::TableEntry;
@@ -45,12 +44,13 @@ impl Run<'_> {
             None => Scope::All,
         };
         let content = |table: &str| self.content(table);
-        let as_of = &self.request.as_of_text;
-        let fingerprint = fingerprint::of_table(self.project, schema, query, as_of, period, content);
         let before = self.before(&schema.name);
-        if before.fingerprint == fingerprint {
+        let of_table = |as_of| fingerprint::of_table(self.project, schema, query, as_of, period, content);
+        if before.fingerprint == of_table(self.as_of_of(&before)) {
+            let fingerprint = before.fingerprint.clone();
             return Decision { before, fingerprint, scope, decided: Decided::UpToDate };
         }
+        let fingerprint = of_table(&self.request.as_of_text);
         let decided = match self.changes_behind(schema, query, &before) {
             Err(why) => Decided::Whole(why),
             // Whatever keeps it from being followed: it can be made whole, or then says what is wrong.
@@ -60,6 +60,12 @@ impl Run<'_> {
             },
         };
         Decision { before, fingerprint, scope, decided }
+    }
+
+    /// The as-of that a table was made as of, where it has the same rows as of now.
+    fn as_of_of<'b>(&'b self, before: &'b TableEntry) -> &'b str {
+        let same = before.made_as_of.as_ref().filter(|made| made.holds(self.request.as_of));
+        same.map_or(&self.request.as_of_text, |made| &made.from)
     }
 
     /// The columns by which a table may be made.
@@ -74,7 +80,7 @@ impl Run<'_> {
         let frame = plan(self.context, query, self.request.as_of).await?;
         let frame = scope.limit(frame).during(|| format!("limiting {} to its periods", schema.name))?;
         let rows = frame.into_optimized_plan().map_err(|error| execution_error(&error, &schema.name))?;
-        Ok(Columns::of(schema, rows, changes, before.rows() / FEW))
+        Ok(Columns::of(schema, rows, changes, (before.rows(), self.few(before), self.few_rows())))
     }
 
     /// The tables behind a query that are other than when the run before read them.
@@ -90,19 +96,10 @@ impl Run<'_> {
         query: &Query,
         before: &TableEntry,
     ) -> std::result::Result<Changes, Why> {
-        let request = self.request;
         if before.changed_in == 0 {
             return Err(Why::First);
         }
-        if request.close.is_some() {
-            return Err(Why::Closes);
-        }
-        if !request.rerate.is_empty() {
-            return Err(Why::Rerates);
-        }
-        if let Some(period) = &request.period {
-            return Err(Why::Limited(period.clone()));
-        }
+        self.is_plain()?;
         if !before.again.is_empty() {
             return Err(Why::RatedAgain);
         }
@@ -110,6 +107,27 @@ impl Run<'_> {
             return Err(Why::NoRows);
         }
         self.was_made_so(schema, query, before)?;
+        self.changes_since(query)
+    }
+
+    /// Whether the run does nothing that makes tables whole; else what that is.
+    fn is_plain(&self) -> std::result::Result<(), Why> {
+        let request = self.request;
+        if request.close.is_some() {
+            return Err(Why::Closes);
+        }
+        if !request.rerate.is_empty() {
+            return Err(Why::Rerates);
+        }
+        match &request.period {
+            Some(period) => Err(Why::Limited(period.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// How the tables behind a query are other than the run before left them; or why that is not known.
+    pub(super) fn changes_since(&self, query: &Query) -> std::result::Result<Changes, Why> {
+        self.is_plain()?;
         let changed = self.changed_behind(query).into_iter().map(|table| {
             // One without rows is known to be empty when a query is planned, so the plan does not show how it was read.
             if self.is_empty(&table) {
@@ -135,14 +153,15 @@ impl Run<'_> {
             let made_from = fingerprint::of_table(self.project, schema, query, as_of, period, then);
             made_from == before.fingerprint
         };
-        if was_made(&self.request.as_of_text, None) {
+        if was_made(self.as_of_of(before), None) {
             return Ok(());
         }
         let Some(head) = &self.head else { return Err(Why::First) };
         let period = head.period.as_deref();
-        Err(if was_made(&head.as_of, None) {
-            Why::AsOf(head.as_of.clone())
-        } else if period.is_some() && was_made(&head.as_of, period) {
+        let as_of = before.made_as_of.as_ref().map_or(&head.as_of, |made| &made.from);
+        Err(if was_made(as_of, None) {
+            Why::AsOf(as_of.clone())
+        } else if period.is_some() && was_made(as_of, period) {
             Why::WasLimited
         } else {
             Why::Rewritten

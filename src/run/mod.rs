@@ -8,6 +8,7 @@ pub mod clock;
 mod close;
 mod decide;
 pub mod event;
+mod fold;
 mod merge;
 pub mod plan;
 mod replay;
@@ -321,7 +322,7 @@ impl Prepared<'_> {
             rerated: run.rerated,
             previous: String::new(),
         };
-        ledger::publish(warehouse, project, &mut entry).await?;
+        ledger::publish(warehouse, project, run.head.as_ref(), &mut entry).await?;
         let written: BTreeSet<&str> = run.steps.iter().map(|step| step.table.as_str()).chain(BOOKS).collect();
         let skipped = entry.tables.keys().filter(|table| !written.contains(table.as_str())).count();
         let broken: BTreeSet<&String> = parked.iter().map(|(_, check)| check).collect();

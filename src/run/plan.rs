@@ -232,7 +232,10 @@ impl Run<'_> {
 
 /// The columns by which a table can be made; or why there is none.
 fn all_of(mut columns: Columns) -> (Vec<String>, Option<Why>) {
-    let mut all = Vec::new();
+    let mut all: Vec<String> = match columns.fold() {
+        Ok(Some((_, each))) => each.into_iter().map(|by| by.column).collect(),
+        _ => Vec::new(),
+    };
     loop {
         match columns.next_by() {
             Ok(Some(by)) => all.push(by.column),

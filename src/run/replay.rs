@@ -47,7 +47,7 @@ pub async fn replay(project: &Project, warehouse: &Warehouse, number: u64, hear:
 }
 
 async fn published(warehouse: &Warehouse, number: u64) -> Result<Entry> {
-    let last = ledger::head(warehouse).await?.map_or(0, |head| head.run);
+    let last = ledger::newest(warehouse).await?.unwrap_or(0);
     if (1..=last).contains(&number) {
         return ledger::entry(warehouse, number).await;
     }

@@ -16,15 +16,16 @@ use super::event::{Event, Step, Way};
 use super::update::Updated;
 use crate::catalog::{register, register_view, register_written};
 use crate::check::reference;
+use crate::engine::plan::execution_error;
 use crate::engine::session::work_undivided;
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::land;
-use crate::ledger::TableEntry;
+use crate::ledger::{AsOf, TableEntry};
 use crate::project::schema::TableSchema;
 use crate::project::{Query, Wave};
+use crate::refresh::until::next_change;
 use crate::refresh::why::Why;
 use crate::refresh::{MadeRows, Making, Scope, fingerprint};
-use crate::table::BATCH_ROWS;
 use crate::table::file::DataFile;
 use crate::table::key::check_key;
 use crate::table::write::{TableWriter, Written};
@@ -50,6 +51,8 @@ struct Made<'a> {
     why: Option<Why>,
     fingerprint: String,
     started: Instant,
+    /// How long it stays as it is, where it reads the as-of.
+    made_as_of: Option<AsOf>,
 }
 
 /// The column by which a table was made, and the rows by which it is another than before.
@@ -66,7 +69,17 @@ impl<'a> Made<'a> {
         fingerprint: String,
         started: Instant,
     ) -> Self {
-        Self { schema, before, files: None, rows: None, change: None, why: None, fingerprint, started }
+        Self {
+            schema,
+            before,
+            files: None,
+            rows: None,
+            change: None,
+            why: None,
+            fingerprint,
+            started,
+            made_as_of: None,
+        }
     }
 }
 
@@ -117,7 +130,8 @@ impl<'a> Run<'a> {
             writer.write(batch).await?;
         }
         let Written { files, rows, .. } = writer.finish().await?;
-        Ok(Made { schema, before, files: Some(files), rows, change: None, why: None, fingerprint, started })
+        let made = Made::up_to_date(schema, before, fingerprint, started);
+        Ok(Made { files: Some(files), rows, ..made })
     }
 
     /// A table without a file has no rows, unless it had some, or its file is named in the settings.
@@ -156,7 +170,7 @@ impl<'a> Run<'a> {
         let rows = |files: &[DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
         let landed = self.landed_files.values().map(|files| rows(files));
         let most = landed.chain(self.tables.values().map(TableEntry::rows)).max();
-        if most.unwrap_or(0) <= BATCH_ROWS as u64 {
+        if most.unwrap_or(0) <= self.project.settings.engine.batch_rows as u64 {
             work_undivided(self.context);
         }
     }
@@ -204,6 +218,7 @@ impl<'a> Run<'a> {
                 updated.unwrap_or_else(|error| Err(Why::Failed(error.to_string())))
             }
         };
+        let made_as_of = self.holds(query).await?;
         let why = match updated {
             Ok(Updated { by, files, rows, may_repeat }) => {
                 if may_repeat {
@@ -211,16 +226,8 @@ impl<'a> Run<'a> {
                 }
                 let change = Some(ByChange { column: by, rows });
                 let files = Some(files);
-                return Ok(Made {
-                    schema,
-                    before,
-                    files,
-                    rows: None,
-                    change,
-                    why: None,
-                    fingerprint,
-                    started,
-                });
+                let made = Made::up_to_date(schema, before, fingerprint, started);
+                return Ok(Made { files, change, made_as_of, ..made });
             }
             Err(why) => why,
         };
@@ -257,7 +264,19 @@ impl<'a> Run<'a> {
             check_key(self.context, schema, &files, hint).await?;
         }
         let (files, why) = (Some(files), Some(why));
-        Ok(Made { schema, before, files, rows, change: None, why, fingerprint, started })
+        Ok(Made { files, rows, why, made_as_of, ..Made::up_to_date(schema, before, fingerprint, started) })
+    }
+
+    /// How long a table that is made now has the same rows, where it reads the as-of.
+    async fn holds(&self, query: &Query) -> Result<Option<AsOf>> {
+        if !self.project.reads_as_of(query) {
+            return Ok(None);
+        }
+        let next = next_change(self.context, self.project, query, self.request.as_of).await;
+        let Some(next) = next.map_err(|error| execution_error(&error, &query.name))? else { return Ok(None) };
+        let until = next.map(jiff::Timestamp::from_microsecond).transpose();
+        let until = until.during(|| format!("asking how long {} stays as it is", query.name))?;
+        Ok(Some(AsOf { from: self.request.as_of_text.clone(), until: until.map(|until| until.to_string()) }))
     }
 
     pub(super) fn making(&self, schema: &TableSchema, query: &Query, scope: Scope, stem: String) -> Making {
@@ -274,7 +293,7 @@ impl<'a> Run<'a> {
 
     /// Takes a table's new files, or keeps the old ones where it is up to date or the rows are the same.
     async fn take(&mut self, made: Made<'a>, way: Way) -> Result<()> {
-        let Made { schema, before, files, rows, change, why, fingerprint, started } = made;
+        let Made { schema, before, files, rows, change, why, fingerprint, started, made_as_of } = made;
         let Some(files) = files else {
             register(self.context, schema, before.carried())?;
             self.tables.insert(schema.name.clone(), before);
@@ -284,11 +303,11 @@ impl<'a> Run<'a> {
         let (by, change) = change.map(|change| (change.column, change.rows)).unzip();
         let files_before = before.carried();
         let again = before.again.clone();
-        let made = TableEntry { changed_in: self.number, fingerprint, files, again };
+        let made = TableEntry { changed_in: self.number, fingerprint, files, again, made_as_of };
         let is_same = !is_first && made.content() == before.content();
         let entry = if is_same {
             self.delete_new(schema, &made.files, &before.files).await?;
-            TableEntry { fingerprint: made.fingerprint, ..before }
+            TableEntry { fingerprint: made.fingerprint, made_as_of: made.made_as_of, ..before }
         } else {
             made
         };

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Column, JoinType};
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{LogicalPlanBuilder, TableSource};
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
@@ -18,13 +20,13 @@ use super::Run;
 use super::event::Event;
 use super::merge::{MANY, is_small as is_small_file};
 use crate::engine::plan::execution_error;
-use crate::error::{Result, While};
+use crate::error::{Error, Result, While};
 use crate::ledger::TableEntry;
 use crate::project::LANDED;
 use crate::project::schema::TableSchema;
 use crate::refresh::by::{By, Columns};
 use crate::refresh::restrict::{KEY, TOUCHED};
-use crate::refresh::touched::{Change, differing, touched};
+use crate::refresh::touched::{Change, Changes, differing, rows_of, touched};
 use crate::refresh::why::Why;
 use crate::refresh::{Scope, write_rows};
 use crate::table::file::DataFile;
@@ -32,9 +34,9 @@ use crate::table::scan::FileTable;
 use crate::table::write::TableWriter;
 
 /// Rows of which it is quick to say which are other than before.
-const COMPARED_ROWS: u64 = 1 << 20;
-/// A table is made whole where more than one in so many of its rows may be touched.
-pub(super) const FEW: u64 = 4;
+pub(super) const COMPARED_ROWS: u64 = 1 << 20;
+/// A plan over tables with fewer batches together is quick to make as it was and as it is.
+const FEW_BATCHES: usize = 8;
 
 /// A table that was made by what changed.
 pub(super) struct Updated {
@@ -59,13 +61,15 @@ impl Run<'_> {
     ) -> Result<std::result::Result<Updated, Why>> {
         (self.hear)(&Event::Begun { table: schema.name.clone() });
         let working = || format!("bringing {} up to date", schema.name);
+        if let Some(folded) = self.fold(schema, scope, before, &columns).await? {
+            return Ok(Ok(folded));
+        }
         while let Some(by) = columns.next_by().during(working)? {
-            let keys =
-                self.keys(&by, &columns).await.map_err(|error| execution_error(&error, &schema.name))?;
-            if let Some(keys) = keys
-                && self.are_few(schema, before, &by, &keys).await?
+            let keys = self.keys(&by, &columns.changes, columns.at_most).await;
+            if let Some(keys) = keys.map_err(|error| execution_error(&error, &schema.name))?
+                && let Some(touched) = self.touched_files(schema, before, scope, &by, &keys).await?
             {
-                return self.update_by(schema, scope, before, (columns, by, keys)).await;
+                return self.update_by(schema, before, touched, (columns, by, keys)).await;
             }
             columns.pass_over(&by);
         }
@@ -76,8 +80,8 @@ impl Run<'_> {
     async fn update_by(
         &self,
         schema: &TableSchema,
-        scope: &Scope,
         before: &TableEntry,
+        touched: Touched,
         (columns, by, keys): (Columns, By, Keys),
     ) -> Result<std::result::Result<Updated, Why>> {
         let working = || format!("bringing {} up to date", schema.name);
@@ -87,14 +91,15 @@ impl Run<'_> {
             let files = before.files.clone();
             return Ok(Ok(Updated { by: by.column, files, rows, may_repeat: false }));
         }
-        let touched = provider_as_source(Arc::clone(&keys.table));
-        let restricted = match columns.restricted(&by, touched).during(working)? {
+        let restricted = match columns.restricted(&by, keys.source()).during(working)? {
             Ok(restricted) => restricted,
             Err(why) => return Ok(Err(why)),
         };
         let frame = DataFrame::new(self.context.state(), restricted);
         let made = write_rows(self.context, self.warehouse, schema, frame, &self.stem).await?;
-        let (mut files, out) = self.without(schema, before, scope, &by, &keys).await?;
+        let Touched { anew, others: mut files, rows: out } = touched;
+        files.extend(self.without(schema, anew, &by, &keys).await?);
+        let out = Arc::new(MemTable::try_new(schema.arrow(), vec![out]).during(working)?);
         let new = Arc::new(FileTable::new(schema, made.files.clone()));
         let rows = differing(self.context, out, new).await.map_err(failed)?;
         files.extend(made.files);
@@ -103,23 +108,74 @@ impl Run<'_> {
         Ok(Ok(Updated { by: by.column, files, rows, may_repeat }))
     }
 
-    /// Whether few rows of a table have touched keys.
-    async fn are_few(&self, schema: &TableSchema, before: &TableEntry, by: &By, keys: &Keys) -> Result<bool> {
-        if keys.count == 0 {
-            return Ok(true);
-        }
-        let working = || format!("counting touched rows of {}", schema.name);
-        let rows =
-            self.of_keys(schema, before.files.clone(), by, keys, JoinType::LeftSemi).during(working)?;
-        let rows = rows.count().await.map_err(|error| execution_error(&error, &schema.name))?;
-        Ok(rows as u64 <= before.rows() / FEW)
+    /// With fewer rows together, the tables of a plan are quick to read twice.
+    pub(super) fn few_rows(&self) -> usize {
+        FEW_BATCHES * self.project.settings.engine.batch_rows
     }
 
-    /// The touched keys; none where they are too many.
-    async fn keys(&self, by: &By, columns: &Columns) -> datafusion::common::Result<Option<Keys>> {
-        let keys = touched(self.context, &by.sources, &by.data_type, &columns.changes).await?;
+    /// How many touched rows of a table are few; with more it is made whole.
+    pub(super) fn few(&self, before: &TableEntry) -> u64 {
+        COMPARED_ROWS.min(before.rows() * self.project.settings.engine.update_percent / 100)
+    }
+
+    /// Looks for touched keys in the files of a table; none where too many of its rows have one.
+    async fn touched_files(
+        &self,
+        schema: &TableSchema,
+        before: &TableEntry,
+        scope: &Scope,
+        by: &By,
+        keys: &Keys,
+    ) -> Result<Option<Touched>> {
+        let mut found = Touched::default();
+        if keys.count == 0 {
+            return Ok(Some(found));
+        }
+        // What is out of scope is as it was closed.
+        let is_in_scope = |file: &DataFile| file.partition.values().all(|value| scope.takes(value));
+        let (files, others): (Vec<DataFile>, Vec<DataFile>) =
+            before.files.iter().cloned().partition(is_in_scope);
+        found.others = others;
+        let threads = self.context.state().config().target_partitions();
+        let mut looked_into = futures::stream::iter(files)
+            .map(|file| async move {
+                let working = || format!("looking for touched rows of {}", schema.name);
+                let rows = self.of_keys(schema, vec![file.clone()], by, keys, JoinType::LeftSemi);
+                let rows = SpawnedTask::spawn(rows.during(working)?.collect()).join().await;
+                let rows = rows.during(working)?.map_err(|error| execution_error(&error, &schema.name))?;
+                Ok::<_, Error>((file, rows))
+            })
+            .buffered(threads);
+        let mut count = 0;
+        while let Some(looked_into) = looked_into.next().await {
+            let (file, rows) = looked_into?;
+            let touched: usize = rows.iter().map(RecordBatch::num_rows).sum();
+            count += touched as u64;
+            if count > self.few(before) {
+                return Ok(None);
+            }
+            match touched == 0 && !has_many_small(&before.files, &file) {
+                true => found.others.push(file),
+                false => found.anew.push(file),
+            }
+            found.rows.extend(rows);
+        }
+        Ok(Some(found))
+    }
+
+    /// The touched keys; none where they are more than that.
+    pub(super) async fn keys(
+        &self,
+        by: &By,
+        changes: &Changes,
+        at_most: u64,
+    ) -> datafusion::common::Result<Option<Keys>> {
+        if rows_of(&by.sources, changes) > at_most {
+            return Ok(None);
+        }
+        let keys = touched(self.context, &by.sources, &by.data_type, changes).await?;
         let count: u64 = keys.iter().map(|keys| keys.num_rows() as u64).sum();
-        if count > columns.at_most {
+        if count > at_most {
             return Ok(None);
         }
         let column = Arc::new(Schema::new(vec![Field::new(KEY, by.data_type.clone(), true)]));
@@ -157,43 +213,23 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The files of a table without the rows of touched keys, and these rows. Files that have such rows are written
-    /// anew, and with them small ones where they have become many; the others stay.
+    /// Writes files of a table anew, without the rows of touched keys.
     async fn without(
         &self,
         schema: &TableSchema,
-        before: &TableEntry,
-        scope: &Scope,
+        files: Vec<DataFile>,
         by: &By,
         keys: &Keys,
-    ) -> Result<(Vec<DataFile>, Arc<dyn TableProvider>)> {
-        let working = || format!("taking rows out of {}", schema.name);
+    ) -> Result<Vec<DataFile>> {
         let failed = |error| execution_error(&error, &schema.name);
-        let of_keys = |files, kind| self.of_keys(schema, files, by, keys, kind);
-        let (mut files, mut anew, mut out) = (Vec::new(), Vec::new(), Vec::new());
-        for file in &before.files {
-            // What is out of scope is as it was closed.
-            if !file.partition.values().all(|value| scope.takes(value)) {
-                files.push(file.clone());
-                continue;
-            }
-            let rows = of_keys(vec![file.clone()], JoinType::LeftSemi).during(working)?;
-            let rows = rows.collect().await.map_err(failed)?;
-            match rows.iter().all(|batch| batch.num_rows() == 0) && !has_many_small(&before.files, file) {
-                true => files.push(file.clone()),
-                false => anew.push(file.clone()),
-            }
-            out.extend(rows);
-        }
-        let mut kept =
-            of_keys(anew, JoinType::LeftAnti).during(working)?.execute_stream().await.map_err(failed)?;
+        let kept = self.of_keys(schema, files, by, keys, JoinType::LeftAnti).map_err(failed)?;
+        let mut kept = kept.execute_stream().await.map_err(failed)?;
         let mut writer =
             TableWriter::new(self.context, self.warehouse, schema, format!("{}-kept", self.stem))?;
         while let Some(batch) = kept.next().await {
             writer.write(&batch.map_err(failed)?).await?;
         }
-        files.extend(writer.finish().await?.files);
-        Ok((files, Arc::new(MemTable::try_new(schema.arrow(), vec![out]).during(working)?)))
+        Ok(writer.finish().await?.files)
     }
 
     /// The rows of files that have touched keys, or those that have none.
@@ -207,8 +243,7 @@ impl Run<'_> {
     ) -> datafusion::common::Result<DataFrame> {
         let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, files));
         let rows = LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?;
-        let keys = provider_as_source(Arc::clone(&keys.table));
-        let keys = LogicalPlanBuilder::scan(TOUCHED, keys, None)?.build()?;
+        let keys = LogicalPlanBuilder::scan(TOUCHED, keys.source(), None)?.build()?;
         let on = (vec![Column::from_name(&by.column)], vec![Column::from_name(KEY)]);
         Ok(DataFrame::new(self.context.state(), rows.join(keys, kind, on, None)?.build()?))
     }
@@ -225,8 +260,27 @@ fn has_many_small(files: &[DataFile], file: &DataFile) -> bool {
     is_small_file(file) && files.iter().filter(is_beside).count() > MANY
 }
 
+/// Where the rows of touched keys are.
+#[derive(Default)]
+struct Touched {
+    /// The files that are written anew: those that have such rows, and small ones where they have become many.
+    anew: Vec<DataFile>,
+    /// The others.
+    others: Vec<DataFile>,
+    /// The rows.
+    rows: Vec<RecordBatch>,
+}
+
 /// Touched keys.
-struct Keys {
+pub(super) struct Keys {
     table: Arc<dyn TableProvider>,
-    count: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Keys {
+    /// As a plan reads them.
+    pub fn source(&self) -> Arc<dyn TableSource> {
+        provider_as_source(Arc::clone(&self.table))
+    }
 }

@@ -273,7 +273,7 @@ impl TableProvider for FileTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.is_small() && !self.files.is_empty() {
             let rows = self.kept.get_or_try_init(|| self.read(state)).await?;
-            let rows = [vec![self.passing(state, rows, filters)?]];
+            let rows = [in_batches(&self.passing(state, rows, filters)?, state.config().batch_size())];
             return Ok(MemorySourceConfig::try_new_exec(&rows, self.schema.clone(), projection.cloned())?);
         }
         let files = self.files_of(state, filters)?;
@@ -300,6 +300,12 @@ impl TableProvider for FileTable {
         };
         Ok(filters.iter().map(support).collect())
     }
+}
+
+/// The same rows, so many at a time.
+fn in_batches(rows: &RecordBatch, size: usize) -> Vec<RecordBatch> {
+    let slice = |from| rows.slice(from, size.min(rows.num_rows() - from));
+    (0..rows.num_rows().max(1)).step_by(size).map(slice).collect()
 }
 
 fn has_subquery(filter: &Expr) -> bool {

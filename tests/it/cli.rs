@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    240 queries plan, 91 tables have contracts
+    241 queries plan, 92 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -101,6 +101,7 @@ fn a_run_and_what_it_says_again() {
     rebuild price_part: 0 rows ([seconds])
     rebuild correction_line: 0 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
+    rebuild guided_total: 10 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])
     rebuild record_detail: 0 rows ([seconds])
@@ -122,14 +123,14 @@ fn a_run_and_what_it_says_again() {
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 75 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 76 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 75 tables are up to date ([seconds])
+    nothing to do: all 76 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"

@@ -228,6 +228,42 @@ fn a_price_change_leaves_guiding_alone_and_a_second_run_does_nothing() {
 }
 
 #[test]
+fn while_no_cycle_begins_a_run_at_another_time_makes_nothing() {
+    let sample = Sample::new();
+    let run = |as_of: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_meterhouse"));
+        let command = command.arg("--project").arg(sample.path()).args(["--as-of", as_of, "run"]);
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    run("2026-10-20T00:00:00Z");
+    let said = run("2026-10-20T00:10:00Z");
+    assert!(said.contains("nothing to do"), "{said}");
+    // In Tokyo November begins.
+    let said = run("2026-10-31T15:00:00Z");
+    assert!(said.contains("billing_cycle"), "{said}");
+    sample.replace("data/contract.csv", "PO-4712", "PO-4713");
+    let said = run("2026-10-31T15:10:00Z");
+    assert!(said.contains("same billing_cycle"), "{said}");
+    let said = run("2026-10-20T00:10:00Z");
+    assert!(said.contains("billing_cycle"), "what began is taken back: {said}");
+    for number in 1..=4 {
+        sample.ok(&["run", "--replay", &number.to_string()]);
+    }
+}
+
+#[test]
+fn sums_are_folded_where_a_record_is_new() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let record = "{\"transactionID\":\"N1\",\"usageStart\":\"2026-10-05T10:00:00Z\",\"usageType\":\"CarRentUsage\",\
+                  \"VIN\":\"WVWZZZ1KZAW000042\",\"distance\":10}\n";
+    sample.write("data/usage/new.ndjson", record);
+    let said = String::from_utf8(sample.meterhouse(&["run"]).stderr).unwrap();
+    assert!(said.contains("update guided_total"), "{said}");
+    sample.ok(&["run", "--replay", "2"]);
+}
+
+#[test]
 fn a_run_of_one_period_makes_that_period_and_a_run_of_all_the_others() {
     let sample = Sample::new();
     sample.ok(&["run"]);

@@ -81,10 +81,30 @@ fn a_head_that_was_kept_tells_a_ledger_that_was_written_anew() {
 fn an_entry_of_another_form_is_refused() {
     let sample = Sample::new();
     sample.ok(&["run"]);
-    sample.replace(&entry(1), "\"schema_version\": 2", "\"schema_version\": 1");
+    sample.replace(&entry(1), "\"schema_version\": 3", "\"schema_version\": 1");
     let (status, said) = sample.fails(&["status"]);
     assert_eq!(status, 1, "{said}");
-    assert!(said.contains("the ledger's entry of run 1 has form 1, and this program reads 2"), "{said}");
+    assert!(said.contains("the ledger's entry of run 1 has form 1, and this program reads 3"), "{said}");
+}
+
+#[test]
+fn an_entry_says_what_changed_and_is_read_after_those_before() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    another_price(&sample, "1.50", "1.60");
+    sample.ok(&["run"]);
+    another_price(&sample, "1.60", "1.70");
+    sample.ok(&["run"]);
+    let size = |number| sample.read(&entry(number)).len();
+    assert!(size(2) < size(1) / 3 && size(3) < size(1) / 3, "{} {} {}", size(1), size(2), size(3));
+    sample.ok(&["verify"]);
+    sample.ok(&["run", "--replay", "2"]);
+    std::fs::remove_file(sample.path().join(entry(2))).unwrap();
+    for command in ["status", "verify"] {
+        let (status, said) = sample.fails(&[command]);
+        assert_eq!(status, 1, "{said}");
+        assert!(said.contains("ledger: the entry of run 2 is gone"), "{said}");
+    }
 }
 
 #[test]

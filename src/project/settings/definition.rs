@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 13] = [
+pub const SETTINGS: [Definition; 15] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -119,6 +119,21 @@ pub const SETTINGS: [Definition; 13] = [
         default: Some("0"),
         example: "2",
         meaning: "How many threads work on a query at one time; 0 takes one for each core.",
+    },
+    Definition {
+        key: "engine.batch_rows",
+        kind: "number",
+        default: Some("32768"),
+        example: "8192",
+        meaning: "How many rows are worked on at one time.",
+    },
+    Definition {
+        key: "engine.update_percent",
+        kind: "percent",
+        default: Some("25"),
+        example: "10",
+        meaning: "A table is made by what changed where that touches at most this share of its rows, else whole. The \
+                  rows are the same.",
     },
 ];
 

@@ -9,11 +9,28 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result};
 
-use super::arguments::{Arguments, Kind, failed, instant};
+use super::arguments::{Arguments, Kind, Parameter, failed, instant};
 use super::scalar::Scalar;
 use crate::cycle::{Cycle, CycleCalendar, FirstCycle, LocalDate, TimeError, ZoneLookup, billing_period};
 
 const NAME: &str = "billing_cycles";
+const NEXT: &str = "next_cycle_start";
+
+const PARAMETERS: &[Parameter] = &[
+    ("cycle_interval", Kind::Text, "`month`, `3 months`, `week`, ..."),
+    ("cycle_anchor", Kind::Date, "a local date; may be null"),
+    ("anchor_time", Kind::Instant, "an exact instant; may be null"),
+    ("billing_day", Kind::WholeNumber, "the day of the month, 1 to 31; may be null"),
+    (
+        "first_cycle",
+        Kind::Text,
+        "where a contract begins between two boundaries: `anchored` (a part of the cycle between them, also null), `unanchored` or `joined`",
+    ),
+    ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
+    ("valid_from", Kind::Instant, "of the contract, inclusive"),
+    ("valid_to", Kind::Instant, "of the contract, exclusive; null: open"),
+    ("until", Kind::Instant, "the last instant at which a cycle may begin"),
+];
 
 pub(super) const BILLING_CYCLES: Scalar = Scalar {
     name: NAME,
@@ -24,21 +41,7 @@ pub(super) const BILLING_CYCLES: Scalar = Scalar {
         `cycle_anchor` and `billing_day`; where all three are null they follow the calendar. A null where it \
         is not allowed is an error, since a contract without cycles would lose its usage; so are two \
         anchors, an unknown interval or zone.",
-    parameters: &[
-        ("cycle_interval", Kind::Text, "`month`, `3 months`, `week`, ..."),
-        ("cycle_anchor", Kind::Date, "a local date; may be null"),
-        ("anchor_time", Kind::Instant, "an exact instant; may be null"),
-        ("billing_day", Kind::WholeNumber, "the day of the month, 1 to 31; may be null"),
-        (
-            "first_cycle",
-            Kind::Text,
-            "where a contract begins between two boundaries: `anchored` (a part of the cycle between them, also null), `unanchored` or `joined`",
-        ),
-        ("time_zone", Kind::Text, "an IANA name, such as Europe/Berlin"),
-        ("valid_from", Kind::Instant, "of the contract, inclusive"),
-        ("valid_to", Kind::Instant, "of the contract, exclusive; null: open"),
-        ("until", Kind::Instant, "the last instant at which a cycle may begin"),
-    ],
+    parameters: PARAMETERS,
     result: || DataType::new_list(DataType::Struct(cycle_fields()), true),
     example: "select cycle['cycle_start'], cycle['cycle_end'], cycle['billing_period']\n\
 from (\n\
@@ -48,6 +51,18 @@ from (\n\
 -- 2026-01-15T00:00:00Z 2026-02-15T00:00:00Z 2026-02\n\
 -- 2026-02-15T00:00:00Z 2026-03-15T00:00:00Z 2026-03",
     compute,
+};
+
+pub(super) const NEXT_CYCLE_START: Scalar = Scalar {
+    name: NEXT,
+    meaning: "The first instant after `until` at which a cycle of a contract begins: until then `billing_cycles` has the \
+        same cycles; null where none begins any more. The arguments and their errors are those of `billing_cycles`.",
+    parameters: PARAMETERS,
+    result: instant,
+    example: "select next_cycle_start('month', null, null, 15, null, 'UTC',\n\
+    timestamptz '2026-01-15T00:00:00Z', null, timestamptz '2026-02-20T00:00:00Z')\n\
+-- 2026-03-15T00:00:00Z",
+    compute: compute_next,
 };
 
 /// The fields of a cycle, in their order.
@@ -115,6 +130,45 @@ impl CycleColumns {
 }
 
 fn compute(arguments: &Arguments) -> Result<ArrayRef> {
+    let mut columns = CycleColumns::default();
+    each_contract(NAME, arguments, |calendar, from, to, until| {
+        columns.push_contract(calendar, from, to, until)?;
+        Ok(columns.numbers.len())
+    })?;
+    Ok(Arc::new(columns.finish()?))
+}
+
+fn compute_next(arguments: &Arguments) -> Result<ArrayRef> {
+    let mut starts = Vec::with_capacity(arguments.rows());
+    each_contract(NEXT, arguments, |calendar, from, to, until| {
+        starts.push(next_start(calendar, from, to, until)?);
+        Ok(starts.len())
+    })?;
+    Ok(Arc::new(TimestampMicrosecondArray::from(starts).with_timezone("UTC")))
+}
+
+/// The first instant after `until` at which a cycle begins.
+fn next_start(
+    calendar: &CycleCalendar,
+    from: i64,
+    to: Option<i64>,
+    until: i64,
+) -> Result<Option<i64>, TimeError> {
+    for cycle in calendar.cycles(from, to, from.max(until.saturating_add(1)), i64::MAX)? {
+        let start = cycle?.cycle_start;
+        if start > until {
+            return Ok(Some(start));
+        }
+    }
+    Ok(None)
+}
+
+/// Calls `take` for each row with its calendar, `valid_from`, `valid_to` and `until`; it says how many values it has.
+fn each_contract(
+    name: &str,
+    arguments: &Arguments,
+    mut take: impl FnMut(&CycleCalendar, i64, Option<i64>, i64) -> Result<usize, TimeError>,
+) -> Result<()> {
     let intervals = arguments.texts(0)?;
     let anchors = arguments.numbers::<Date32Type>(1)?;
     let anchor_times = arguments.numbers::<TimestampMicrosecondType>(2)?;
@@ -125,7 +179,7 @@ fn compute(arguments: &Arguments) -> Result<ArrayRef> {
     let valid_to = arguments.numbers::<TimestampMicrosecondType>(7)?;
     let until = arguments.numbers::<TimestampMicrosecondType>(8)?;
 
-    let mut columns = CycleColumns::default();
+    let null = |parameter: &str| null(name, parameter);
     let mut zones = ZoneLookup::default();
     for row in 0..arguments.rows() {
         let interval = intervals.get(row).ok_or_else(|| null("cycle_interval"))?;
@@ -136,9 +190,9 @@ fn compute(arguments: &Arguments) -> Result<ArrayRef> {
         let (anchor_time, billing_day) = (anchor_times.get(row), billing_days.get(row));
         let given = [anchor.is_some(), anchor_time.is_some(), billing_day.is_some()];
         if given.into_iter().filter(|given| *given).count() > 1 {
-            return Err(failed(NAME, "give one of `cycle_anchor`, `anchor_time` and `billing_day`"));
+            return Err(failed(name, "give one of `cycle_anchor`, `anchor_time` and `billing_day`"));
         }
-        let cycles = interval.parse().and_then(|interval| {
+        let values = interval.parse().and_then(|interval| {
             let mut calendar = CycleCalendar::new(interval, anchor, zones.get(zone)?.clone());
             if let Some(instant) = anchor_time {
                 calendar = calendar.anchored_at(instant)?;
@@ -147,18 +201,17 @@ fn compute(arguments: &Arguments) -> Result<ArrayRef> {
                 calendar = calendar.on_billing_day(i64::from(day), from)?;
             }
             let first = first_cycles.get(row).map_or(Ok(FirstCycle::Anchored), str::parse)?;
-            columns.push_contract(&calendar.beginning(first), from, valid_to.get(row), until)
+            take(&calendar.beginning(first), from, valid_to.get(row), until)
         });
-        cycles.map_err(|error| failed(NAME, error))?;
-        if i32::try_from(columns.numbers.len()).is_err() {
-            return Err(failed(NAME, "more than 2,147,483,647 cycles in one batch of contracts"));
+        if i32::try_from(values.map_err(|error| failed(name, error))?).is_err() {
+            return Err(failed(name, "more than 2,147,483,647 cycles in one batch of contracts"));
         }
     }
-    Ok(Arc::new(columns.finish()?))
+    Ok(())
 }
 
-fn null(parameter: &str) -> DataFusionError {
-    failed(NAME, format_args!("`{parameter}` is null; a contract without cycles would lose its usage"))
+fn null(name: &str, parameter: &str) -> DataFusionError {
+    failed(name, format_args!("`{parameter}` is null; a contract without cycles would lose its usage"))
 }
 
 #[cfg(test)]
@@ -242,6 +295,24 @@ mod tests {
         );
         assert_eq!(starts(&joined, "full_start")[0], "2022-03-01T00:00:00Z");
         assert_eq!(starts(&joined, "cycle_end")[0], "2022-04-01T04:00:00Z");
+    }
+
+    /// The cycles stay the same until the next one starts, and not beyond.
+    #[test]
+    fn the_next_start_is_when_the_cycles_change() {
+        let next = |arguments: &str, until: &str| {
+            value(&format!("next_cycle_start({arguments}, '{until}'::timestamptz)")).unwrap()
+        };
+        let open = "'month', null, null, 15, null, 'UTC', '2026-01-20'::timestamptz, null";
+        assert_eq!(next(open, "2025-06-01"), "2026-01-20T00:00:00Z", "it has not begun");
+        assert_eq!(next(open, "2026-01-20"), "2026-02-15T00:00:00Z");
+        assert_eq!(next(open, "2026-02-14T23:59:59Z"), "2026-02-15T00:00:00Z");
+        assert_eq!(next(open, "2026-02-15"), "2026-03-15T00:00:00Z");
+        let ends =
+            "'month', null, null, 15, null, 'UTC', '2026-01-20'::timestamptz, '2026-03-01'::timestamptz";
+        assert_eq!(next(ends, "2026-02-01"), "2026-02-15T00:00:00Z");
+        assert_eq!(next(ends, "2026-02-15"), "null", "it ends in its last cycle");
+        assert_eq!(next(ends, "2027-01-01"), "null");
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub fn scalars() -> Vec<ScalarUDF> {
         &local_time::LOCAL_DATE,
         &local_time::LOCAL_PERIOD,
         &local_time::LOCAL_TIME,
+        &billing_cycles::NEXT_CYCLE_START,
         &number_text::NUMBER_TEXT,
         &prorate::PRORATE,
         &round_money::ROUND_MONEY,
