@@ -73,7 +73,7 @@ impl Fold {
         Ok(Some(Self { rows: LogicalPlan::clone(input), groups, summed, names }))
     }
 
-    /// A table as it is now: what it was, plus rows that are new, less rows that are gone; `sum` is that of the session.
+    /// A table as it is now: what it was, plus new rows, less rows that are gone; `sum` is that of the session.
     pub fn folded(
         &self,
         schema: &TableSchema,
