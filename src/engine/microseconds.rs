@@ -32,6 +32,7 @@ pub fn context(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContex
         .with_type_planner(Arc::new(Microseconds))
         .with_analyzer_rules(rules)
         .with_optimizer_rules(super::rules::rules())
+        .with_physical_optimizer_rules(super::rules::physical_rules())
         .build();
     SessionContext::new_with_state(state)
 }

@@ -1,6 +1,7 @@
 //! The engine that runs SQL, set up for money, and what it says of a query in the words of whoever wrote it.
 
 pub mod foreign_sql;
+mod in_force;
 pub mod microseconds;
 pub mod plan;
 mod qualified;

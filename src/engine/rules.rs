@@ -1,5 +1,5 @@
-//! The rules of the optimizer: those of DataFusion, one of which is held back where it loses a condition, and one of
-//! our own.
+//! The rules of the optimizer: those of DataFusion, one of which is held back where it loses a condition, and our own:
+//! one for what a query says, one for how it is done.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,11 +9,16 @@ use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
 use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use super::in_force::InForce;
 use super::qualified::Qualified;
 
 /// The rule after which our own stands.
 const AFTER: &str = "propagate_empty_relation";
+/// The rule that changes nothing and looks at what the others have made.
+const LAST: &str = "SanityCheckPlan";
 
 /// The rules, in their order.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -23,6 +28,14 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     }
     let place = rules.iter().position(|rule| rule.name() == AFTER);
     rules.insert(place.map_or(rules.len(), |place| place + 1), Arc::new(Qualified));
+    rules
+}
+
+/// The rules for how a query is done, in their order.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    let place = rules.iter().position(|rule| rule.name() == LAST);
+    rules.insert(place.unwrap_or(rules.len()), Arc::new(InForce));
     rules
 }
 

@@ -115,7 +115,8 @@ fn kept(sample: &Sample, query: &str, table: &str) -> Vec<(String, Option<String
     let plan = sample.ok(&["--format", "csv", "sql", &format!("explain\n{query}")]);
     let (_, plan) = plan.split_once("physical_plan,\"").unwrap();
     let plan: Vec<&str> = plan.lines().collect();
-    let joins = plan.iter().enumerate().filter(|(_, line)| line.contains("HashJoinExec"));
+    let is_join = |line: &str| line.contains("HashJoinExec") || line.contains("InForceExec");
+    let joins = plan.iter().enumerate().filter(|(_, line)| is_join(line));
     let files = format!("[{table}/");
     let kept = joins.map(|(line, join)| {
         let kept = inputs(&plan, line)[0].iter().find(|line| line.contains(&files));
@@ -164,4 +165,14 @@ fn no_join_keeps_the_usage_of_an_open_period_in_memory() {
     // With the statement, which has a share for each record, usage is joined in the end.
     let keep = joins.iter().filter(|(_, kept)| kept.is_some()).count();
     assert!(keep <= 1, "{joins:#?}\n{periods}");
+}
+
+/// What is in force for a record is looked up, instead of all that ever was: its contract by account and by vehicle, its
+/// item and its cycle.
+#[test]
+fn guiding_looks_up_what_is_in_force() {
+    let sample = generated("50000", "1");
+    let guiding = &project(sample.path()).queries["guiding"];
+    let plan = sample.ok(&["--format", "csv", "sql", &format!("explain\n{}", guiding.text)]);
+    assert_eq!(plan.matches("InForceExec").count(), 4, "{plan}");
 }
