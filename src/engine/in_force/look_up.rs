@@ -14,8 +14,8 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count};
 use futures::TryStreamExt;
 
 use super::index::{Index, NONE, keys_of};
-use super::join::Terms;
 use super::range::whole;
+use super::terms::Terms;
 
 /// The rows of one partition that look others up, as they come.
 pub struct LookUp {

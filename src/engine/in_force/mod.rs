@@ -12,6 +12,7 @@ mod join;
 mod look_up;
 mod range;
 mod rule;
+mod terms;
 
 pub use rule::InForce;
 
@@ -65,8 +66,12 @@ mod tests {
     }
 
     /// The engine as it is, and without the rule; both know the same tables.
-    fn engines(batch_rows: usize, threads: usize) -> [SessionContext; 2] {
-        let config = SessionConfig::new().with_batch_size(batch_rows).with_target_partitions(threads);
+    fn engines(batch_rows: usize, threads: usize, small_side: usize) -> [SessionContext; 2] {
+        let config = SessionConfig::new()
+            .with_batch_size(batch_rows)
+            .with_target_partitions(threads)
+            .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", small_side)
+            .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", small_side);
         let own = crate::engine::microseconds::context(config, Default::default());
         let plain = SessionStateBuilder::new_from_existing(own.state())
             .with_physical_optimizer_rules(PhysicalOptimizer::new().rules);
@@ -155,8 +160,10 @@ mod tests {
             queries in prop::collection::vec(query(), 8),
             batch_rows in select(vec![1, 17, 8192]),
             threads in select(vec![1, 2, 7]),
+            // Where no side is small, both are divided by key.
+            small_side in select(vec![0, 1 << 20]),
         ) {
-            let [own, plain] = engines(batch_rows, threads);
+            let [own, plain] = engines(batch_rows, threads, small_side);
             let runtime = tokio::runtime::Runtime::new().unwrap();
             own.register_table("kept", Arc::new(table(&kept, 10, 1))).unwrap();
             own.register_table("used", Arc::new(table(&used, 20, threads))).unwrap();
