@@ -112,6 +112,11 @@ impl Index {
         Ok(index)
     }
 
+    /// Whether most keys have one row.
+    pub fn has_few_a_key(&self) -> bool {
+        self.spans.len() < self.distinct.len() * 2
+    }
+
     /// Whether no row is ever in force.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()

@@ -7,9 +7,10 @@ use arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_datafusion_err};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
 };
@@ -19,7 +20,7 @@ use datafusion::physical_plan::{
     InputDistributionRequirements, PhysicalExpr, PlanProperties, ReplaceChildrenOptions, StatisticsArgs,
 };
 use futures::future::{BoxFuture, FutureExt, Shared, TryFutureExt};
-use futures::{TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::index::Index;
 use super::look_up::LookUp;
@@ -35,7 +36,16 @@ pub struct InForceExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
-type Keeping = Shared<BoxFuture<'static, Result<Arc<Index>, Arc<DataFusionError>>>>;
+type Keeping = Shared<BoxFuture<'static, Result<Kept, Arc<DataFusionError>>>>;
+
+/// The side that is kept.
+#[derive(Clone)]
+enum Kept {
+    /// By its keys, and under each by when rows are in force.
+    Index(Arc<Index>),
+    /// With about one row a key there is nothing to look up: joined as ever.
+    Few(Arc<dyn ExecutionPlan>),
+}
 
 impl InForceExec {
     /// Stands for a hash join, where that looks up what is in force.
@@ -58,13 +68,22 @@ impl InForceExec {
         let kept_rows = MetricBuilder::new(&self.metrics).counter("build_input_rows", partition);
         let taken = MetricBuilder::new(&self.metrics).gauge("build_mem_used", partition);
         let terms = self.terms.clone();
+        let is_kept_once = *self.join.partition_mode() == PartitionMode::CollectLeft;
+        let join = is_kept_once.then(|| self.join.builder());
+        let looked_up = self.join.right().clone();
         let keeping = async move {
             let (batches, memory) = collected(rows?, memory).await?;
             let _timer = time.timer();
             let index = terms.index(batches, memory)?;
             kept_rows.add(index.rows.num_rows());
+            if let Some(join) = join.filter(|_| index.has_few_a_key()) {
+                let rows = [vec![index.rows.clone()]];
+                let rows = MemorySourceConfig::try_new_exec(&rows, index.rows.schema(), None)?;
+                let join = join.with_new_children(vec![rows, looked_up])?.build()?;
+                return Ok(Kept::Few(Arc::new(join)));
+            }
             taken.add(index.memory.size());
-            Ok(Arc::new(index))
+            Ok(Kept::Index(Arc::new(index)))
         };
         keeping.map_err(Arc::new).boxed().shared()
     }
@@ -136,15 +155,19 @@ impl ExecutionPlan for InForceExec {
         let kept = self.kept.get(of).ok_or_else(|| internal_datafusion_err!("no partition {partition}"))?;
         let kept = kept.get_or_init(|| self.keeping(of, &context)).clone();
         let batch_rows = context.session_config().batch_size();
-        let input = self.join.right().execute(partition, context)?;
+        let looked_up = self.join.right().clone();
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let input_rows = MetricBuilder::new(&self.metrics).counter("input_rows", partition);
         let terms = self.terms.clone();
         let schema = terms.schema.clone();
         let rows = async move {
-            let index = kept.await.map_err(DataFusionError::Shared)?;
+            let index = match kept.await.map_err(DataFusionError::Shared)? {
+                Kept::Index(index) => index,
+                Kept::Few(join) => return Ok(join.execute(partition, context)?.boxed()),
+            };
+            let input = looked_up.execute(partition, context)?;
             let look_up = LookUp::new(terms, index, input, batch_rows, metrics, input_rows);
-            Ok(stream::try_unfold(look_up, LookUp::next))
+            Ok(stream::try_unfold(look_up, LookUp::next).boxed())
         };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.try_flatten_stream())))
     }
