@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use super::fold::Fold;
 use super::restrict::{Following, Lost, Source};
-use super::touched::{Changes, rows_of, unknown};
+use super::touched::{Changes, is_dear, rows_of, unknown};
 use super::why::Why;
 use crate::project::schema::{Column, TableSchema};
 use crate::table::file::SEQUENCE;
@@ -30,6 +30,8 @@ pub struct By {
 /// The columns by which a table can be made, one after the other.
 pub struct Columns {
     left: VecDeque<Column>,
+    /// Those that can be followed, and for which much has to be compared.
+    dear: VecDeque<By>,
     /// The plan of its query.
     pub rows: LogicalPlan,
     /// How the tables are other that it reads.
@@ -54,19 +56,22 @@ impl Columns {
         let is_of_key = |column: &&Column| schema.primary_key.contains(&column.name);
         let (first, others): (Vec<_>, Vec<_>) = schema.columns.iter().partition(is_of_key);
         let left = first.into_iter().chain(others).filter(|column| column.required).cloned().collect();
-        Self { left, rows, changes, at_most, few_rows, table_rows, lost: None, many: None }
+        let dear = VecDeque::new();
+        Self { left, dear, rows, changes, at_most, few_rows, table_rows, lost: None, many: None }
     }
 
-    /// The next one that can be followed, and by which not too many rows are other; none where there is no more.
+    /// The next one that can be followed, and by which not too many rows are other; none where there is no more. Those
+    /// for which much has to be compared come last.
     pub fn next_by(&mut self) -> Result<Option<By>> {
         while let Some(column) = self.left.pop_front() {
             match self.follow(&column)? {
-                Ok(by) if rows_of(&by.sources, &self.changes) <= self.at_most => return Ok(Some(by)),
-                Ok(by) => self.pass_over(&by),
+                Ok(by) if rows_of(&by.sources, &self.changes) > self.at_most => self.pass_over(&by),
+                Ok(by) if is_dear(&by.sources, &self.changes, self.few_rows)? => self.dear.push_back(by),
+                Ok(by) => return Ok(Some(by)),
                 Err(why) => _ = self.lost.get_or_insert(why),
             }
         }
-        Ok(None)
+        Ok(self.dear.pop_front())
     }
 
     /// What the table adds up, where it only does that and has few rows, and by what it can be folded.
@@ -127,16 +132,22 @@ impl By {
         Ok(Ok(Self { key, column: name, data_type: data_type.clone(), sources }))
     }
 
-    /// By each of the columns of a plan that are never null, as far as they can be followed; first by the number of a
-    /// record, which few rows have.
+    /// By each of the columns of a plan that are never null, as far as they can be followed: first by the number of a
+    /// record, which few rows have, and last by those for which much has to be compared.
     pub fn each(rows: &LogicalPlan, changes: &Changes, few_rows: usize) -> Result<Vec<Self>> {
         let columns = rows.schema().columns().into_iter().zip(rows.schema().fields());
         let mut columns: Vec<_> = columns.filter(|(_, field)| !field.is_nullable()).collect();
         columns.sort_by_key(|(column, _)| column.name != SEQUENCE);
-        let mut each = Vec::new();
+        let (mut each, mut dear) = (Vec::new(), Vec::new());
         for (column, field) in columns {
-            each.extend(Self::follow(column, field.data_type(), rows, changes, few_rows)?.ok());
+            let by = Self::follow(column, field.data_type(), rows, changes, few_rows)?;
+            let Ok(by) = by else { continue };
+            match is_dear(&by.sources, changes, few_rows)? {
+                true => dear.push(by),
+                false => each.push(by),
+            }
         }
+        each.extend(dear);
         Ok(each)
     }
 

@@ -70,7 +70,25 @@ impl Fold {
             return Ok(None);
         }
         let groups = group_expr.iter().map(|group| group.clone().unalias()).collect();
-        Ok(Some(Self { rows: LogicalPlan::clone(input), groups, summed, names }))
+        let mut fold = Self { rows: LogicalPlan::clone(input), groups, summed, names };
+        while fold.descend()? {}
+        Ok(Some(fold))
+    }
+
+    /// Takes for its rows those that they are made of, one by one, since these have keys that are not added up.
+    fn descend(&mut self) -> Result<bool> {
+        let LogicalPlan::Projection(made) = &self.rows else { return Ok(false) };
+        let below = |expr: &Expr| of_input(expr, &made.schema, &made.expr);
+        let groups = self.groups.iter().map(below).collect::<Result<Option<Vec<_>>>>()?;
+        let summed = self.summed.iter().map(|summed| match summed {
+            Summed::Count => Ok(Some(Summed::Count)),
+            Summed::Value(value) => Ok(below(value)?.map(Summed::Value)),
+        });
+        let summed = summed.collect::<Result<Option<Vec<_>>>>()?;
+        let Some((groups, summed)) = groups.zip(summed) else { return Ok(false) };
+        (self.groups, self.summed) = (groups, summed);
+        self.rows = LogicalPlan::clone(&made.input);
+        Ok(true)
     }
 
     /// A table as it is now: what it was, plus new rows, less rows that are gone; `sum` is that of the session.

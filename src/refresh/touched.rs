@@ -13,7 +13,7 @@ use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use super::restrict::{KEY, Source};
+use super::restrict::{KEY, Source, reads_few};
 
 /// How a table is another than before.
 #[derive(Debug, Clone)]
@@ -128,6 +128,17 @@ fn asked_of_others(plan: &LogicalPlan, asked: &[Expr], changes: &Changes) -> Res
     let compared = compared(plan.clone(), asked, as_before(plan, changes)?)?;
     let asked = (0..asked.len()).map(|number| col(numbered(first + number)).alias(numbered(number)));
     LogicalPlanBuilder::from(compared).project(asked)?.build()
+}
+
+/// Whether much has to be made as it was and as it is, to say which keys are touched.
+pub fn is_dear(sources: &[Source], changes: &Changes, few_rows: usize) -> Result<bool> {
+    for source in sources {
+        let (Source::Met { other, .. } | Source::Other { plan: other, .. }) = source else { continue };
+        if row_by_row(other, changes)?.is_none() && !reads_few(other, few_rows) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A plan over the rows of its table that are other than before, where it looks at each row alone and they are known.

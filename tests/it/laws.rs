@@ -258,8 +258,9 @@ fn sums_are_folded_where_a_record_is_new() {
     let record = "{\"transactionID\":\"N1\",\"usageStart\":\"2026-10-05T10:00:00Z\",\"usageType\":\"CarRentUsage\",\
                   \"VIN\":\"WVWZZZ1KZAW000042\",\"distance\":10}\n";
     sample.write("data/usage/new.ndjson", record);
-    let said = String::from_utf8(sample.meterhouse(&["run"]).stderr).unwrap();
-    assert!(said.contains("update guided_total"), "{said}");
+    let said = String::from_utf8(sample.meterhouse(&["run", "-v"]).stderr).unwrap();
+    let folded = said.lines().find(|line| line.starts_with("update guided_total")).unwrap();
+    assert!(folded.ends_with("by landing_sequence"), "{said}");
     sample.ok(&["run", "--replay", "2"]);
 }
 

@@ -2,8 +2,8 @@
 //!
 //! DataFusion's hash join pairs each row with all of its key and then drops those whose range does not hold the time:
 //! a usage record meets every cycle that its contract ever had. Here the ranges of a key are kept in order, and a row
-//! meets what is in force for it. The SQL says nothing of it: a rule finds such joins by their conditions; where most keys
-//! turn out to have one row, they are joined as ever.
+//! meets what is in force for it. The SQL says nothing of it: a rule finds such joins by their conditions; where most
+//! keys turn out to have one row, they are joined as ever.
 //!
 //! What always holds: the join yields the rows of the hash join that it stands for, with the same columns, partitions
 //! and order, and rows come out in the order in which they look others up.
