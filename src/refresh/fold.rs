@@ -69,7 +69,7 @@ impl Fold {
         if is_set || !has_count || names.len() != outputs.len() {
             return Ok(None);
         }
-        let groups = group_expr.iter().map(|group| group.clone().unalias()).collect();
+        let groups = group_expr.iter().map(|group| group.clone().unalias_nested().data).collect();
         let mut fold = Self { rows: LogicalPlan::clone(input), groups, summed, names };
         while fold.descend()? {}
         Ok(Some(fold))
@@ -152,7 +152,9 @@ impl Fold {
 
 impl Summed {
     fn of(aggregate: &Expr, rows: &LogicalPlan) -> Result<Option<Self>> {
-        let Expr::AggregateFunction(AggregateFunction { func, params }) = aggregate.clone().unalias() else {
+        let Expr::AggregateFunction(AggregateFunction { func, params }) =
+            aggregate.clone().unalias_nested().data
+        else {
             return Ok(None);
         };
         let is_plain = !params.distinct && params.filter.is_none() && params.order_by.is_empty();

@@ -285,7 +285,7 @@ pub(super) fn of_input(key: &Expr, outputs: &DFSchema, made_of: &[Expr]) -> Resu
     let key = key.clone().transform(|part| {
         let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
         let made_of = outputs.maybe_index_of_column(column).and_then(|index| made_of.get(index));
-        match made_of.map(|made_of| made_of.clone().unalias()) {
+        match made_of.map(|made_of| made_of.clone().unalias_nested().data) {
             // What was put in its place is over other rows, and stays.
             Some(made_of) => Ok(Transformed::new(made_of, true, TreeNodeRecursion::Jump)),
             None => {

@@ -267,7 +267,7 @@ fn a_plan_for_people() {
      price_part          rebuild                     it has no rows so far; changed: price                                 0  265 rows, 0.0 MB
      suspense            update by landing_sequence  changed: price                                                        3  501 rows, 0.1 MB
      correction_line     rebuild                     it has no rows so far; changed: priced_cycle                          0  42 rows, 0.0 MB
-     guided_total        update by billing_period    changed: suspense                                                    10  260 rows, 0.0 MB
+     guided_total        update by landing_sequence  changed: suspense                                                    10  260 rows, 0.0 MB
      control_total       update by landing_id        changed: suspense                                                    17  494 rows, 0.1 MB
      grant_event         rebuild                     it has no rows so far; changed: suspense                              0  288 rows, 0.1 MB
      record_detail       rebuild                     it has no rows so far; changed: price, price_part and 2 more          0  504 rows, 0.1 MB

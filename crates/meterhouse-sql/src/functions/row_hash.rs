@@ -9,14 +9,15 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, DurationNanosecondType, Field, Float64Type,
-    Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64NanosecondType, TimeUnit,
+    DataType, Date32Type, Decimal128Type, Decimal256Type, DurationNanosecondType, Field, FieldRef,
+    Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64NanosecondType, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
     UInt64Type, i256,
 };
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -331,12 +332,10 @@ impl ScalarUDFImpl for RowHash {
         Some(&DOCUMENTATION)
     }
 
-    fn is_nullable(
-        &self,
-        _: &[datafusion::logical_expr::Expr],
-        _: &dyn datafusion::common::ExprSchema,
-    ) -> bool {
-        false
+    /// Also of nulls there is a hash.
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let found: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        Ok(Arc::new(Field::new(NAME, self.return_type(&found)?, false)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
