@@ -33,17 +33,24 @@ pub async fn next_change(
     for query in project.behind_as_of(query) {
         let plan = context.state().statement_to_plan(query.statement()).await?;
         let Some(calls) = calls(&plan)? else { return Ok(None) };
-        for (input, arguments) in calls {
-            let next = next_start(context, input, arguments, as_of).await?;
+        for call in calls {
+            let next = next_start(context, call, as_of).await?;
             first = [first, next].into_iter().flatten().min();
         }
     }
     Ok(Some(first))
 }
 
-/// The calls of `billing_cycles` up to the as-of, each with the rows it is called for and its other arguments; none
-/// where anything else reads a parameter.
-fn calls(plan: &LogicalPlan) -> Result<Option<Vec<(LogicalPlan, Vec<Expr>)>>> {
+/// A call of `billing_cycles` up to the as-of.
+struct Call {
+    /// The rows that it is called for.
+    rows: LogicalPlan,
+    /// What else it is given.
+    arguments: Vec<Expr>,
+}
+
+/// The calls of `billing_cycles` up to the as-of; none where anything else reads a parameter.
+fn calls(plan: &LogicalPlan) -> Result<Option<Vec<Call>>> {
     let (mut calls, mut read) = (Vec::new(), 0);
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
@@ -54,7 +61,10 @@ fn calls(plan: &LogicalPlan) -> Result<Option<Vec<(LogicalPlan, Vec<Expr>)>>> {
                         if let ([arguments @ .., Expr::Placeholder(_)], [input]) =
                             (function.args.as_slice(), node.inputs().as_slice())
                         {
-                            calls.push((LogicalPlan::clone(input), arguments.to_vec()));
+                            calls.push(Call {
+                                rows: LogicalPlan::clone(input),
+                                arguments: arguments.to_vec(),
+                            });
                         }
                     }
                     _ => {}
@@ -66,16 +76,12 @@ fn calls(plan: &LogicalPlan) -> Result<Option<Vec<(LogicalPlan, Vec<Expr>)>>> {
     Ok((calls.len() == read).then_some(calls))
 }
 
-async fn next_start(
-    context: &SessionContext,
-    input: LogicalPlan,
-    mut arguments: Vec<Expr>,
-    as_of: i64,
-) -> Result<Option<i64>> {
+async fn next_start(context: &SessionContext, call: Call, as_of: i64) -> Result<Option<i64>> {
+    let Call { rows, mut arguments } = call;
     arguments.push(lit(ScalarValue::TimestampMicrosecond(Some(as_of), Some(Arc::from("UTC")))));
     let next = context.state().udf(NEXT)?.call(arguments).alias(NEXT);
     let none: [Expr; 0] = [];
-    let plan = LogicalPlanBuilder::from(input)
+    let plan = LogicalPlanBuilder::from(rows)
         .project([next])?
         .aggregate(none, [min(col(NEXT)).alias(NEXT)])?
         .build()?;
