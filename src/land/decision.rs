@@ -152,7 +152,7 @@ async fn write(
         .schemas
         .get(USAGE_DECISION)
         .ok_or_else(|| Error::data("the project has no table `usage_decision`", "take it from the sample"))?;
-    let batch = warehouse.take_number(NUMBERED).await?;
+    let batch = warehouse.take_number(NUMBERED, &uuid::Uuid::new_v4().to_string()).await?;
     let text = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
     let each = |value: &str| text(vec![Some(value); decisions.len()]);
     let numbers = (0..decisions.len() as i64).map(|number| batch * NUMBERS + number);

@@ -21,6 +21,16 @@ pub(super) struct Attempt {
     number: u32,
 }
 
+/// The register of the numbers; in each stands the content that took it.
+const NUMBERS: &str = "registry/landing";
+
+impl Attempt {
+    /// Whether its number is this content's own.
+    pub(super) async fn is_of(&self, warehouse: &Warehouse, content: &str) -> Result<bool> {
+        warehouse.holds(NUMBERS, self.landing_id, content).await
+    }
+}
+
 fn path_of(content: &str, number: u32) -> Path {
     match number {
         1 => Path::from(format!("registry/content/{content}.json")),
@@ -53,12 +63,19 @@ pub(super) async fn attempt(
     mapping: &str,
     replaces: Option<i64>,
 ) -> Result<Attempt> {
-    let number = after.map_or(1, |after| after.number + 1);
-    let path = path_of(content, number);
-    let landing_id = warehouse.take_number("registry/landing").await?;
-    let attempt = Attempt { landing_id, mapping: mapping.into(), replaces, number };
-    let bytes = serde_json::to_vec(&attempt).during(|| "reserving a landing".into())?;
-    parse(&path, number, &warehouse.settle(&path, bytes).await?)
+    let mut number = after.map_or(1, |after| after.number + 1);
+    loop {
+        let path = path_of(content, number);
+        let landing_id = warehouse.take_number(NUMBERS, content).await?;
+        let attempt = Attempt { landing_id, mapping: mapping.into(), replaces, number };
+        let bytes = serde_json::to_vec(&attempt).during(|| "reserving a landing".into())?;
+        let attempt = parse(&path, number, &warehouse.settle(&path, bytes).await?)?;
+        // Asked once more, before anything is written under it: the other create may have come late.
+        if attempt.is_of(warehouse, content).await? {
+            return Ok(attempt);
+        }
+        number += 1;
+    }
 }
 
 /// The landings that a pinned set of `landing` files acknowledges.

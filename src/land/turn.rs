@@ -80,6 +80,11 @@ async fn next(
 ) -> Result<Next> {
     let Some(last) = last_attempt(warehouse, content).await? else { return Ok(Next::First) };
     let is_same = last.mapping == mapping_of(project, how.with)?;
+    if !last.is_of(warehouse, content).await? {
+        // Cut short, and somebody else's number.
+        let replaces = last.replaces;
+        return Ok(Next::After(last, replaces));
+    }
     if !known.has(last.landing_id) {
         // It was cut short; read in another way its files would be others.
         let replaces = last.replaces;

@@ -186,9 +186,21 @@ impl Warehouse {
         Ok(None)
     }
 
-    /// The next free number of a register; nobody else is given it.
-    pub async fn take_number(&self, register: &str) -> Result<i64> {
-        self.append(register, "", Vec::new()).await.map(|number| number as i64)
+    /// The next free number of a register; nobody else is given it. Whom it was given to, `holder`, stands in it.
+    pub async fn take_number(&self, register: &str, holder: &str) -> Result<i64> {
+        loop {
+            let number = self.append(register, "", holder.into()).await? as i64;
+            if self.holds(register, number, holder).await? {
+                return Ok(number);
+            }
+        }
+    }
+
+    /// Whether a number is that holder's own. A store can break its promise once: SeaweedFS lets two creates of one
+    /// object win where both come while it starts. The last of them has the number then.
+    pub async fn holds(&self, register: &str, number: i64, holder: &str) -> Result<bool> {
+        let path = numbered(register, number.unsigned_abs(), "");
+        Ok(self.read(&path).await?.is_some_and(|found| found == holder.as_bytes()))
     }
 
     /// Writes the next object of a register, create-only; its number.
@@ -227,13 +239,13 @@ mod tests {
         let url = Url::parse("memory:///").unwrap();
         let warehouse = Warehouse::over(Arc::new(InMemory::new()), url).unwrap();
         assert_eq!(warehouse.newest("registry/landing").await.unwrap(), None);
-        assert_eq!(warehouse.take_number("registry/landing").await.unwrap(), 1);
+        assert_eq!(warehouse.take_number("registry/landing", "one").await.unwrap(), 1);
         for taken in [998, 999, 1000, 123_456] {
             let path = numbered("registry/landing", taken, ".json");
             assert!(warehouse.create(&path, Vec::new()).await.unwrap());
             assert_eq!(warehouse.newest("registry/landing").await.unwrap(), Some(taken));
         }
-        assert_eq!(warehouse.take_number("registry/landing").await.unwrap(), 123_457);
+        assert_eq!(warehouse.take_number("registry/landing", "one").await.unwrap(), 123_457);
         assert_eq!(numbered("registry/landing", 123_457, "").as_ref(), "registry/landing/0000123/0000123457");
     }
 }

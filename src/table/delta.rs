@@ -116,7 +116,9 @@ impl Warehouse {
             for change in changes {
                 let is_made = match change.by {
                     By::Landing(landing_id) => {
-                        files(&state).iter().any(|file| file.of_landings().has(landing_id))
+                        let files = files(&state);
+                        same_rows(table, landing_id, &files, change.added)?;
+                        files.iter().any(|file| file.of_landings().has(landing_id))
                     }
                     By::Application(name, number) => {
                         let seen = state.transaction_version(log.as_ref(), name).await;
@@ -232,6 +234,18 @@ impl Warehouse {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Refuses a landing of which the table has other rows under the same name: two contents have one number, and one of
+/// them would be lost.
+fn same_rows(table: &str, landing_id: i64, there: &[DataFile], added: &[DataFile]) -> Result<()> {
+    let is_other = |file: &&DataFile| added.iter().any(|new| new.path == file.path && new.hash != file.hash);
+    let Some(other) = there.iter().find(is_other) else { return Ok(()) };
+    let what =
+        format!("{table}/{} is there with other rows: landing {landing_id} was given out twice", other.path);
+    let hint = "the warehouse's object store let two creates of one object win, and nothing of this file is \
+                acknowledged; land a copy of it with an empty line more, which is a content of its own";
+    Err(Error::data(what, hint))
 }
 
 /// Commits, and sums the log up in a checkpoint where that is due. What else follows a commit in the library reads the

@@ -14,6 +14,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::sync::Barrier;
 
 /// Whether the last write before death happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +39,17 @@ pub struct FaultStore {
     /// How long a create is refused, and when each was first asked for.
     busy: Duration,
     asked: Mutex<BTreeMap<Path, Instant>>,
+    /// What the first two creates have in their path, both of which win.
+    both: Option<(&'static str, Barrier)>,
+    winners: AtomicUsize,
 }
 
 impl FaultStore {
     /// A store that dies at the write numbered `writes`, from 0.
     pub fn new(inner: Arc<dyn ObjectStore>, writes: usize, death: Death) -> Self {
         let (seen, published) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-        let (busy, asked) = (Duration::ZERO, Mutex::default());
-        Self { inner, writes, death, seen, published, is_forgetful: false, busy, asked }
+        let (busy, asked, winners) = (Duration::ZERO, Mutex::default(), AtomicUsize::new(0));
+        Self { inner, writes, death, seen, published, is_forgetful: false, busy, asked, both: None, winners }
     }
 
     /// A store that lives, and for so long refuses each create as if another were under way.
@@ -56,6 +60,11 @@ impl FaultStore {
     /// A store that lives, and creates what is there already, as if nobody had asked for a condition.
     pub fn forgetful(inner: Arc<dyn ObjectStore>) -> Self {
         Self { is_forgetful: true, ..Self::new(inner, usize::MAX, Death::Before) }
+    }
+
+    /// A store that lives, and lets the first two creates of a path with this part come at one moment and both win.
+    pub fn of_two_winners(inner: Arc<dyn ObjectStore>, part: &'static str) -> Self {
+        Self { both: Some((part, Barrier::new(2))), ..Self::new(inner, usize::MAX, Death::Before) }
     }
 
     /// How many writes were asked for.
@@ -106,6 +115,14 @@ impl ObjectStore for FaultStore {
             if first.elapsed() < self.busy {
                 return Err(Error::AlreadyExists { path: path.to_string(), source: "under way".into() });
             }
+        }
+        if let Some((part, barrier)) = &self.both
+            && options.mode == PutMode::Create
+            && path.as_ref().contains(part)
+            && self.winners.fetch_add(1, Ordering::SeqCst) < 2
+        {
+            barrier.wait().await;
+            options.mode = PutMode::Overwrite;
         }
         if path.as_ref().contains("/ledger/") {
             self.published.fetch_min(self.seen(), Ordering::SeqCst);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
-use meterhouse::ledger;
+use meterhouse::engine::session::session;
 use meterhouse::store::warehouse::Warehouse;
+use meterhouse::{land, ledger};
 use object_store::local::LocalFileSystem;
 use tokio::runtime::Runtime;
 use url::Url;
@@ -307,6 +308,31 @@ fn a_store_that_ignores_conditional_puts_is_refused() {
     );
     assert_eq!(error.exit_status(), 2);
     runtime.block_on(local(folder.path()).probe()).unwrap();
+}
+
+/// What SeaweedFS does while it starts: two creates of one object come together, and both are told that they won.
+#[test]
+fn two_landers_that_are_given_one_number_land_both_files() {
+    let sample = Sample::empty();
+    let folder = sample.path().canonicalize().unwrap();
+    let project = project(&folder);
+    for name in ["one", "two"] {
+        sample.write(&format!("{name}.ndjson"), &format!("{name} is no record"));
+    }
+    let url = Url::from_directory_path(folder.join("warehouse")).unwrap();
+    let store = Arc::new(FaultStore::of_two_winners(Arc::new(LocalFileSystem::new()), "/registry/landing/"));
+    let warehouse = Warehouse::over(store, url).unwrap();
+    let land = async |name: &str| {
+        let context = session(&project.settings, Some(&warehouse)).unwrap();
+        let source = land::Source::named(&folder.join(name)).await.unwrap().remove(0);
+        land::land(&project, &warehouse, &context, &source, land::How::default()).await.unwrap()
+    };
+    let (one, two) =
+        Runtime::new().unwrap().block_on(async { tokio::join!(land("one.ndjson"), land("two.ndjson")) });
+    assert_eq!((one.received, two.received), (1, 1));
+    assert_ne!(one.landing_id, two.landing_id);
+    let rejected = sample.ok(&["sql", "select raw_text from usage_rejected order by raw_text"]);
+    assert_eq!(rejected, "raw_text\none is no record\ntwo is no record\n");
 }
 
 /// A create that is refused because another is under way, which then comes to nothing, as after a power cut.

@@ -33,6 +33,9 @@ const PORTS: [&str; 10] = [
 ];
 /// A server that takes longer to start on a busy machine has failed.
 const START: Duration = Duration::from_secs(120);
+/// A server that answers does not know yet which of its parts locks an object, and until it does two creates of one
+/// object can both win.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// One server at a time: side by side they would only wait for each other.
 static ONE: Mutex<()> = Mutex::new(());
@@ -65,6 +68,7 @@ impl Seaweed {
         let runtime = Runtime::new().unwrap();
         let server = Self { folder, ports, child, runtime, _alone: alone };
         server.until_ready(async || server.store().put(&"ready".into(), "yes".into()).await.is_ok());
+        std::thread::sleep(SETTLED);
         Some(server)
     }
 
