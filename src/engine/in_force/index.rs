@@ -3,11 +3,16 @@
 use std::mem::size_of_val;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, DynComparator, RecordBatch, make_comparator};
-use arrow::buffer::NullBuffer;
-use arrow::compute::SortOptions;
+use arrow::array::{
+    Array, ArrayRef, DynComparator, MAX_INLINE_VIEW_LEN, RecordBatch, StringViewArray, UInt32Array,
+    make_comparator,
+};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::compute::{SortOptions, take};
+use arrow::datatypes::DataType;
+use datafusion::common::cast::{as_int64_array, as_string_view_array};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::common::{NullEquality, Result, resources_datafusion_err};
+use datafusion::common::{DataFusionError, NullEquality, Result, resources_datafusion_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::PhysicalExpr;
 
@@ -25,11 +30,11 @@ pub const NONE: u32 = u32::MAX;
 pub struct Index {
     /// All rows, those that are never in force among them.
     pub rows: RecordBatch,
+    /// The keys that they have, each once.
     keys: Vec<ArrayRef>,
     null_equality: NullEquality,
-    /// Places of `distinct`, which is never full; see [`Slot`].
+    /// Places of `keys`, which are never all taken; see [`Slot`].
     slots: Vec<Slot>,
-    distinct: Vec<Key>,
     /// Where the spans of each key start, and last where all end.
     starts: Vec<u32>,
     /// The first time of each span: key by key, and of one key in order.
@@ -38,13 +43,6 @@ pub struct Index {
     spans: Vec<Span>,
     /// What the above takes of the memory that the engine may use.
     pub memory: MemoryReservation,
-}
-
-/// A key, and a row that has it.
-#[derive(Debug, Clone)]
-struct Key {
-    hash: u64,
-    row: u32,
 }
 
 /// Until when a row is in force.
@@ -76,10 +74,9 @@ impl Index {
         let keys = keys_of(on, &rows)?;
         let mut index = Self {
             rows,
-            keys: keys.clone(),
+            keys: Vec::new(),
             null_equality,
             slots: vec![0; 16],
-            distinct: Vec::new(),
             starts: Vec::new(),
             firsts: Vec::new(),
             spans: Vec::new(),
@@ -88,23 +85,32 @@ impl Index {
         let spans = range.spans(&index.rows)?;
         let hashes = hashes_of(&keys, index.rows.num_rows())?;
         let matchable = index.matchable(&keys);
-        let alike = Alike::between(&keys, &keys)?;
+        let alike = Alike::between(&keys, &keys, null_equality)?;
+        // Of each key its hash, and a row that has it.
+        let (mut hashes_of_keys, mut rows_of_keys) = (Vec::new(), Vec::new());
         let mut placed = Vec::new();
         for (row, span) in spans.into_iter().enumerate() {
             let Some((first, last)) = span.filter(|_| matchable.as_ref().is_none_or(|it| it.is_valid(row)))
             else {
                 continue;
             };
-            let key = match index.find(hashes[row], |other| alike.are(other, row)) {
-                NONE => index.insert(hashes[row], row as u32),
+            let is_it = |key: u32| alike.are(rows_of_keys[key as usize] as usize, row);
+            let key = match index.find(hashes[row], is_it) {
+                NONE => {
+                    hashes_of_keys.push(hashes[row]);
+                    rows_of_keys.push(row as u32);
+                    index.insert(&hashes_of_keys)
+                }
                 key => key,
             };
             placed.push((key, first, Span { last, reach: i64::MIN, row: row as u32 }));
         }
         placed.sort_by_key(|(key, first, _)| (*key, *first));
         index.arrange(placed);
+        let rows_of_keys = UInt32Array::from(rows_of_keys);
+        index.keys = keys.iter().map(|key| take(key, &rows_of_keys, None)).collect::<Result<_, _>>()?;
         let taken = size_of_val(&index.slots[..])
-            + size_of_val(&index.distinct[..])
+            + index.keys.iter().map(|key| key.get_array_memory_size()).sum::<usize>()
             + size_of_val(&index.starts[..])
             + size_of_val(&index.firsts[..])
             + size_of_val(&index.spans[..]);
@@ -114,7 +120,7 @@ impl Index {
 
     /// Whether most keys have one row.
     pub fn has_few_a_key(&self) -> bool {
-        self.spans.len() < self.distinct.len() * 2
+        self.spans.len() < (self.starts.len() - 1) * 2
     }
 
     /// Whether no row is ever in force.
@@ -128,9 +134,12 @@ impl Index {
             return Ok(vec![NONE; rows]);
         }
         let hashes = hashes_of(keys, rows)?;
-        let alike = Alike::between(&self.keys, keys)?;
-        let key = |(row, hash): (usize, &u64)| self.find(*hash, |other| alike.are(other, row));
-        let mut found: Vec<u32> = hashes.iter().enumerate().map(key).collect();
+        let alike = Alike::between(&self.keys, keys, self.null_equality)?;
+        // What is in memory far apart is read for all rows before any waits for it.
+        let mut found: Vec<u32> = hashes.iter().map(|hash| self.find(*hash, |_| true)).collect();
+        for row in alike.unlike(&found) {
+            found[row] = self.find(hashes[row], |key| alike.are(key as usize, row));
+        }
         if let Some(matchable) = self.matchable(keys) {
             let never = found.iter_mut().zip(&matchable).filter(|(_, is_matchable)| !is_matchable);
             never.for_each(|(key, _)| *key = NONE);
@@ -164,8 +173,8 @@ impl Index {
         NullBuffer::union_many(nulls.iter().map(Option::as_ref)).filter(|nulls| nulls.null_count() > 0)
     }
 
-    /// The key with that hash of whose row something holds, or [`NONE`].
-    fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> u32 {
+    /// The key of that hash, as far as its slot has it, of which something holds, or [`NONE`].
+    fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> u32 {
         let last = self.slots.len() - 1;
         let mut place = hash as usize & last;
         loop {
@@ -174,35 +183,31 @@ impl Index {
                 return NONE;
             }
             let key = slot as u32 - 1;
-            if slot >> 32 == hash >> 32 && is_it(self.distinct[key as usize].row as usize) {
+            if slot >> 32 == hash >> 32 && is_it(key) {
                 return key;
             }
             place = (place + 1) & last;
         }
     }
 
-    /// Makes a new key of a row.
-    fn insert(&mut self, hash: u64, row: u32) -> u32 {
-        let key = self.distinct.len() as u32;
-        self.distinct.push(Key { hash, row });
-        if self.distinct.len() * 2 > self.slots.len() {
+    /// Makes a place for the last of these keys.
+    fn insert(&mut self, hashes: &[u64]) -> u32 {
+        let key = hashes.len() - 1;
+        if hashes.len() * 2 > self.slots.len() {
             self.slots = vec![0; self.slots.len() * 2];
-            for key in 0..key {
-                self.settle(key);
-            }
+            (0..key).for_each(|key| self.settle(key, hashes[key]));
         }
-        self.settle(key);
-        key
+        self.settle(key, hashes[key]);
+        key as u32
     }
 
-    fn settle(&mut self, key: u32) {
-        let hash = self.distinct[key as usize].hash;
+    fn settle(&mut self, key: usize, hash: u64) {
         let last = self.slots.len() - 1;
         let mut place = hash as usize & last;
         while self.slots[place] != 0 {
             place = (place + 1) & last;
         }
-        self.slots[place] = hash >> 32 << 32 | (Slot::from(key) + 1);
+        self.slots[place] = hash >> 32 << 32 | (key as Slot + 1);
     }
 
     /// Takes spans that are in the order of their keys and of when they begin.
@@ -234,17 +239,70 @@ fn hashes_of(keys: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
     Ok(hashes)
 }
 
-/// Whether keys of two sides are the same, nulls among them.
-struct Alike(Vec<DynComparator>);
+/// Whether keys of two sides are the same, nulls among them where these are equal.
+struct Alike(Vec<Compared>);
+
+/// One column of the keys of both sides.
+enum Compared {
+    Texts(StringViewArray, StringViewArray),
+    Numbers(ScalarBuffer<i64>, ScalarBuffer<i64>),
+    Others(DynComparator),
+}
 
 impl Alike {
-    fn between(kept: &[ArrayRef], looked_up: &[ArrayRef]) -> Result<Self> {
+    fn between(kept: &[ArrayRef], looked_up: &[ArrayRef], nulls: NullEquality) -> Result<Self> {
         let pairs = kept.iter().zip(looked_up);
-        let compare = pairs.map(|(kept, other)| Ok(make_comparator(kept, other, SortOptions::default())?));
+        let compare = pairs.map(|(kept, other)| {
+            // A key that is null is asked for only where nulls are equal.
+            let is_known =
+                nulls == NullEquality::NullEqualsNothing || kept.null_count() + other.null_count() == 0;
+            Ok(match kept.data_type() {
+                DataType::Utf8View if is_known => {
+                    Compared::Texts(as_string_view_array(kept)?.clone(), as_string_view_array(other)?.clone())
+                }
+                DataType::Int64 if is_known => {
+                    let numbers =
+                        |keys: &ArrayRef| Ok::<_, DataFusionError>(as_int64_array(keys)?.values().clone());
+                    Compared::Numbers(numbers(kept)?, numbers(other)?)
+                }
+                _ => Compared::Others(make_comparator(kept, other, SortOptions::default())?),
+            })
+        });
         Ok(Self(compare.collect::<Result<_>>()?))
     }
 
     fn are(&self, kept: usize, looked_up: usize) -> bool {
-        self.0.iter().all(|compare| compare(kept, looked_up).is_eq())
+        self.0.iter().all(|compared| match compared {
+            Compared::Texts(one, other) => are_one_text(one, kept, other, looked_up),
+            Compared::Numbers(one, other) => one[kept] == other[looked_up],
+            Compared::Others(compare) => compare(kept, looked_up).is_eq(),
+        })
+    }
+
+    /// The rows that are not the same as what was found for them.
+    fn unlike(&self, found: &[u32]) -> Vec<usize> {
+        let pairs = || found.iter().enumerate().filter(|(_, kept)| **kept != NONE);
+        let mut unlike = Vec::new();
+        for compared in &self.0 {
+            let mut differ = |is_same: &dyn Fn(usize, usize) -> bool| {
+                let differing = pairs().filter(|(row, kept)| !is_same(**kept as usize, *row));
+                unlike.extend(differing.map(|(row, _)| row));
+            };
+            match compared {
+                Compared::Texts(one, other) => differ(&|kept, row| are_one_text(one, kept, other, row)),
+                Compared::Numbers(one, other) => differ(&|kept, row| one[kept] == other[row]),
+                Compared::Others(compare) => differ(&|kept, row| compare(kept, row).is_eq()),
+            }
+        }
+        unlike
+    }
+}
+
+fn are_one_text(one: &StringViewArray, kept: usize, other: &StringViewArray, row: usize) -> bool {
+    let (of_one, of_other) = (one.views()[kept], other.views()[row]);
+    // A short text is all in its view, and of any its length and first bytes are.
+    match of_one as u32 <= MAX_INLINE_VIEW_LEN {
+        true => of_one == of_other,
+        false => of_one as u64 == of_other as u64 && one.value(kept) == other.value(row),
     }
 }

@@ -17,6 +17,9 @@ use super::index::{Index, NONE, keys_of};
 use super::range::whole;
 use super::terms::Terms;
 
+/// As many times the rows of a batch are looked up before they come out.
+const AT_ONCE: usize = 4;
+
 /// The rows of one partition that look others up, as they come.
 pub struct LookUp {
     terms: Arc<Terms>,
@@ -77,13 +80,16 @@ impl LookUp {
     fn join(&mut self, mut batch: Batch) -> Result<()> {
         let _timer = self.metrics.elapsed_compute().timer();
         let most = self.batch_rows;
-        let mut pairs = batch.in_force(&self.index, most);
+        let mut pairs = batch.in_force(&self.index, most * AT_ONCE);
         if let Some(rest) = &self.terms.rest {
             pairs = pairs.that_pass(rest, &self.index.rows, &batch.rows)?;
         }
         let pairs = batch.with_rows_due(self.terms.join_type, pairs);
-        for start in (0..pairs.looked_up.len()).step_by(most) {
-            let end = pairs.looked_up.len().min(start + most);
+        let count = pairs.looked_up.len();
+        // Parts of one size: what is small would be copied to fill it up.
+        let part = count.div_ceil(count.div_ceil(most).max(1)).max(1);
+        for start in (0..count).step_by(part) {
+            let end = count.min(start + part);
             let rows = pairs.part(start, end).rows(&self.terms, &self.index.rows, &batch.rows)?;
             // What is large is passed on as it is, and not copied to fill up what is small.
             if rows.num_rows() > most / 2 {
