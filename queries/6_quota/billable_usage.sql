@@ -6,7 +6,7 @@
 --         prices first: included is what the grant covers with this usage,
 --         less what it covers without, so that the parts sum to the whole also
 --         where usage is negative; without a quota all is billable; what grants
---         pay later is covered, too
+--         pay later is covered, too; who shares a quota is of one customer
 
 with in_draw_order as (
     select
@@ -16,6 +16,7 @@ with in_draw_order as (
         metered_usage.group_key,
         metered_usage.quantity,
         metered_usage.record_amount,
+        priced_cycle.customer_id,
         metered_usage.billing_period,
         entitlement_status.quota_id is not null
         and entitlement_status.covered_quantity is null as is_carried,
@@ -28,6 +29,7 @@ with in_draw_order as (
         coalesce(
             sum(metered_usage.quantity) over (
                 partition by
+                    priced_cycle.customer_id,
                     priced_cycle.quota_id,
                     priced_cycle.quota_scope,
                     priced_cycle.quota_owner_id,
@@ -102,6 +104,7 @@ select
     drawn.goodwill_quantity,
     drawn.quantity - drawn.included_quantity as billable_quantity,
     drawn.record_amount,
+    drawn.customer_id,
     drawn.billing_period
 from drawn
 
@@ -118,6 +121,7 @@ select
     cast(0 as decimal(38, 12)) as goodwill_quantity,
     metered_usage.quantity as billable_quantity,
     metered_usage.record_amount,
+    priced_cycle.customer_id,
     metered_usage.billing_period
 from metered_usage
 inner join priced_cycle

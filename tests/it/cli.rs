@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    241 queries plan, 92 tables have contracts
+    242 queries plan, 93 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -122,15 +122,16 @@ fn a_run_and_what_it_says_again() {
     rebuild credit_balance: 0 rows ([seconds])
     rebuild invoice_line: 25 rows ([seconds])
     rebuild grouped_line: 0 rows ([seconds])
+    rebuild line_total: 10 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 76 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 77 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 76 tables are up to date ([seconds])
+    nothing to do: all 77 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
