@@ -43,6 +43,8 @@ pub struct Columns {
     table_rows: u64,
     lost: Option<Why>,
     many: Option<Why>,
+    /// Whether one was tried, and had too many rows.
+    is_tried: bool,
 }
 
 impl Columns {
@@ -57,7 +59,18 @@ impl Columns {
         let (first, others): (Vec<_>, Vec<_>) = schema.columns.iter().partition(is_of_key);
         let left = first.into_iter().chain(others).filter(|column| column.required).cloned().collect();
         let dear = VecDeque::new();
-        Self { left, dear, rows, changes, at_most, few_rows, table_rows, lost: None, many: None }
+        Self {
+            left,
+            dear,
+            rows,
+            changes,
+            at_most,
+            few_rows,
+            table_rows,
+            lost: None,
+            many: None,
+            is_tried: false,
+        }
     }
 
     /// The next one that can be followed, and by which not too many rows are other; none where there is no more. Those
@@ -65,13 +78,14 @@ impl Columns {
     pub fn next_by(&mut self) -> Result<Option<By>> {
         while let Some(column) = self.left.pop_front() {
             match self.follow(&column)? {
-                Ok(by) if rows_of(&by.sources, &self.changes) > self.at_most => self.pass_over(&by),
+                Ok(by) if rows_of(&by.sources, &self.changes) > self.at_most => self.has_many(&by),
                 Ok(by) if is_dear(&by.sources, &self.changes, self.few_rows)? => self.dear.push_back(by),
                 Ok(by) => return Ok(Some(by)),
                 Err(why) => _ = self.lost.get_or_insert(why),
             }
         }
-        Ok(self.dear.pop_front())
+        // To compare much costs more than to make the table, where another column says that many rows are touched.
+        Ok(self.dear.pop_front().filter(|_| !self.is_tried))
     }
 
     /// What the table adds up, where it only does that and has few rows, and by what it can be folded.
@@ -84,8 +98,13 @@ impl Columns {
         Ok(Some((fold, each)))
     }
 
-    /// Notes that too many rows have touched keys in a column.
+    /// Notes that a column was tried, and too many rows have touched keys in it.
     pub fn pass_over(&mut self, by: &By) {
+        self.is_tried = true;
+        self.has_many(by);
+    }
+
+    fn has_many(&mut self, by: &By) {
         self.many.get_or_insert_with(|| Why::Many(by.column.clone()));
     }
 

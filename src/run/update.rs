@@ -115,7 +115,12 @@ impl Run<'_> {
 
     /// How many touched rows of a table are few; with more it is made whole.
     pub(super) fn few(&self, before: &TableEntry) -> u64 {
-        COMPARED_ROWS.min(before.rows() * self.project.settings.engine.update_percent / 100)
+        self.few_of(before.rows())
+    }
+
+    /// How many of so many rows are few.
+    pub(super) fn few_of(&self, rows: u64) -> u64 {
+        COMPARED_ROWS.min(rows * self.project.settings.engine.update_percent / 100)
     }
 
     /// Looks for touched keys in the files of a table; none where too many of its rows have one.
