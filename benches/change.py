@@ -37,17 +37,15 @@ def main() -> None:
             changed = Changed(folder, base, given.threads, first)
             changed.run("nothing new")
             changed.land("one more record", one_record(folder))
-            changed.land("1 % more, of which 1 % came before, 1 % late", one_percent(folder, given.records))
+            changed.land("1 % more, of which 1 % came before, 1 % late", one_percent(folder))
             with edited(generated / "price.csv", lambda text: text.replace(",0.0123,", ",0.0124,")):
                 changed.run("one price, of 1 % of the contracts for calls")
             with edited(generated / "quota.csv", lambda text: text.replace("api_own,1000,", "api_own,1001,")):
                 changed.run("one quota, of 1 % of the contracts for calls")
             with contextlib.ExitStack() as files:
                 for table, row in NEW_CONTRACT.items():
-                    path = generated / f"{table}.csv"
-                    columns = path.open().readline().count(",")
-                    row += "," * (columns - row.count(","))
-                    files.enter_context(edited(path, lambda text, row=row: f"{text.rstrip()}\n{row}\n"))
+                    with_row = lambda text, row=row: f"{text.rstrip()}\n{row}\n"
+                    files.enter_context(edited(generated / f"{table}.csv", with_row))
                 changed.run("one new contract")
 
 
@@ -112,18 +110,25 @@ def one_record(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def one_percent(folder: pathlib.Path, records: int) -> pathlib.Path:
-    """Usage as there is, under other ids; of a hundred records one has its own again, and one is a month earlier."""
+def one_percent(folder: pathlib.Path) -> pathlib.Path:
+    """Each hundredth record under another id; of a hundred of these one has its own again, and one is of August."""
     path = folder / "more.parquet"
     usage = folder / "data" / "generated" / "usage" / "*.parquet"
-    late = ", ".join(f"if(place % 100 = 1, replace({time}, '2026-10-', '2026-09-'), {time}) as {time}"
+    late = ", ".join(f"if(is_late, replace({time}, '2026-10-', '2026-08-'), {time}) as {time}"
                      for time in ("usage_start", "usage_end"))
     duckdb.sql(f"""
         copy (
-            select * exclude (place) replace (
-                if(place % 100 = 0, transaction_id, 'more-' || transaction_id) as transaction_id,
+            select * exclude (place, is_late) replace (
+                if(place % 10000 = 0, transaction_id, 'more-' || transaction_id) as transaction_id,
                 {late})
-            from (select *, row_number() over () as place from '{usage}' limit {records // 100})
+            from (
+                select
+                    *,
+                    row_number() over () as place,
+                    place % 10000 = 5000 and usage_start like '2026-10-%'
+                    and coalesce(usage_end, usage_start) like '2026-10-%' as is_late
+                from '{usage}')
+            where place % 100 = 0
         ) to '{path}'""")
     return path
 

@@ -2,6 +2,7 @@
 --
 -- grain:  billing_period, usage_type
 -- reads:  metered_usage, invoice_line, contract_item
+-- engine: lines are counted, so that a sum can be brought up to date by what changed
 -- rule:   corrections of closed periods have no usage of their own
 
 select

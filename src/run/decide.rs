@@ -82,7 +82,8 @@ impl Run<'_> {
         let rows = frame.into_optimized_plan().map_err(|error| execution_error(&error, &schema.name))?;
         let read = self.project.tables_behind(query).iter().map(|table| self.rows_of(table)).max();
         // Of a table that has few rows of many that it reads, as those that came twice, more keys may be touched than
-        // are few of its own: they are looked for among the others.
+        // are few of its own: they are looked for among the others. A fifth of what is few of those is still much less
+        // to read than all.
         let at_most = self.few(before).max(self.few_of(read.unwrap_or(0) / 5));
         Ok(Columns::of(schema, rows, changes, (before.rows(), at_most, self.few_rows())))
     }

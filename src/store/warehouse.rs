@@ -196,8 +196,8 @@ impl Warehouse {
         }
     }
 
-    /// Whether a number is that holder's own. A store can break its promise once: SeaweedFS lets two creates of one
-    /// object win where both come while it starts. The last of them has the number then.
+    /// Whether a number is that holder's own. A store can break its promise: a SeaweedFS that had just
+    /// started was seen to let two creates of one object win. The last of them has the number then.
     pub async fn holds(&self, register: &str, number: i64, holder: &str) -> Result<bool> {
         let path = numbered(register, number.unsigned_abs(), "");
         Ok(self.read(&path).await?.is_some_and(|found| found == holder.as_bytes()))

@@ -359,3 +359,23 @@ fn remove(file: &DataFile, data_change: bool) -> Remove {
         default_row_commit_version: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_landing_of_other_rows_under_the_same_name_is_refused() {
+        let file =
+            |path: &str, hash: &str| DataFile { path: path.into(), hash: hash.into(), ..DataFile::default() };
+        let there = [file("landing-1.parquet", "a"), file("landing-2.parquet", "b")];
+        let commit = |path: &str, hash: &str| same_rows("usage_record", 1, &there, &[file(path, hash)]);
+        assert!(commit("landing-1.parquet", "a").is_ok());
+        assert!(commit("landing-3.parquet", "c").is_ok());
+        let refused = commit("landing-1.parquet", "c").unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "usage_record/landing-1.parquet is there with other rows: landing 1 was given out twice"
+        );
+    }
+}

@@ -310,7 +310,7 @@ fn a_store_that_ignores_conditional_puts_is_refused() {
     runtime.block_on(local(folder.path()).probe()).unwrap();
 }
 
-/// What SeaweedFS does while it starts: two creates of one object come together, and both are told that they won.
+/// What a SeaweedFS that had just started did: two creates of one object come together, and both are told that they won.
 #[test]
 fn two_landers_that_are_given_one_number_land_both_files() {
     let sample = Sample::empty();

@@ -33,8 +33,7 @@ const PORTS: [&str; 10] = [
 ];
 /// A server that takes longer to start on a busy machine has failed.
 const START: Duration = Duration::from_secs(120);
-/// A server that answers does not know yet which of its parts locks an object, and until it does two creates of one
-/// object can both win.
+/// One that had just started was seen to let two creates of one object win.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// One server at a time: side by side they would only wait for each other.
