@@ -127,7 +127,7 @@ def one_percent(folder: pathlib.Path) -> pathlib.Path:
                     row_number() over () as place,
                     place % 10000 = 5000 and usage_start like '2026-10-%'
                     and coalesce(usage_end, usage_start) like '2026-10-%' as is_late
-                from '{usage}')
+                from read_parquet('{usage}', union_by_name = true))
             where place % 100 = 0
         ) to '{path}'""")
     return path
