@@ -1,43 +1,13 @@
 -- metered_usage: how much did an item use in a cycle, at which price?
 --
 -- grain:  contract_item_id, cycle_start, price_id, group_key
--- reads:  priced_cycle, priced_usage, measured_usage, record_charge
+-- reads:  priced_cycle, item_total, measured_usage, record_charge
 -- rule:   the sum of its records, or what the metric of its product says; what
 --         records cost by themselves is added up beside it; usage counts in the
 --         period of its cycle, and what an item has in another is not behind lines,
 --         which the check period_balance finds
 
-with item_total as (
-    select
-        priced_usage.contract_item_id,
-        priced_usage.cycle_start,
-        priced_usage.price_id,
-        count(*) as record_count,
-        count(priced_usage.guided_part) as part_count,
-        sum(priced_usage.quantity) as quantity,
-        sum(priced_usage.record_amount) as record_amount,
-        sum(
-            case
-                when priced_usage.guided_part is not null
-                    then cast(
-                        row_hash(
-                            priced_usage.landing_sequence,
-                            priced_usage.contract_item_id,
-                            priced_usage.guided_part
-                        ) as decimal(38, 0)
-                    )
-            end
-        ) as id_hash,
-        priced_usage.billing_period
-    from priced_usage
-    group by
-        priced_usage.contract_item_id,
-        priced_usage.cycle_start,
-        priced_usage.price_id,
-        priced_usage.billing_period
-),
-
-record_total as (
+with record_total as (
     select
         record_charge.contract_item_id,
         record_charge.cycle_start,

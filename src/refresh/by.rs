@@ -10,10 +10,14 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 
 use super::fold::Fold;
 use super::restrict::{Following, Lost, Source};
-use super::touched::{Changes, is_dear, rows_of, unknown};
+use super::touched::{Changes, compared_rows, rows_of, unknown};
 use super::why::Why;
 use crate::project::schema::{Column, TableSchema};
 use crate::table::file::SEQUENCE;
+
+/// Rows that are compared, as they were and as they are, are read and grouped: that pays where they are at most this
+/// part of what the query reads.
+const WORTH_COMPARING: u64 = 4;
 
 /// By what a table is made.
 pub struct By {
@@ -36,15 +40,14 @@ pub struct Columns {
     pub rows: LogicalPlan,
     /// How the tables are other that it reads.
     pub changes: Changes,
-    /// More changed rows than these are too many.
+    /// More touched keys than these are too many.
     pub at_most: u64,
+    /// The rows of the largest table that the query reads.
+    most_read: u64,
     /// Tables with fewer rows together are quick to read twice.
     pub few_rows: usize,
-    table_rows: u64,
     lost: Option<Why>,
     many: Option<Why>,
-    /// Whether one was tried, and had too many rows.
-    is_tried: bool,
 }
 
 impl Columns {
@@ -53,58 +56,53 @@ impl Columns {
         schema: &TableSchema,
         rows: LogicalPlan,
         changes: Changes,
-        (table_rows, at_most, few_rows): (u64, u64, usize),
+        (at_most, most_read, few_rows): (u64, u64, usize),
     ) -> Self {
         let is_of_key = |column: &&Column| schema.primary_key.contains(&column.name);
         let (first, others): (Vec<_>, Vec<_>) = schema.columns.iter().partition(is_of_key);
         let left = first.into_iter().chain(others).filter(|column| column.required).cloned().collect();
         let dear = VecDeque::new();
-        Self {
-            left,
-            dear,
-            rows,
-            changes,
-            at_most,
-            few_rows,
-            table_rows,
-            lost: None,
-            many: None,
-            is_tried: false,
-        }
+        Self { left, dear, rows, changes, at_most, most_read, few_rows, lost: None, many: None }
     }
 
     /// The next one that can be followed, and by which not too many rows are other; none where there is no more. Those
     /// for which much has to be compared come last.
     pub fn next_by(&mut self) -> Result<Option<By>> {
         while let Some(column) = self.left.pop_front() {
-            match self.follow(&column)? {
-                Ok(by) if rows_of(&by.sources, &self.changes) > self.at_most => self.has_many(&by),
-                Ok(by) if is_dear(&by.sources, &self.changes, self.few_rows)? => self.dear.push_back(by),
-                Ok(by) => return Ok(Some(by)),
-                Err(why) => _ = self.lost.get_or_insert(why),
+            let by = match self.follow(&column)? {
+                Ok(by) => by,
+                Err(why) => {
+                    self.lost.get_or_insert(why);
+                    continue;
+                }
+            };
+            // A row that is another is told twice, as it was and as it is.
+            if rows_of(&by.sources, &self.changes) > 2 * self.at_most {
+                self.pass_over(&by);
+                continue;
+            }
+            match compared_rows(&by.sources, &self.changes, self.few_rows)? {
+                None => return Ok(Some(by)),
+                // To compare so many costs more than to make the table.
+                Some(rows) if rows as u64 > self.most_read / WORTH_COMPARING => {
+                    self.lost.get_or_insert_with(|| Why::Dear(by.column.clone()));
+                }
+                Some(_) => self.dear.push_back(by),
             }
         }
         // To compare much costs more than to make the table, where another column says that many rows are touched.
-        Ok(self.dear.pop_front().filter(|_| !self.is_tried))
+        Ok(self.dear.pop_front().filter(|_| self.many.is_none()))
     }
 
-    /// What the table adds up, where it only does that and has few rows, and by what it can be folded.
+    /// What the table adds up, where it only does that, and by what it can be folded.
     pub fn fold(&self) -> Result<Option<(Fold, Vec<By>)>> {
-        if self.table_rows > self.few_rows as u64 {
-            return Ok(None);
-        }
         let Some(fold) = Fold::of(&self.rows)? else { return Ok(None) };
         let each = By::each(&fold.rows, &self.changes, self.few_rows)?;
         Ok(Some((fold, each)))
     }
 
-    /// Notes that a column was tried, and too many rows have touched keys in it.
+    /// Notes that too many rows have touched keys in a column.
     pub fn pass_over(&mut self, by: &By) {
-        self.is_tried = true;
-        self.has_many(by);
-    }
-
-    fn has_many(&mut self, by: &By) {
         self.many.get_or_insert_with(|| Why::Many(by.column.clone()));
     }
 
@@ -161,9 +159,9 @@ impl By {
         for (column, field) in columns {
             let by = Self::follow(column, field.data_type(), rows, changes, few_rows)?;
             let Ok(by) = by else { continue };
-            match is_dear(&by.sources, changes, few_rows)? {
-                true => dear.push(by),
-                false => each.push(by),
+            match compared_rows(&by.sources, changes, few_rows)? {
+                Some(_) => dear.push(by),
+                None => each.push(by),
             }
         }
         each.extend(dear);
@@ -189,7 +187,7 @@ fn following(
     touched: Option<(Arc<dyn TableSource>, DataType)>,
 ) -> Following {
     let changed: BTreeSet<String> = changes.keys().cloned().collect();
-    Following { changed, few_rows, touched, sources: Vec::new() }
+    Following { changed, few_rows, touched, sources: Vec::new(), finding: None }
 }
 
 fn lost_by(column: &str, Lost(why): Lost) -> Why {

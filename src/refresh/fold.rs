@@ -91,16 +91,38 @@ impl Fold {
         Ok(true)
     }
 
-    /// A table as it is now: what it was, plus new rows, less rows that are gone; `sum` is that of the session.
+    /// What new rows add to each group, less what rows that are gone did; `sum` is that of the session. The columns
+    /// have the numbers of [`Self::names`] for names.
+    pub fn change(
+        &self,
+        schema: &TableSchema,
+        sum: &Arc<AggregateUDF>,
+        (new, gone): (LogicalPlan, LogicalPlan),
+    ) -> Result<LogicalPlan> {
+        let parts = LogicalPlanBuilder::from(self.signed(new, 1)?).union(self.signed(gone, -1)?)?;
+        let sums = self.groups.len()..self.names.len();
+        let is_other = sums.map(|number| col(numbered(number)).not_eq(lit(0_i64))).reduce(Expr::or);
+        self.added_up(parts, sum)?
+            .filter(is_other.unwrap_or_else(|| lit(true)))?
+            .project(self.typed(schema)?)?
+            .build()
+    }
+
+    /// The group column by which most of a table's rows are told apart: the first of its primary key; with its number.
+    pub fn key(&self, schema: &TableSchema) -> Option<(String, String)> {
+        let first = schema.primary_key.first()?;
+        let number = self.names[..self.groups.len()].iter().position(|name| name == first)?;
+        Some((first.clone(), numbered(number)))
+    }
+
+    /// Rows of a table as they are now: what they were, and what changes in their groups.
     pub fn folded(
         &self,
         schema: &TableSchema,
         sum: &Arc<AggregateUDF>,
         old: LogicalPlan,
-        (new, gone): (LogicalPlan, LogicalPlan),
+        change: LogicalPlan,
     ) -> Result<LogicalPlan> {
-        let parts = LogicalPlanBuilder::from(self.signed(new, 1)?).union(self.signed(gone, -1)?)?;
-        let change = self.added_up(parts, sum)?.project(self.typed(schema)?)?.build()?;
         let named = self.names.iter().enumerate().map(|(number, name)| col(name).alias(numbered(number)));
         let all = LogicalPlanBuilder::from(old).project(named)?.union(change)?;
         let mut now = self.added_up(all, sum)?;

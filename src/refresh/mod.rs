@@ -63,6 +63,11 @@ impl Scope {
         }
     }
 
+    /// Whether the rows of a file are made: it has those of one period.
+    pub fn takes_file(&self, file: &DataFile) -> bool {
+        file.partition.values().all(|period| self.takes(period))
+    }
+
     /// The rows of a query that are in scope.
     pub fn limit(&self, frame: DataFrame) -> datafusion::error::Result<DataFrame> {
         let column = || Expr::Column(Column::from_name(BILLING_PERIOD));

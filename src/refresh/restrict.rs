@@ -16,7 +16,7 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, ExprSchemable, Join, LogicalPlan, LogicalPlanBuilder, TableScan, TableSource,
-    Union, Unnest, Window, cast,
+    Union, Unnest, Window, build_join_schema, cast,
 };
 
 /// The name under which a plan reads the touched keys, and their one column.
@@ -71,11 +71,64 @@ pub struct Following {
     pub touched: Option<(Arc<dyn TableSource>, DataType)>,
     /// Where they come from.
     pub sources: Vec<Source>,
+    /// Where rows of touched keys are only looked for: then more may be found, and those without a key are not asked
+    /// for.
+    pub finding: Option<Finding>,
+}
+
+/// Where rows are only looked for.
+#[derive(Debug, Default)]
+pub struct Finding {
+    /// Where a key is one of several columns, by which of them.
+    part: usize,
+    /// How many there are.
+    parts: usize,
+    /// Whether one was taken.
+    is_taken: bool,
+}
+
+/// Plans that together have all rows of a plan that have a key of a table, and maybe others, and some twice.
+pub fn found(
+    plan: &LogicalPlan,
+    key: &Expr,
+    keys: &Arc<dyn TableSource>,
+    data_type: &DataType,
+) -> Result<Vec<LogicalPlan>> {
+    let (mut plans, mut parts) = (Vec::new(), 1);
+    while plans.len() < parts {
+        let finding = Finding { part: plans.len(), parts, is_taken: false };
+        let mut following = Following {
+            changed: BTreeSet::new(),
+            few_rows: 0,
+            touched: Some((Arc::clone(keys), data_type.clone())),
+            sources: Vec::new(),
+            finding: Some(finding),
+        };
+        // Where nothing is changed, nothing is lost.
+        plans.push(following.restrict(plan, key)?.unwrap_or_else(|_| plan.clone()));
+        parts = following.finding.map_or(parts, |finding| finding.parts);
+    }
+    Ok(plans)
 }
 
 impl Following {
     /// The plan over rows of touched keys.
     pub fn restrict(&mut self, plan: &LogicalPlan, key: &Expr) -> Followed<LogicalPlan> {
+        if let Some(parts) = one_of(key)
+            && let Some(finding) = &mut self.finding
+        {
+            if finding.is_taken {
+                return self.only_touched(plan.clone(), key).map(Ok);
+            }
+            finding.parts = finding.parts.max(parts.len());
+            finding.is_taken = true;
+            let part = parts[finding.part.min(parts.len() - 1)];
+            let found = self.restrict(plan, part)?;
+            if let Some(finding) = &mut self.finding {
+                finding.is_taken = false;
+            }
+            return Ok(found);
+        }
         let before = self.sources.len();
         let lost = match self.descend(plan, key)? {
             Ok(plan) => return Ok(Ok(plan)),
@@ -83,7 +136,7 @@ impl Following {
         };
         self.sources.truncate(before);
         if self.is_changed(plan) {
-            if !reads_few(plan, self.few_rows) {
+            if rows_read(plan) >= self.few_rows {
                 return Ok(Err(lost));
             }
             self.sources.push(Source::Other { plan: plan.clone(), key: key.clone() });
@@ -192,6 +245,9 @@ impl Following {
             Inner if is_of(&join.right) => false,
             Left | LeftSemi | LeftAnti | LeftMark if is_of(&join.left) => true,
             Right | RightSemi | RightAnti | RightMark if is_of(&join.right) => false,
+            // A row that meets none of the other side has no key.
+            Left if self.finding.is_some() && is_column(key) => false,
+            Right if self.finding.is_some() && is_column(key) => true,
             _ => return Ok(Err(Lost(format!("a join does not keep `{key}` of each row")))),
         };
         let (own, other) = if is_left { (&join.left, &join.right) } else { (&join.right, &join.left) };
@@ -224,8 +280,13 @@ impl Following {
                 LogicalPlan::clone(other)
             }
         };
-        let inputs = if is_left { vec![restricted, other] } else { vec![other, restricted] };
-        Ok(Ok(plan.with_new_exprs(plan.expressions(), inputs)?))
+        let (left, right) = if is_left { (restricted, other) } else { (other, restricted) };
+        if matches!((join.join_type, is_left), (Left, false) | (Right, true)) {
+            let (left, right) = (Arc::new(left), Arc::new(right));
+            let schema = Arc::new(build_join_schema(left.schema(), right.schema(), &Inner)?);
+            return Ok(Ok(LogicalPlan::Join(Join { left, right, join_type: Inner, schema, ..join.clone() })));
+        }
+        Ok(Ok(plan.with_new_exprs(plan.expressions(), vec![left, right])?))
     }
 
     /// The rows of a plan whose key is touched.
@@ -259,8 +320,8 @@ impl Following {
     }
 }
 
-/// Whether the tables of a plan have fewer rows together; one of which it is not known has many.
-pub fn reads_few(plan: &LogicalPlan, few_rows: usize) -> bool {
+/// How many rows the tables of a plan have together; one of which it is not known has very many.
+pub fn rows_read(plan: &LogicalPlan) -> usize {
     let mut rows: usize = 0;
     let counted = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
@@ -270,7 +331,31 @@ pub fn reads_few(plan: &LogicalPlan, few_rows: usize) -> bool {
         }
         Ok(TreeNodeRecursion::Continue)
     });
-    counted.is_ok() && rows < few_rows
+    if counted.is_ok() { rows } else { usize::MAX }
+}
+
+/// The columns of which a key is one in each row, as with the first that is not null of several.
+fn one_of(key: &Expr) -> Option<Vec<&Expr>> {
+    let parts: Vec<&Expr> = match key {
+        Expr::Case(case) => case
+            .when_then_expr
+            .iter()
+            .map(|(_, then)| then)
+            .chain(&case.else_expr)
+            .map(AsRef::as_ref)
+            .collect(),
+        Expr::ScalarFunction(function) if function.name() == "coalesce" => function.args.iter().collect(),
+        _ => return None,
+    };
+    Some(parts).filter(|parts| parts.iter().all(|part| is_column(part)))
+}
+
+/// Whether an expression is a column as it is, so that it is null where that is.
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(cast) => is_column(&cast.expr),
+        other => matches!(other, Expr::Column(_)),
+    }
 }
 
 /// The columns of a schema, as expressions over its rows.
@@ -328,7 +413,8 @@ mod tests {
             SessionContext::sql(&context, sql).await.unwrap().into_optimized_plan().unwrap();
         let key = Expr::Column(rows.schema().columns()[0].clone());
         let changed = ["usage", "price"].map(String::from).into();
-        let mut following = Following { changed, few_rows: 0, touched: None, sources: Vec::new() };
+        let mut following =
+            Following { changed, few_rows: 0, touched: None, sources: Vec::new(), finding: None };
         match following.restrict(&rows, &key).unwrap() {
             Err(Lost(why)) => Err(why),
             Ok(_) => Ok(following.sources.iter().map(told).collect()),

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use super::restrict::{KEY, Source, reads_few};
+use super::restrict::{KEY, Source, found, rows_read};
+use crate::table::rows::Rows;
 
 /// How a table is another than before.
 #[derive(Debug, Clone)]
@@ -35,13 +35,29 @@ pub fn unknown<'a>(sources: &'a [Source], changes: &Changes) -> Option<&'a str> 
     })
 }
 
-/// The most rows of one table that are other.
+/// The most rows of one table that are other, as far as that is known.
 pub fn rows_of(sources: &[Source], changes: &Changes) -> u64 {
-    let rows = sources.iter().filter_map(|source| match source {
-        Source::Changed { scan, .. } => rows_in(scan, changes)?.statistics()?.num_rows.get_value().copied(),
-        Source::Met { .. } | Source::Other { .. } => None,
-    });
-    rows.max().unwrap_or(0) as u64
+    let mut most = 0;
+    let mut count = |scan: &TableScan| {
+        let known = rows_in(scan, changes).and_then(|rows| rows.statistics()?.num_rows.get_value().copied());
+        most = most.max(known.unwrap_or(0));
+    };
+    for source in sources {
+        match source {
+            Source::Changed { scan, .. } => count(scan),
+            Source::Met { other: plan, .. } | Source::Other { plan, .. } => {
+                let counted = plan.apply_with_subqueries(|node| {
+                    if let LogicalPlan::TableScan(scan) = node {
+                        count(scan);
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                });
+                // Nothing fails above.
+                _ = counted;
+            }
+        }
+    }
+    most as u64
 }
 
 fn rows_in<'a>(scan: &TableScan, changes: &'a Changes) -> Option<&'a Arc<dyn TableProvider>> {
@@ -54,18 +70,25 @@ pub async fn touched(
     sources: &[Source],
     data_type: &DataType,
     changes: &Changes,
-) -> Result<Vec<RecordBatch>> {
+) -> Result<Arc<Rows>> {
     let mut all: Option<LogicalPlanBuilder> = None;
     for source in sources {
-        let keys = keys(source, data_type, changes)?;
-        all = Some(match all {
-            None => LogicalPlanBuilder::from(keys),
-            Some(others) => others.union(keys)?,
-        });
+        for keys in keys(context, source, data_type, changes).await? {
+            all = Some(match all {
+                None => LogicalPlanBuilder::from(keys),
+                Some(others) => others.union(keys)?,
+            });
+        }
     }
-    let Some(all) = all else { return Ok(Vec::new()) };
-    let distinct = all.distinct()?.filter(col(KEY).is_not_null())?.build()?;
-    comparing(context, distinct).collect().await
+    let keys = match all {
+        None => Vec::new(),
+        Some(all) => {
+            let distinct = all.distinct()?.filter(col(KEY).is_not_null())?.build()?;
+            comparing(context, distinct).collect().await?
+        }
+    };
+    let column = Arc::new(Schema::new(vec![Field::new(KEY, data_type.clone(), true)]));
+    Rows::of(&column, keys)
 }
 
 /// The rows that only one of two tables has, or one more often.
@@ -73,16 +96,14 @@ pub async fn differing(
     context: &SessionContext,
     before: Arc<dyn TableProvider>,
     now: Arc<dyn TableProvider>,
-) -> Result<Arc<dyn TableProvider>> {
+) -> Result<Arc<Rows>> {
     let schema = now.schema();
     let rows = |table| LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?.build();
     let compared = compared(rows(now)?, &[], rows(before)?)?;
     let names =
         schema.fields().iter().enumerate().map(|(number, field)| col(numbered(number)).alias(field.name()));
     let plan = LogicalPlanBuilder::from(compared).project(names)?.build()?;
-    let batches = comparing(context, plan).collect().await?;
-    let batches = batches.into_iter().map(|batch| Ok(batch.with_schema(Arc::clone(&schema))?));
-    Ok(Arc::new(MemTable::try_new(Arc::clone(&schema), vec![batches.collect::<Result<_>>()?])?))
+    Rows::of(&schema, comparing(context, plan).collect().await?)
 }
 
 /// A plan that reads a table as it is and as it was. Where both are cut up by the same columns, DataFusion interleaves
@@ -93,7 +114,13 @@ pub fn comparing(context: &SessionContext, plan: LogicalPlan) -> DataFrame {
     DataFrame::new(state, plan)
 }
 
-fn keys(source: &Source, data_type: &DataType, changes: &Changes) -> Result<LogicalPlan> {
+/// The keys that a source touches, by plans that together have all of them.
+async fn keys(
+    context: &SessionContext,
+    source: &Source,
+    data_type: &DataType,
+    changes: &Changes,
+) -> Result<Vec<LogicalPlan>> {
     let named = |key: Expr| cast(key, data_type.clone()).alias(KEY);
     match source {
         Source::Changed { scan, key } => {
@@ -101,21 +128,69 @@ fn keys(source: &Source, data_type: &DataType, changes: &Changes) -> Result<Logi
                 Some(rows) => of_rows(scan, rows),
                 None => scan.clone(),
             };
-            LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).project([named(key.clone())])?.build()
+            let rows = LogicalPlanBuilder::from(LogicalPlan::TableScan(scan));
+            Ok(vec![rows.project([named(key.clone())])?.build()?])
         }
         Source::Met { rows, key, other, on } => {
             let (mine, others): (Vec<Expr>, Vec<Expr>) = on.iter().cloned().unzip();
-            let met = LogicalPlanBuilder::from(asked_of_others(other, &others, changes)?).distinct()?;
-            let columns = (0..others.len()).map(|number| col(numbered(number))).collect();
-            met.join_with_expr_keys(rows.clone(), JoinType::Inner, (columns, mine), None)?
-                .project([named(key.clone())])?
-                .build()
+            let met =
+                LogicalPlanBuilder::from(asked_of_others(other, &others, changes)?).distinct()?.build()?;
+            let met = collected(context, met).await?;
+            let columns: Vec<Expr> = (0..others.len()).map(|number| col(numbered(number))).collect();
+            let plans = meeting(context, rows, &mine, &met).await?.into_iter().map(|rows| {
+                LogicalPlanBuilder::scan(MET, met.source(), None)?
+                    .join_with_expr_keys(rows, JoinType::Inner, (columns.clone(), mine.clone()), None)?
+                    .project([named(key.clone())])?
+                    .build()
+            });
+            plans.collect()
         }
         Source::Other { plan, key } => {
             let others = asked_of_others(plan, std::slice::from_ref(key), changes)?;
-            LogicalPlanBuilder::from(others).project([named(col(numbered(0)))])?.build()
+            Ok(vec![LogicalPlanBuilder::from(others).project([named(col(numbered(0)))])?.build()?])
         }
     }
+}
+
+/// What rows of another plan are met by, as a table.
+const MET: &str = "met";
+
+/// Plans that together have the rows of a plan that may meet those of a table, by that of its columns which has the
+/// most values; none where the table has no rows that can be met.
+async fn meeting(
+    context: &SessionContext,
+    rows: &LogicalPlan,
+    mine: &[Expr],
+    met: &Arc<Rows>,
+) -> Result<Vec<LogicalPlan>> {
+    let mut most: Option<(&Expr, Arc<Rows>)> = None;
+    for (number, mine) in mine.iter().enumerate() {
+        let values = distinct(context, met, &numbered(number)).await?;
+        if most.as_ref().is_none_or(|(_, most)| values.count > most.count) {
+            most = Some((mine, values));
+        }
+    }
+    let Some((mine, values)) = most.filter(|(_, values)| values.count > 0) else { return Ok(Vec::new()) };
+    let data_type = values.schema().field(0).data_type().clone();
+    found(rows, mine, &values.source(), &data_type)
+}
+
+/// The rows of a plan, in memory.
+pub async fn collected(context: &SessionContext, plan: LogicalPlan) -> Result<Arc<Rows>> {
+    let frame = comparing(context, plan);
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    Rows::of(&schema, frame.collect().await?)
+}
+
+/// The values of one column of some rows, as one column [`KEY`].
+pub async fn distinct(context: &SessionContext, rows: &Arc<Rows>, column: &str) -> Result<Arc<Rows>> {
+    let key = col(column);
+    let values = LogicalPlanBuilder::scan("rows", rows.source(), None)?
+        .filter(key.clone().is_not_null())?
+        .project([key.alias(KEY)])?
+        .distinct()?
+        .build()?;
+    collected(context, values).await
 }
 
 /// What is asked of the rows of a plan that are other than before; the columns have numbers for names.
@@ -130,15 +205,17 @@ fn asked_of_others(plan: &LogicalPlan, asked: &[Expr], changes: &Changes) -> Res
     LogicalPlanBuilder::from(compared).project(asked)?.build()
 }
 
-/// Whether much has to be made as it was and as it is, to say which keys are touched.
-pub fn is_dear(sources: &[Source], changes: &Changes, few_rows: usize) -> Result<bool> {
+/// How many rows have to be read as they were and as they are, to say which keys are touched; none where that is quick.
+pub fn compared_rows(sources: &[Source], changes: &Changes, few_rows: usize) -> Result<Option<usize>> {
+    let mut most = None;
     for source in sources {
         let (Source::Met { other, .. } | Source::Other { plan: other, .. }) = source else { continue };
-        if row_by_row(other, changes)?.is_none() && !reads_few(other, few_rows) {
-            return Ok(true);
+        let rows = rows_read(other);
+        if row_by_row(other, changes)?.is_none() && rows >= few_rows {
+            most = most.max(Some(rows.saturating_mul(2)));
         }
     }
-    Ok(false)
+    Ok(most)
 }
 
 /// A plan over the rows of its table that are other than before, where it looks at each row alone and they are known.

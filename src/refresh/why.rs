@@ -38,6 +38,8 @@ pub enum Why {
     },
     /// Too many of its rows may be other than before, by this column.
     Many(String),
+    /// To say which of its rows are touched, by this column, takes longer than to make it.
+    Dear(String),
     /// It has no column that every row has to have.
     NoColumn,
     /// Making it by what changed went wrong.
@@ -56,6 +58,9 @@ impl fmt::Display for Why {
             Self::NoRows => write!(text, "it has no rows so far"),
             Self::AsOf(before) => write!(text, "it reads the as-of, which was {before}"),
             Self::Rewritten => write!(text, "its query, a view behind it or its contract has changed"),
+            Self::Dear(column) => {
+                write!(text, "to find what has changed in it, by `{column}`, takes longer than to make it")
+            }
             Self::NotKnown(table) => write!(text, "which rows of `{table}` have changed is not known"),
             Self::Emptied(table) => write!(text, "`{table}` has no rows any more"),
             Self::Lost { column, why } => write!(text, "`{column}` cannot be followed: {why}"),

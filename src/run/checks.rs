@@ -16,7 +16,7 @@ use crate::ledger::closing::project_hash;
 use crate::project::Query;
 use crate::refresh::Scope;
 use crate::refresh::by::By;
-use crate::refresh::restrict::reads_few;
+use crate::refresh::restrict::rows_read;
 
 /// Rows of a failed check that a message shows.
 const ROWS_SHOWN: usize = 10;
@@ -140,7 +140,7 @@ impl Run<'_> {
         let failed = |error| execution_error(&error, &check.name);
         let rows = plan(self.context, check, self.request.as_of).await?;
         let (rows, few_rows) = (rows.into_optimized_plan().map_err(failed)?, self.few_rows());
-        if reads_few(&rows, few_rows) {
+        if rows_read(&rows) < few_rows {
             return Ok(None);
         }
         for by in By::each(&rows, &changes, few_rows).map_err(failed)? {

@@ -81,11 +81,12 @@ impl Run<'_> {
         let frame = scope.limit(frame).during(|| format!("limiting {} to its periods", schema.name))?;
         let rows = frame.into_optimized_plan().map_err(|error| execution_error(&error, &schema.name))?;
         let read = self.project.tables_behind(query).iter().map(|table| self.rows_of(table)).max();
+        let read = read.unwrap_or(0);
         // Of a table that has few rows of many that it reads, as those that came twice, more keys may be touched than
         // are few of its own: they are looked for among the others. A fifth of what is few of those is still much less
         // to read than all.
-        let at_most = self.few(before).max(self.few_of(read.unwrap_or(0) / 5));
-        Ok(Columns::of(schema, rows, changes, (before.rows(), at_most, self.few_rows())))
+        let at_most = self.few(before).max(self.few_of(read / 5));
+        Ok(Columns::of(schema, rows, changes, (at_most, read, self.few_rows())))
     }
 
     /// The tables behind a query that are other than when the run before read them.

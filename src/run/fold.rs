@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use datafusion::common::JoinType;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use super::Run;
-use super::update::{COMPARED_ROWS, Updated};
+use super::update::{COMPARED_ROWS, Updated, in_scope};
 use crate::engine::plan::execution_error;
 use crate::error::Result;
 use crate::ledger::TableEntry;
 use crate::project::schema::TableSchema;
 use crate::refresh::by::Columns;
 use crate::refresh::fold::Fold;
-use crate::refresh::touched::{as_before, comparing, differing};
+use crate::refresh::touched::{as_before, collected, comparing, differing, distinct};
 use crate::refresh::{Scope, write_rows};
 use crate::table::file::DataFile;
+use crate::table::rows::Rows;
 use crate::table::scan::FileTable;
+use crate::table::write::partitions_of;
 
 impl Run<'_> {
     /// Folds what changed into a table that does nothing but add up; none where it does more, or the changes are not
@@ -44,7 +47,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// What a table was, plus rows that are new, less rows that are gone.
+    /// What a table was, plus rows that are new, less rows that are gone; groups in which nothing changes stay.
     async fn folded(
         &self,
         schema: &TableSchema,
@@ -54,21 +57,62 @@ impl Run<'_> {
         (fold, new, gone): (Fold, LogicalPlan, LogicalPlan),
     ) -> Result<Updated> {
         let failed = |error| execution_error(&error, &schema.name);
-        // What is out of scope is as it was closed.
-        let is_in_scope = |file: &DataFile| file.partition.values().all(|value| scope.takes(value));
-        let (old, mut files): (Vec<DataFile>, Vec<DataFile>) =
-            before.files.iter().cloned().partition(is_in_scope);
-        let old: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, old));
         let sum = self.context.state().udaf("sum").map_err(failed)?;
-        let rows = LogicalPlanBuilder::scan("rows", provider_as_source(Arc::clone(&old)), None);
-        let rows = rows.and_then(LogicalPlanBuilder::build).map_err(failed)?;
-        let now = fold.folded(schema, &sum, rows, (new, gone)).map_err(failed)?;
-        let now = comparing(self.context, now);
+        let change = fold.change(schema, &sum, (new, gone)).map_err(failed)?;
+        let change = collected(self.context, change).await.map_err(failed)?;
+        let mut keys = None;
+        if let Some((column, number)) = fold.key(schema) {
+            let values = distinct(self.context, &change, &number).await.map_err(failed)?;
+            keys = Some((column, values));
+        }
+        let mut touched = None;
+        if let Some((column, values)) = &keys {
+            touched = self.touched_files(schema, before, scope, column, values).await?;
+        }
+        let old: Arc<dyn TableProvider> = match &touched {
+            Some(touched) => Rows::of(&schema.arrow(), touched.rows.clone()).map_err(failed)?,
+            None => Arc::new(FileTable::new(schema, in_scope(before, scope).0)),
+        };
+        let rows = |table| LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?.build();
+        let now = rows(Arc::clone(&old))
+            .and_then(|old| fold.folded(schema, &sum, old, rows(Arc::clone(&change) as _)?));
+        let now = comparing(self.context, now.map_err(failed)?);
         let made = write_rows(self.context, self.warehouse, schema, now, &self.stem).await?;
-        let new = Arc::new(FileTable::new(schema, made.files.clone()));
-        let rows = differing(self.context, old, new).await.map_err(failed)?;
-        files.extend(made.files);
-        files.sort();
+        let (files, rows) = match (touched, keys) {
+            (Some(touched), Some((column, values))) => {
+                self.replaced(schema, touched, made.files, &column, &values).await?
+            }
+            (_, keys) => self.replaced_whole(schema, in_scope(before, scope), made.files, keys).await?,
+        };
         Ok(Updated { by, files, rows, may_repeat: made.may_repeat })
+    }
+
+    /// Takes files for those that a table had in scope, which are the first, and not for the others; what differs is
+    /// looked for among rows of these keys.
+    async fn replaced_whole(
+        &self,
+        schema: &TableSchema,
+        (old, mut files): (Vec<DataFile>, Vec<DataFile>),
+        made: Vec<DataFile>,
+        keys: Option<(String, Arc<Rows>)>,
+    ) -> Result<(Vec<DataFile>, Arc<Rows>)> {
+        let failed = |error| execution_error(&error, &schema.name);
+        let of_keys = |files: &[DataFile]| -> datafusion::common::Result<Arc<dyn TableProvider>> {
+            Ok(match &keys {
+                Some((column, keys)) => {
+                    self.of_keys(schema, files.to_vec(), column, keys, JoinType::LeftSemi)?.into_view()
+                }
+                None => Arc::new(FileTable::new(schema, files.to_vec())),
+            })
+        };
+        let (before, now) = (of_keys(&old).map_err(failed)?, of_keys(&made).map_err(failed)?);
+        let rows = differing(self.context, before, now).await.map_err(failed)?;
+        let other = partitions_of(schema, &rows.batches)?;
+        let is_other = |file: &DataFile| other.contains(&file.partition);
+        let (made, same): (Vec<DataFile>, Vec<DataFile>) = made.into_iter().partition(is_other);
+        self.delete_new(schema, &same, &[]).await?;
+        files.extend(old.into_iter().filter(|file| !is_other(file)).chain(made));
+        files.sort();
+        Ok((files, rows))
     }
 }

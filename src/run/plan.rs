@@ -142,8 +142,7 @@ impl Run<'_> {
         let (table, rows) = (schema.name.clone(), before.rows());
         let mut planned = Planned { table, way, by, why, changed, rows, rows_to_read, bytes_to_read };
         if !self.project.reads_as_of(query) || is_assumed || before.changed_in == 0 {
-            let made =
-                before.files.iter().filter(|file| file.partition.values().all(|value| scope.takes(value)));
+            let made = before.files.iter().filter(|file| scope.takes_file(file));
             let made: u64 = made.map(|file| file.rows).sum();
             self.assume(schema, before, !planned.by.is_empty() || is_compared(2 * made))?;
             return Ok(Some(planned));

@@ -243,7 +243,7 @@ fn out_of(scope: &Scope, table: &TableEntry) -> Vec<DataFile> {
     if matches!(scope, Scope::All) {
         return Vec::new();
     }
-    let is_other = |file: &DataFile| file.partition.values().all(|period| !scope.takes(period));
+    let is_other = |file: &DataFile| !scope.takes_file(file);
     table.carried().into_iter().filter(is_other).collect()
 }
 

@@ -247,8 +247,7 @@ impl<'a> Run<'a> {
             other => other,
         })?;
         if is_limited {
-            let others =
-                before.files.iter().filter(|file| file.partition.values().all(|value| !scope.takes(value)));
+            let others = before.files.iter().filter(|file| !scope.takes_file(file));
             let made = files.len();
             files.extend(others.cloned());
             rows = rows.filter(|_| files.len() == made);

@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Column, JoinType};
-use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{LogicalPlanBuilder, TableSource};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
@@ -30,8 +29,9 @@ use crate::refresh::touched::{Change, Changes, differing, rows_of, touched};
 use crate::refresh::why::Why;
 use crate::refresh::{Scope, write_rows};
 use crate::table::file::DataFile;
+use crate::table::rows::Rows;
 use crate::table::scan::FileTable;
-use crate::table::write::TableWriter;
+use crate::table::write::{TableWriter, partitions_of};
 
 /// Rows of which it is quick to say which are other than before.
 pub(super) const COMPARED_ROWS: u64 = 1 << 20;
@@ -67,7 +67,7 @@ impl Run<'_> {
         while let Some(by) = columns.next_by().during(working)? {
             let keys = self.keys(&by, &columns.changes, columns.at_most).await;
             if let Some(keys) = keys.map_err(|error| execution_error(&error, &schema.name))?
-                && let Some(touched) = self.touched_files(schema, before, scope, &by, &keys).await?
+                && let Some(touched) = self.touched_files(schema, before, scope, &by.column, &keys).await?
             {
                 return self.update_by(schema, before, touched, (columns, by, keys)).await;
             }
@@ -82,10 +82,9 @@ impl Run<'_> {
         schema: &TableSchema,
         before: &TableEntry,
         touched: Touched,
-        (columns, by, keys): (Columns, By, Keys),
+        (columns, by, keys): (Columns, By, Arc<Rows>),
     ) -> Result<std::result::Result<Updated, Why>> {
         let working = || format!("bringing {} up to date", schema.name);
-        let failed = |error| execution_error(&error, &schema.name);
         if keys.count == 0 {
             let rows = Arc::new(FileTable::new(schema, Vec::new()));
             let files = before.files.clone();
@@ -97,15 +96,36 @@ impl Run<'_> {
         };
         let frame = DataFrame::new(self.context.state(), restricted);
         let made = write_rows(self.context, self.warehouse, schema, frame, &self.stem).await?;
-        let Touched { anew, others: mut files, rows: out } = touched;
-        files.extend(self.without(schema, anew, &by, &keys).await?);
-        let out = Arc::new(MemTable::try_new(schema.arrow(), vec![out]).during(working)?);
-        let new = Arc::new(FileTable::new(schema, made.files.clone()));
-        let rows = differing(self.context, out, new).await.map_err(failed)?;
-        files.extend(made.files);
-        files.sort();
+        let (files, rows) = self.replaced(schema, touched, made.files, &by.column, &keys).await?;
         let may_repeat = made.may_repeat || !schema.primary_key.contains(&by.column);
         Ok(Ok(Updated { by: by.column, files, rows, may_repeat }))
+    }
+
+    /// Puts files that were made in the place of the touched rows, and tells which rows differ. Where none does, the
+    /// files stay as they are.
+    pub(super) async fn replaced(
+        &self,
+        schema: &TableSchema,
+        touched: Touched,
+        made: Vec<DataFile>,
+        column: &str,
+        keys: &Arc<Rows>,
+    ) -> Result<(Vec<DataFile>, Arc<Rows>)> {
+        let failed = |error| execution_error(&error, &schema.name);
+        let Touched { anew, others: mut files, rows: out } = touched;
+        let out = Rows::of(&schema.arrow(), out).map_err(failed)?;
+        let new = Arc::new(FileTable::new(schema, made.clone()));
+        let rows = differing(self.context, out, new).await.map_err(failed)?;
+        let other = partitions_of(schema, &rows.batches)?;
+        let is_other = |file: &DataFile| other.contains(&file.partition);
+        let (anew, same): (Vec<DataFile>, Vec<DataFile>) = anew.into_iter().partition(is_other);
+        files.extend(same);
+        files.extend(self.without(schema, anew, column, keys).await?);
+        let (made, same): (Vec<DataFile>, Vec<DataFile>) = made.into_iter().partition(is_other);
+        self.delete_new(schema, &same, &[]).await?;
+        files.extend(made);
+        files.sort();
+        Ok((files, rows))
     }
 
     /// With fewer rows together, the tables of a plan are quick to read twice.
@@ -124,28 +144,26 @@ impl Run<'_> {
     }
 
     /// Looks for touched keys in the files of a table; none where too many of its rows have one.
-    async fn touched_files(
+    pub(super) async fn touched_files(
         &self,
         schema: &TableSchema,
         before: &TableEntry,
         scope: &Scope,
-        by: &By,
-        keys: &Keys,
+        column: &str,
+        keys: &Arc<Rows>,
     ) -> Result<Option<Touched>> {
         let mut found = Touched::default();
         if keys.count == 0 {
+            found.others.clone_from(&before.files);
             return Ok(Some(found));
         }
-        // What is out of scope is as it was closed.
-        let is_in_scope = |file: &DataFile| file.partition.values().all(|value| scope.takes(value));
-        let (files, others): (Vec<DataFile>, Vec<DataFile>) =
-            before.files.iter().cloned().partition(is_in_scope);
+        let (files, others) = in_scope(before, scope);
         found.others = others;
         let threads = self.context.state().config().target_partitions();
         let mut looked_into = futures::stream::iter(files)
             .map(|file| async move {
                 let working = || format!("looking for touched rows of {}", schema.name);
-                let rows = self.of_keys(schema, vec![file.clone()], by, keys, JoinType::LeftSemi);
+                let rows = self.of_keys(schema, vec![file.clone()], column, keys, JoinType::LeftSemi);
                 let rows = SpawnedTask::spawn(rows.during(working)?.collect()).join().await;
                 let rows = rows.during(working)?.map_err(|error| execution_error(&error, &schema.name))?;
                 Ok::<_, Error>((file, rows))
@@ -174,19 +192,12 @@ impl Run<'_> {
         by: &By,
         changes: &Changes,
         at_most: u64,
-    ) -> datafusion::common::Result<Option<Keys>> {
-        if rows_of(&by.sources, changes) > at_most {
+    ) -> datafusion::common::Result<Option<Arc<Rows>>> {
+        if rows_of(&by.sources, changes) > 2 * at_most {
             return Ok(None);
         }
         let keys = touched(self.context, &by.sources, &by.data_type, changes).await?;
-        let count: u64 = keys.iter().map(|keys| keys.num_rows() as u64).sum();
-        if count > at_most {
-            return Ok(None);
-        }
-        let column = Arc::new(Schema::new(vec![Field::new(KEY, by.data_type.clone(), true)]));
-        let keys = keys.into_iter().map(|keys| Ok(keys.with_schema(Arc::clone(&column))?));
-        let keys = keys.collect::<datafusion::common::Result<_>>()?;
-        Ok(Some(Keys { table: Arc::new(MemTable::try_new(column, vec![keys])?), count }))
+        Ok(Some(keys).filter(|keys| keys.count as u64 <= at_most))
     }
 
     /// Notes how a table is another than before.
@@ -209,7 +220,7 @@ impl Run<'_> {
             None if is_compared(count) => {
                 let table = |files| Arc::new(FileTable::new(schema, files)) as Arc<dyn TableProvider>;
                 let compared = differing(self.context, table(gone), table(new)).await;
-                Some(compared.map_err(|error| execution_error(&error, &schema.name))?)
+                Some(compared.map_err(|error| execution_error(&error, &schema.name))? as _)
             }
             None => None,
         };
@@ -223,11 +234,11 @@ impl Run<'_> {
         &self,
         schema: &TableSchema,
         files: Vec<DataFile>,
-        by: &By,
-        keys: &Keys,
+        column: &str,
+        keys: &Arc<Rows>,
     ) -> Result<Vec<DataFile>> {
         let failed = |error| execution_error(&error, &schema.name);
-        let kept = self.of_keys(schema, files, by, keys, JoinType::LeftAnti).map_err(failed)?;
+        let kept = self.of_keys(schema, files, column, keys, JoinType::LeftAnti).map_err(failed)?;
         let mut kept = kept.execute_stream().await.map_err(failed)?;
         let mut writer =
             TableWriter::new(self.context, self.warehouse, schema, format!("{}-kept", self.stem))?;
@@ -238,20 +249,25 @@ impl Run<'_> {
     }
 
     /// The rows of files that have touched keys, or those that have none.
-    fn of_keys(
+    pub(super) fn of_keys(
         &self,
         schema: &TableSchema,
         files: Vec<DataFile>,
-        by: &By,
-        keys: &Keys,
+        column: &str,
+        keys: &Arc<Rows>,
         kind: JoinType,
     ) -> datafusion::common::Result<DataFrame> {
         let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(schema, files));
         let rows = LogicalPlanBuilder::scan("rows", provider_as_source(table), None)?;
         let keys = LogicalPlanBuilder::scan(TOUCHED, keys.source(), None)?.build()?;
-        let on = (vec![Column::from_name(&by.column)], vec![Column::from_name(KEY)]);
+        let on = (vec![Column::from_name(column)], vec![Column::from_name(KEY)]);
         Ok(DataFrame::new(self.context.state(), rows.join(keys, kind, on, None)?.build()?))
     }
+}
+
+/// The files of a table that are in scope, and the others: what is out of scope is as it was closed.
+pub(super) fn in_scope(table: &TableEntry, scope: &Scope) -> (Vec<DataFile>, Vec<DataFile>) {
+    table.files.iter().cloned().partition(|file| scope.takes_file(file))
 }
 
 /// Whether it is quick to say which rows are other, where so many were taken out or are new.
@@ -267,25 +283,11 @@ fn has_many_small(files: &[DataFile], file: &DataFile) -> bool {
 
 /// Where the rows of touched keys are.
 #[derive(Default)]
-struct Touched {
+pub(super) struct Touched {
     /// The files that are written anew: those that have such rows, and small ones where they have become many.
     anew: Vec<DataFile>,
     /// The others.
     others: Vec<DataFile>,
     /// The rows.
-    rows: Vec<RecordBatch>,
-}
-
-/// Touched keys.
-pub(super) struct Keys {
-    table: Arc<dyn TableProvider>,
-    /// How many there are.
-    pub count: u64,
-}
-
-impl Keys {
-    /// As a plan reads them.
-    pub fn source(&self) -> Arc<dyn TableSource> {
-        provider_as_source(Arc::clone(&self.table))
-    }
+    pub rows: Vec<RecordBatch>,
 }

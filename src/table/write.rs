@@ -4,8 +4,8 @@
 //! What always holds: a row that breaks the contract (a null, a CHECK, a decimal out of range) is never written; the
 //! hash of a table depends on its rows and not on their order, batching or files.
 
-use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
@@ -195,7 +195,7 @@ impl TableWriter {
         let rows = self.converter.convert_columns(batch.columns()).during(|| self.working())?;
         let batch_stored = batch.project(&stored).during(|| self.working())?;
         let compression = compression_of(batch.num_rows())?;
-        for (values, indices) in self.partition(&batch)? {
+        for (values, indices) in partition(&self.schema, &batch)? {
             let file = match self.open.entry(values) {
                 Entry::Occupied(file) => file.into_mut(),
                 Entry::Vacant(slot) => {
@@ -348,48 +348,6 @@ impl TableWriter {
         format!("the row is: {}", texts.collect::<Vec<_>>().join(", "))
     }
 
-    /// The rows of each partition value; no list where all rows have one value.
-    fn partition(&self, batch: &RecordBatch) -> Result<Vec<PartRows>> {
-        let names = &self.schema.partition_by;
-        if names.is_empty() {
-            return Ok(vec![(Vec::new(), None)]);
-        }
-        let mut columns = Vec::new();
-        for name in names {
-            let column =
-                batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
-            columns.push(cast(column, &DataType::Utf8).during(|| self.working())?);
-        }
-        let fields = columns.iter().map(|_| SortField::new(DataType::Utf8)).collect();
-        let converter = RowConverter::new(fields).during(|| self.working())?;
-        let rows = converter.convert_columns(&columns).during(|| self.working())?;
-        let mut known: HashMap<&[u8], usize> = HashMap::new();
-        let mut parts: Vec<(Vec<String>, Vec<u32>)> = Vec::new();
-        let mut before: Option<(&[u8], usize)> = None;
-        for (number, row) in rows.iter().enumerate() {
-            let row = row.data();
-            let part = match before {
-                Some((same, part)) if same == row => part,
-                _ => *known.entry(row).or_insert_with(|| {
-                    let values = columns.iter().map(|column| column.as_string::<i32>().value(number));
-                    parts.push((values.map(String::from).collect(), Vec::new()));
-                    parts.len() - 1
-                }),
-            };
-            before = Some((row, part));
-            parts[part].1.push(number as u32);
-        }
-        for value in parts.iter().flat_map(|(values, _)| values) {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            if value.is_empty() || !value.chars().all(plain) {
-                let what = format!("`{value}` cannot name a partition of `{}`", self.schema.name);
-                return Err(Error::data(what, "partition by a date or a period"));
-            }
-        }
-        let is_one = parts.len() == 1;
-        Ok(parts.into_iter().map(|(values, rows)| (values, (!is_one).then_some(rows))).collect())
-    }
-
     /// Closes the files and returns them.
     pub async fn finish(self) -> Result<Written> {
         let closing = futures::stream::iter(self.open.into_values().map(OpenFile::close));
@@ -397,6 +355,63 @@ impl TableWriter {
         files.sort();
         Ok(Written { files, rows: self.kept, keys: self.key.map(|(_, hashes)| hashes) })
     }
+}
+
+/// The rows of each partition value; no list where all rows have one value.
+fn partition(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<PartRows>> {
+    let names = &schema.partition_by;
+    let working = || format!("writing {}", schema.name);
+    if names.is_empty() {
+        return Ok(vec![(Vec::new(), None)]);
+    }
+    let mut columns = Vec::new();
+    for name in names {
+        let column =
+            batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
+        columns.push(cast(column, &DataType::Utf8).during(|| working())?);
+    }
+    let fields = columns.iter().map(|_| SortField::new(DataType::Utf8)).collect();
+    let converter = RowConverter::new(fields).during(|| working())?;
+    let rows = converter.convert_columns(&columns).during(|| working())?;
+    let mut known: HashMap<&[u8], usize> = HashMap::new();
+    let mut parts: Vec<(Vec<String>, Vec<u32>)> = Vec::new();
+    let mut before: Option<(&[u8], usize)> = None;
+    for (number, row) in rows.iter().enumerate() {
+        let row = row.data();
+        let part = match before {
+            Some((same, part)) if same == row => part,
+            _ => *known.entry(row).or_insert_with(|| {
+                let values = columns.iter().map(|column| column.as_string::<i32>().value(number));
+                parts.push((values.map(String::from).collect(), Vec::new()));
+                parts.len() - 1
+            }),
+        };
+        before = Some((row, part));
+        parts[part].1.push(number as u32);
+    }
+    for value in parts.iter().flat_map(|(values, _)| values) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if value.is_empty() || !value.chars().all(plain) {
+            let what = format!("`{value}` cannot name a partition of `{}`", schema.name);
+            return Err(Error::data(what, "partition by a date or a period"));
+        }
+    }
+    let is_one = parts.len() == 1;
+    Ok(parts.into_iter().map(|(values, rows)| (values, (!is_one).then_some(rows))).collect())
+}
+
+/// What rows have in the partition columns, as their files say it.
+pub fn partitions_of(
+    schema: &TableSchema,
+    batches: &[RecordBatch],
+) -> Result<BTreeSet<BTreeMap<String, String>>> {
+    let mut all = BTreeSet::new();
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        for (values, _) in partition(schema, batch)? {
+            all.insert(schema.partition_by.iter().cloned().zip(values).collect());
+        }
+    }
+    Ok(all)
 }
 
 /// Whether casting a timestamp to microseconds lost something.

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    242 queries plan, 93 tables have contracts
+    243 queries plan, 94 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -104,6 +104,7 @@ fn a_run_and_what_it_says_again() {
     rebuild guided_total: 10 rows ([seconds])
     rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])
+    rebuild item_total: 15 rows ([seconds])
     rebuild record_detail: 0 rows ([seconds])
     rebuild grant_balance: 0 rows ([seconds])
     rebuild level_event: 0 rows ([seconds])
@@ -124,14 +125,14 @@ fn a_run_and_what_it_says_again() {
     rebuild grouped_line: 0 rows ([seconds])
     rebuild line_total: 10 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 77 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 78 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 77 tables are up to date ([seconds])
+    nothing to do: all 78 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
