@@ -12,6 +12,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::event::{Event, Hear};
+use super::tables::{divide_work, rows_of};
 use crate::catalog::{pin_at, register, register_view};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -41,7 +42,15 @@ pub async fn replay(project: &Project, warehouse: &Warehouse, number: u64, hear:
     let scratch = warehouse.with_scratch(folder.path(), &stem)?;
     let context = session(&project.settings, Some(&scratch))?;
     checksum::demand(&context);
-    let again = Again { pinned: &pinned, warehouse: &scratch, context: &context, entry: &entry, stem: &stem };
+    let batch_rows = project.settings.engine.batch_rows;
+    let again = Again {
+        pinned: &pinned,
+        warehouse: &scratch,
+        context: &context,
+        entry: &entry,
+        stem: &stem,
+        batch_rows,
+    };
     again.take_inputs().await?;
     again.make(hear).await.map_err(|error| not_as_it_was(number, error))
 }
@@ -81,6 +90,8 @@ struct Again<'a> {
     context: &'a SessionContext,
     entry: &'a Entry,
     stem: &'a str,
+    /// How many rows are worked on at one time, now.
+    batch_rows: usize,
 }
 
 impl Again<'_> {
@@ -105,6 +116,9 @@ impl Again<'_> {
             needed.extend(carried.into_iter().map(|file| (name.as_str(), file)));
         }
         self.are_there(needed).await?;
+        let rows = inputs.iter().map(|(_, files)| rows_of(files));
+        let rows = rows.chain(self.entry.tables.values().map(TableEntry::rows));
+        divide_work(self.context, self.batch_rows, rows);
         for (table, files) in inputs {
             if let Some(schema) = self.pinned.schemas.get(&table) {
                 register(self.context, schema, files)?;

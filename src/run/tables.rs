@@ -7,6 +7,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
@@ -81,6 +82,19 @@ impl<'a> Made<'a> {
             made_as_of: None,
         }
     }
+}
+
+/// Lets no thread share its work where each table that is there fits a batch: one batch is not worth dividing, tables
+/// that do not read each other are made side by side as it is, and each thread takes memory.
+pub(super) fn divide_work(context: &SessionContext, batch_rows: usize, rows: impl Iterator<Item = u64>) {
+    if rows.max().unwrap_or(0) <= batch_rows as u64 {
+        work_undivided(context);
+    }
+}
+
+/// The rows of files.
+pub(super) fn rows_of(files: &[DataFile]) -> u64 {
+    files.iter().map(|file| file.rows).sum()
 }
 
 impl<'a> Run<'a> {
@@ -164,15 +178,11 @@ impl<'a> Run<'a> {
         if is_little { AT_ONCE } else { 1 }
     }
 
-    /// Lets no thread share its work where each table that is there fits a batch: one batch is not worth dividing, and
-    /// tables that do not read each other are made side by side as it is.
+    /// Divides work among threads, where that is worth it.
     pub(super) fn divide_work(&self) {
-        let rows = |files: &[DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
-        let landed = self.landed_files.values().map(|files| rows(files));
-        let most = landed.chain(self.tables.values().map(TableEntry::rows)).max();
-        if most.unwrap_or(0) <= self.project.settings.engine.batch_rows as u64 {
-            work_undivided(self.context);
-        }
+        let landed = self.landed_files.values().map(|files| rows_of(files));
+        let rows = landed.chain(self.tables.values().map(TableEntry::rows));
+        divide_work(self.context, self.project.settings.engine.batch_rows, rows);
     }
 
     /// Brings tables up to date, wave after wave, and the views between them.
