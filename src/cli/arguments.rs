@@ -171,12 +171,16 @@ pub(super) enum Command {
     },
     /// Shows what the next run would do and why, and does nothing.
     #[command(
-        before_help = "Examples:\n  meterhouse plan\n  meterhouse plan --period 2026-10\n  meterhouse plan --format markdown    to paste into a review"
+        before_help = "Examples:\n  meterhouse plan\n  meterhouse plan --period 2026-10\n  meterhouse plan --count              also how many rows, periods and customers\n  meterhouse plan --format markdown    to paste into a review"
     )]
     Plan {
         /// Of a run for this billing period only, such as 2026-10.
         #[arg(long)]
         period: Option<String>,
+        /// Counts also what would be written, and the rows, periods and customers that come out other. For that all is
+        /// made beside the warehouse, which takes as long as the run.
+        #[arg(long)]
+        count: bool,
     },
     /// Runs, and closes a billing period for good: what comes later makes corrections in the open one.
     #[command(

@@ -132,7 +132,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         Command::Verify { head } => opened.verify(head.as_deref(), out).await,
         Command::Run { replay: Some(number), .. } => opened.replay(number).await,
         Command::Run { period, replay: None, accept, by } => opened.run(period, accept, by, out).await,
-        Command::Plan { period } => opened.plan(period, out).await,
+        Command::Plan { period, count } => opened.plan(period, count, out).await,
         Command::Status { reach_back: true, .. } => opened.reach_back(out).await,
         Command::Status { accrual, reach_back: false } => opened.status(accrual, out).await,
         Command::Explain { line_id, usage, source } => {

@@ -5,8 +5,16 @@
 //! would be made counts as changed, though its rows may turn out the same, and what that touches is not counted. So
 //! nothing is made in a run that is not in the plan, but where closed periods have to be rated again, which it says;
 //! and a table that is to be made by what changed is made whole where that turns out to be too much.
+//!
+//! Whoever wants to know what comes out other lets it count: then all is made beside the warehouse, as a run makes it.
 
 use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use datafusion::catalog::TableProvider;
+use datafusion::functions_aggregate::expr_fn::{count, count_distinct};
+use datafusion::logical_expr::{col, lit};
 
 use super::decide::{Decided, Decision};
 use super::event::{Event, Hear, Step, Way};
@@ -14,6 +22,7 @@ use super::start::stem_after;
 use super::update::is_compared;
 use super::{Request, Run, clock, first_and_last};
 use crate::catalog::{register, register_provider, register_view};
+use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error};
 use crate::engine::session::session;
 use crate::error::{Result, While};
 use crate::land::{self, Awaited};
@@ -41,6 +50,8 @@ pub struct Plan {
     /// Whether closed periods are rated again where their usage turns out to be another, and tables that carry on from
     /// these are made whole.
     pub may_rerate: bool,
+    /// Whether it was made beside the warehouse, so that it is known what comes out other.
+    pub is_counted: bool,
 }
 
 /// A table that would be made.
@@ -62,17 +73,36 @@ pub struct Planned {
     pub rows_to_read: u64,
     /// The same in bytes.
     pub bytes_to_read: u64,
+    /// What comes out other, where that was counted.
+    pub counted: Option<Counted>,
 }
 
-/// What the next run would do; nothing is written to the warehouse.
+/// What comes out other of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// The rows of the files that are written.
+    pub rows_to_write: u64,
+    /// The same in bytes.
+    pub bytes_to_write: u64,
+    /// The rows that are taken out, and those that are new; none where they are too many to be compared.
+    pub rows: Option<u64>,
+    /// The billing periods of these; none where the table does not have them.
+    pub periods: Option<u64>,
+    /// The customers of these; none where the table does not have them.
+    pub customers: Option<u64>,
+}
+
+/// What the next run would do; nothing is written to the warehouse. What comes out other is counted on demand, unless
+/// files have to land first.
 ///
 /// # Errors
 /// What the run would refuse before it makes a table: mistakes in the project or its reference data, an as-of before
-/// the last closing, a closed period.
+/// the last closing, a closed period. Where it counts, whatever the run would refuse.
 pub async fn plan(
     project: &Project,
     warehouse: &Warehouse,
     request: &Request,
+    counts: bool,
     hear: Hear<'_>,
 ) -> Result<Plan> {
     crate::check::check(project, &session(&project.settings, None)?).await?;
@@ -91,20 +121,30 @@ pub async fn plan(
     // What is made here is no event of a run.
     let hear: Hear<'_> = &|_: &Event| {};
     let mut run = Run::start(project, &beside, &context, request, hear, head, stem).await?;
-    run.begin(&first_and_last(project).0).await?;
+    let (first, last) = first_and_last(project);
+    let parked = run.begin(&first).await?;
     // A file without a byte has no record.
-    if awaited.iter().any(|file| file.bytes > 0) {
-        run.assume_landed()?;
-    }
-    let tables = run.forecast_all().await?;
-    let may_rerate = !run.closings.is_empty() && run.assumed.contains(PERIOD_CHANGE);
-    let snapshots = run.steps.iter().filter(|step| !project.queries.contains_key(&step.table));
-    let mut made = snapshots.map(|step| run.taken_in(step)).collect::<Result<Vec<Planned>>>()?;
-    made.extend(tables);
+    let has_awaited = awaited.iter().any(|file| file.bytes > 0);
+    let is_counted = counts && !has_awaited;
+    let (made, may_rerate) = if is_counted {
+        run.make_all(parked, &first, &last).await?;
+        let is_rerated = run.head.as_ref().is_some_and(|head| head.rerated != run.rerated);
+        (run.counted_all().await?, is_rerated)
+    } else {
+        if has_awaited {
+            run.assume_landed()?;
+        }
+        let tables = run.forecast_all().await?;
+        let may_rerate = !run.closings.is_empty() && run.assumed.contains(PERIOD_CHANGE);
+        let snapshots = run.steps.iter().filter(|step| !project.queries.contains_key(&step.table));
+        let mut made = snapshots.map(|step| run.taken_in(step)).collect::<Result<Vec<Planned>>>()?;
+        made.extend(tables);
+        (made, may_rerate)
+    };
     let is_made = |name: &&String| made.iter().any(|planned| planned.table == **name);
     let known = run.tables.keys().filter(|name| !BOOKS.contains(&name.as_str()));
     let up_to_date = known.filter(|name| !is_made(name)).count();
-    Ok(Plan { awaited, tables: made, up_to_date, may_rerate })
+    Ok(Plan { awaited, tables: made, up_to_date, may_rerate, is_counted })
 }
 
 impl Run<'_> {
@@ -140,7 +180,9 @@ impl Run<'_> {
         let is_assumed = changed.iter().any(|table| self.assumed.contains(table));
         let way = if by.is_empty() { Way::Rebuild } else { Way::Update };
         let (table, rows) = (schema.name.clone(), before.rows());
-        let mut planned = Planned { table, way, by, why, changed, rows, rows_to_read, bytes_to_read };
+        let counted = None;
+        let mut planned =
+            Planned { table, way, by, why, changed, rows, rows_to_read, bytes_to_read, counted };
         if !self.project.reads_as_of(query) || is_assumed || before.changed_in == 0 {
             let made = before.files.iter().filter(|file| scope.takes_file(file));
             let made: u64 = made.map(|file| file.rows).sum();
@@ -177,6 +219,70 @@ impl Run<'_> {
             rows: self.before(&step.table).rows(),
             rows_to_read: step.rows,
             bytes_to_read,
+            counted: None,
+        })
+    }
+
+    /// What was made of each table, with what came out other.
+    async fn counted_all(&self) -> Result<Vec<Planned>> {
+        let mut tables = Vec::new();
+        for step in &self.steps {
+            let planned = match self.project.queries.get(&step.table) {
+                None => self.taken_in(step)?,
+                Some(query) => {
+                    let (rows_to_read, bytes_to_read) = self.to_read(query);
+                    Planned {
+                        table: step.table.clone(),
+                        way: step.way,
+                        by: step.by.iter().cloned().collect(),
+                        why: step.why.clone(),
+                        changed: self.changed_behind(query),
+                        rows: self.before(&step.table).rows(),
+                        rows_to_read,
+                        bytes_to_read,
+                        counted: None,
+                    }
+                }
+            };
+            tables.push(Planned { counted: Some(self.counted(step).await?), ..planned });
+        }
+        Ok(tables)
+    }
+
+    /// What came out other of a table.
+    async fn counted(&self, step: &Step) -> Result<Counted> {
+        if step.way == Way::Same {
+            return Ok(Counted { rows: Some(0), ..Counted::default() });
+        }
+        let schema = &self.project.schemas[&step.table];
+        let before = self.before(&step.table);
+        let files = self.tables[&step.table].files.iter().filter(|file| !before.files.contains(file));
+        let files: Vec<DataFile> = files.cloned().collect();
+        let (rows_to_write, bytes_to_write) = rows_and_bytes(&files);
+        let counted = Counted { rows_to_write, bytes_to_write, ..Counted::default() };
+        let rows: Arc<dyn TableProvider> = match self.changes.get(&step.table) {
+            Some(Change { rows: Some(rows), .. }) => Arc::clone(rows),
+            Some(_) => return Ok(counted),
+            // Nobody has compared one that is made for the first time.
+            None => Arc::new(FileTable::new(schema, files)),
+        };
+        let has = |name: &str| schema.columns.iter().any(|column| column.name == name);
+        let asked: Vec<&str> = [BILLING_PERIOD, CUSTOMER].into_iter().filter(|name| has(name)).collect();
+        let distinct = asked.iter().map(|name| count_distinct(col(*name)).alias(*name));
+        let numbers = [count(lit(1_i64)).alias("rows")].into_iter().chain(distinct).collect();
+        let table = self.context.read_table(rows).and_then(|rows| rows.aggregate(Vec::new(), numbers));
+        let failed = |error| execution_error(&error, &step.table);
+        let batches = table.map_err(failed)?.collect().await.map_err(failed)?;
+        let number = |name: &str| {
+            let column = batches.iter().find_map(|batch| batch.column_by_name(name)).cloned()?;
+            column.as_primitive_opt::<Int64Type>().and_then(|column| column.iter().flatten().next())
+        };
+        let number = |name: &str| number(name).map(|number| number as u64);
+        Ok(Counted {
+            rows: number("rows"),
+            periods: number(BILLING_PERIOD),
+            customers: number(CUSTOMER),
+            ..counted
         })
     }
 
@@ -225,8 +331,12 @@ impl Run<'_> {
             None => self.tables.get(table).map(TableEntry::carried).unwrap_or_default(),
         };
         let files: Vec<DataFile> = self.project.tables_behind(query).iter().flat_map(files).collect();
-        (files.iter().map(|file| file.rows).sum(), files.iter().map(|file| file.size).sum())
+        rows_and_bytes(&files)
     }
+}
+
+fn rows_and_bytes(files: &[DataFile]) -> (u64, u64) {
+    (files.iter().map(|file| file.rows).sum(), files.iter().map(|file| file.size).sum())
 }
 
 /// The columns by which a table can be made; or why there is none.

@@ -242,6 +242,31 @@ fn after_a_closing_it_is_told_that_closed_periods_may_be_rated_again() {
 }
 
 #[test]
+fn what_comes_out_other_is_counted() {
+    let sample = Sample::new();
+    let first = Life::of(&sample).planned(&["--count"]).1;
+    assert_eq!(first["plan"]["is_counted"], false, "its files have not landed");
+    sample.ok(&["run"]);
+    sample.replace("data/price.csv", PRICE.0, PRICE.1);
+    let (planned, plan) = Life::of(&sample).planned(&["--count"]);
+    assert_eq!(plan["plan"]["is_counted"], true);
+    // The line of kilometres since 15 October goes, and comes with another amount; others of its file are written anew.
+    let line = &planned["invoice_line"];
+    let number = |name: &str| line[name].as_u64().unwrap();
+    assert_eq!(["changed_rows", "periods", "customers"].map(number), [2, 1, 1], "{line}");
+    assert!(number("rows_to_write") >= 2 && number("bytes_to_write") > 1000, "{line}");
+    assert_eq!(planned["suspense"]["changed_rows"], 0);
+    // It is what a run does, in the same order and way.
+    let steps = Life::of(&sample).document(&["run"])["run"]["steps"].as_array().unwrap().clone();
+    let done: Vec<_> =
+        steps.iter().map(|step| (text(step, "table"), text(step, "way"), text(step, "by"))).collect();
+    let told = plan["tables"]["plan"].as_array().unwrap();
+    let told: Vec<_> =
+        told.iter().map(|step| (text(step, "table"), text(step, "way"), text(step, "by"))).collect();
+    assert_eq!(told, done);
+}
+
+#[test]
 fn what_a_run_refuses_a_plan_refuses() {
     let sample = Sample::new();
     assert_eq!(sample.fails(&["plan", "--period", "2026-13"]).0, 2);
