@@ -310,7 +310,9 @@ impl<'a> Run<'a> {
         };
         let is_first = before.changed_in == 0;
         let (by, change) = change.map(|change| (change.column, change.rows)).unzip();
-        let files_before = before.carried();
+        // Before closed periods of it were rated again in this run: for whoever reads it that is a change, too.
+        let published = self.head.as_ref().and_then(|head| head.tables.get(&schema.name));
+        let files_before = published.map(TableEntry::carried).unwrap_or_default();
         let again = before.again.clone();
         let made = TableEntry { changed_in: self.number, fingerprint, files, again, made_as_of };
         let is_same = !is_first && made.content() == before.content();

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
+use crate::closing::{close, land, rows, run_at};
 use crate::life::{Done, Life, Step, step};
+use crate::terms::{CUSTOMERS, Terms, blank};
 
 /// For how many minutes other histories are tried; without it, a few.
 const MINUTES: &str = "METERHOUSE_HISTORY_MINUTES";
@@ -69,6 +71,34 @@ fn try_all(
         outcome.unwrap();
     }
     done
+}
+
+/// A run sees late usage of one customer, whose closed period it rates again, and new usage of another: both have
+/// changed what reads closed and open periods.
+#[test]
+fn what_was_rated_again_is_a_change_beside_others() {
+    let sample = blank();
+    let is_there = |name: &str| ["grid", "plans"].contains(&name);
+    Terms::of((0..CUSTOMERS.len()).filter(|number| is_there(CUSTOMERS[*number].0))).write(&sample);
+    let record = |id: &str, customer: &str, start: &str| {
+        format!(
+            "{{\"transaction_id\":\"{id}\",\"usage_type\":\"{customer}\",\"contract_id\":\"{customer}\",\
+             \"usage_start\":\"{start}\",\"region\":\"eu\",\"quantity\":5}}\n"
+        )
+    };
+    let run = ["--set", "engine.update_percent=100", "run"];
+    for number in 1..=2 {
+        let text = record(&format!("a{number}"), "grid", "2026-09-20T10:00:00Z")
+            + &record(&format!("b{number}"), "plans", "2026-10-20T10:00:00Z");
+        land(&sample, &format!("{number}.ndjson"), &text);
+        run_at(&sample, &run);
+        if number == 1 {
+            close(&sample, "2026-09");
+        }
+    }
+    let measured = "select contract_item_id, record_count from measured_usage order by contract_item_id";
+    assert_eq!(rows(&sample, measured), ["grid,2", "plans,2"]);
+    run_at(&sample, &["run", "--replay", "3"]);
 }
 
 /// Landings in any split and order, records that come again, late or broken, voids, holds and releases, changes of every
