@@ -116,10 +116,12 @@ fn change() -> impl Strategy<Value = Change> {
 fn machine() -> impl Strategy<Value = Machine> {
     let threads = prop::sample::select(vec![1, 2, 7]);
     let batch_rows = prop::sample::select(vec![17, 17, 32_768]);
+    // For each thread; with less, a query of many steps is refused.
     let memory = prop::sample::select(vec![64, 4096, 1 << 20]);
     let percent = prop::sample::select(vec![25, 100, 100]);
-    (threads, batch_rows, memory, percent)
-        .prop_map(|(threads, batch_rows, memory, percent)| Machine(threads, batch_rows, memory, percent))
+    (threads, batch_rows, memory, percent).prop_map(|(threads, batch_rows, memory, percent)| {
+        Machine(threads, batch_rows, threads * memory, percent)
+    })
 }
 
 /// Some changes, and the run that sees them.
@@ -211,6 +213,8 @@ impl<'a> Life<'a> {
         Machine(threads, batch_rows, memory, percent): &Machine,
         arguments: &[&str],
     ) -> Command {
+        // Much usage in small batches takes minutes.
+        let batch_rows = if self.landed.len() < MUCH { *batch_rows } else { 32_768 };
         let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"));
         command.arg("--project").arg(self.sample.path()).args(["--as-of", &text_of(self.now)]);
         for setting in [
