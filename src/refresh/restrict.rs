@@ -398,9 +398,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the touched keys of a query come from, by its first column, where `usage` and `price` are other than
-    /// before and `contract` is not; or why its key is lost.
-    async fn sources(sql: &str) -> std::result::Result<Vec<String>, String> {
+    async fn tables() -> SessionContext {
         let context = crate::engine::microseconds::context(SessionConfig::new(), Default::default());
         for table in [
             "create table usage (id bigint, item varchar, quantity bigint) as values (1, 'a', 10), (2, 'b', 20)",
@@ -409,6 +407,13 @@ mod tests {
         ] {
             context.sql(table).await.unwrap().collect().await.unwrap();
         }
+        context
+    }
+
+    /// Where the touched keys of a query come from, by its first column, where `usage` and `price` are other than
+    /// before and `contract` is not; or why its key is lost.
+    async fn sources(sql: &str) -> std::result::Result<Vec<String>, String> {
+        let context = tables().await;
         let rows: LogicalPlan =
             SessionContext::sql(&context, sql).await.unwrap().into_optimized_plan().unwrap();
         let key = Expr::Column(rows.schema().columns()[0].clone());
@@ -456,6 +461,40 @@ mod tests {
         ] {
             assert_eq!(sources(sql).await.unwrap(), expected, "{sql}");
         }
+    }
+
+    /// The rows of a query that may have a key in one of its columns, sorted.
+    async fn rows_found(sql: &str, column: &str, key: &str) -> Vec<String> {
+        let context = tables().await;
+        let plan = context.sql(sql).await.unwrap().into_optimized_plan().unwrap();
+        let keys = context.sql(&format!("select '{key}' as key")).await.unwrap().into_view();
+        let column = plan.schema().columns().into_iter().find(|one| one.name == column).unwrap();
+        let keys = datafusion::datasource::provider_as_source(keys);
+        let mut rows = Vec::new();
+        for plan in found(&plan, &Expr::Column(column), &keys, &DataType::Utf8View).unwrap() {
+            let batches = context.execute_logical_plan(plan).await.unwrap().collect().await.unwrap();
+            let shown = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+            rows.extend(shown.lines().filter(|line| line.starts_with("| ")).skip(1).map(String::from));
+        }
+        rows.sort();
+        rows
+    }
+
+    #[tokio::test]
+    async fn rows_that_have_a_key_are_found_below_outer_joins_and_choices() {
+        let left = "select usage.id, price.product from usage left join price on usage.item = price.product";
+        assert_eq!(rows_found(left, "product", "a").await, ["| 1  | a       |"]);
+        assert_eq!(rows_found(left, "product", "x").await, Vec::<String>::new());
+        let right =
+            "select usage.id, price.product from price right join usage on usage.item = price.product";
+        assert_eq!(rows_found(right, "product", "b").await, ["| 2  | b       |"]);
+        // By the name of the contract where there is one, and else by the item: of either there may be rows.
+        let either = "select usage.id, coalesce(contract.name, usage.item) as either from usage \
+                      left join contract on usage.item = contract.item and contract.name = 'x'";
+        assert_eq!(rows_found(either, "either", "x").await, ["| 1  | x      |"]);
+        assert_eq!(rows_found(either, "either", "b").await, ["| 2  | b      |"]);
+        // More may be found: the item of this one is `a`, and yet it goes by `x`.
+        assert_eq!(rows_found(either, "either", "a").await, ["| 1  | x      |"]);
     }
 
     #[tokio::test]
