@@ -48,6 +48,9 @@ const BUFFER_BYTES: usize = 256 << 20;
 /// A first batch with fewer rows is that of a small table.
 const SMALL_ROWS: usize = 8192;
 
+/// Rows that are hashed at a time.
+const HASHED_ROWS: usize = 1024;
+
 /// Files that are closed at one time; each takes a round trip to the store.
 const CLOSED_AT_ONCE: usize = 8;
 
@@ -94,8 +97,8 @@ impl OpenFile {
     }
 
     /// A sum, so that the order of the rows is not in it.
-    fn add_to_hash(&mut self, row: &[u8]) {
-        self.hash = self.hash.wrapping_add(xxh3_128(row));
+    fn add_to_hash(&mut self, row: u128) {
+        self.hash = self.hash.wrapping_add(row);
     }
 }
 
@@ -192,7 +195,7 @@ impl TableWriter {
         self.watch(&batch)?;
         self.keep(&batch);
         let stored: Vec<usize> = (0..self.stored.fields().len()).collect();
-        let rows = self.converter.convert_columns(batch.columns()).during(|| self.working())?;
+        let hashes = self.row_hashes(&batch)?;
         let batch_stored = batch.project(&stored).during(|| self.working())?;
         let compression = compression_of(batch.num_rows())?;
         for (values, indices) in partition(&self.schema, &batch)? {
@@ -212,20 +215,31 @@ impl TableWriter {
             };
             let part = match indices {
                 Some(indices) => {
-                    for row in &indices {
-                        file.add_to_hash(rows.row(*row as usize).as_ref());
-                    }
+                    indices.iter().for_each(|row| file.add_to_hash(hashes[*row as usize]));
                     take_record_batch(&batch_stored, &UInt32Array::from(indices))
                         .during(|| format!("writing {}", self.schema.name))?
                 }
                 None => {
-                    rows.iter().for_each(|row| file.add_to_hash(row.as_ref()));
+                    hashes.iter().for_each(|hash| file.add_to_hash(*hash));
                     batch_stored.clone()
                 }
             };
             file.writer.write(&part).await.during(|| format!("writing {}", self.schema.name))?;
         }
         self.flush_largest().await
+    }
+
+    /// The hash of each row, which is made of so few at a time that they stay in the cache of a processor.
+    fn row_hashes(&self, batch: &RecordBatch) -> Result<Vec<u128>> {
+        let mut hashes = Vec::with_capacity(batch.num_rows());
+        let mut rows = self.converter.empty_rows(0, 0);
+        for from in (0..batch.num_rows()).step_by(HASHED_ROWS) {
+            let part = batch.slice(from, HASHED_ROWS.min(batch.num_rows() - from));
+            rows.clear();
+            self.converter.append(&mut rows, part.columns()).during(|| self.working())?;
+            hashes.extend(rows.iter().map(|row| xxh3_128(row.as_ref())));
+        }
+        Ok(hashes)
     }
 
     /// Keeps the hash of each key in the batch.
