@@ -20,11 +20,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use meterhouse_sql::name::nearest;
 
+use super::Chunks;
 use super::columnar;
 use super::reader::{self, RawChunk};
 use super::record::{LandedChunk, RecordShape, RecordWriter, Sink};
 use super::source::Readable;
-use super::{CHUNK_ROWS, Chunks};
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::project::{Query, USAGE_RECORD};
 
@@ -61,6 +61,9 @@ pub(super) struct Mapping {
 
 /// The names of the fields that a file had, where its records name them.
 type Seen = Arc<Mutex<BTreeSet<String>>>;
+
+/// Records that are mapped at a time; which number a record has that cannot be taken apart depends on it.
+const MAPPED_ROWS: usize = 65_536;
 
 /// Names that are kept to suggest one; a file with more is not helped by a list.
 const SUGGESTED: usize = 1000;
@@ -112,7 +115,7 @@ impl Mapping {
             }
         };
         let mut has_rows = false;
-        for raw in reader::read_raw(file.input(), &columns, CHUNK_ROWS, hear)? {
+        for raw in reader::read_raw(file.input(), &columns, MAPPED_ROWS, hear)? {
             let raw = raw?;
             has_rows |= !raw.rows.is_empty();
             let chunk = self.map(raw).await?;

@@ -60,8 +60,9 @@ use source::Readable;
 use totals::Totals;
 use turn::{Turn, turn};
 
-/// Records read, checked and written at a time.
-const CHUNK_ROWS: usize = 65_536;
+/// Records read, checked and written at a time: few enough to stay in the cache of a processor on their way, and more
+/// than those of a small table, also where some are rejected.
+const CHUNK_ROWS: usize = 16_384;
 /// The table that says which landings are acknowledged.
 const LANDING: &str = "landing";
 /// The tables that a landing commits to, in this order: the last is its acknowledgement.
