@@ -15,7 +15,7 @@ use meterhouse_sql::cycle::TimeZone;
 use super::columnar;
 use super::delimited::Delimited;
 use super::format::{Damage, Format, Input, Opened, open};
-use super::json::{FieldNames, each_field, is_followed, with_cell};
+use super::json::{FieldNames, each_field, each_plain_field, is_followed, with_cell};
 use super::record::{LandedChunk, RecordShape, RecordWriter, Sink, raw_text};
 use super::text::{Elements, Ends, Lines, Source, Text};
 use crate::error::Result;
@@ -206,6 +206,10 @@ fn feed_json(text: &Text, names: &mut FieldNames, sink: &mut impl Sink) {
     let Ok(json) = std::str::from_utf8(&text.bytes) else {
         return sink.abandon(text.line, raw(), "is not valid UTF-8".into());
     };
+    if each_plain_field(json, names, |name, column, cell| sink.field(name, column, cell)) {
+        return sink.finish(text.line, &mut raw);
+    }
+    sink.begin();
     let read =
         each_field(json, names, |name, column, json| with_cell(json, |cell| sink.field(name, column, cell)));
     match read {
