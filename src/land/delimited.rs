@@ -5,7 +5,7 @@
 //! quote, and a record over several lines must have as many fields as the header. Where one of these is broken, only
 //! the line with the opening quote is rejected, and reading goes on with the line after it.
 
-use csv::{ByteRecord, ReaderBuilder, Terminator};
+use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
 
 use super::format::Damage;
 use super::json::Cell;
@@ -137,13 +137,28 @@ impl Delimited {
                             format!("has {} fields, the header has {}", record.len(), self.header.len());
                         sink.abandon(*line, raw(), reason);
                     } else {
-                        for ((name, column), field) in self.header.iter().zip(&self.columns).zip(&record) {
-                            match std::str::from_utf8(field) {
-                                Ok("") => {}
-                                Ok(text) => sink.field(name, *column, Cell::Text(text)),
-                                Err(_) => sink.field(name, *column, Cell::Unreadable),
+                        let names = self.header.iter().zip(&self.columns);
+                        record = match StringRecord::from_byte_record(record) {
+                            Ok(texts) => {
+                                for ((name, column), text) in names.zip(&texts) {
+                                    if !text.is_empty() {
+                                        sink.field(name, *column, Cell::Text(text));
+                                    }
+                                }
+                                texts.into_byte_record()
                             }
-                        }
+                            Err(error) => {
+                                let record = error.into_byte_record();
+                                for ((name, column), field) in names.zip(&record) {
+                                    match std::str::from_utf8(field) {
+                                        Ok("") => {}
+                                        Ok(text) => sink.field(name, *column, Cell::Text(text)),
+                                        Err(_) => sink.field(name, *column, Cell::Unreadable),
+                                    }
+                                }
+                                record
+                            }
+                        };
                         sink.finish(*line, &mut raw);
                     }
                 }
