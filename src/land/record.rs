@@ -25,7 +25,7 @@ pub use chunk::{LandedChunk, Rejected, raw_text};
 use reasons::Reasons;
 use rest::Rest;
 pub(super) use shape::Kind;
-use shape::{Fallback, Origin};
+use shape::{Column, Fallback, Origin};
 pub use shape::{LandingColumn, LandingDefault, RecordShape};
 pub(super) use value::Slot;
 use value::{A_NUMBER, Builder, Fault, slot_of};
@@ -54,6 +54,9 @@ pub(super) struct RecordWriter {
     default_texts: usize,
     defaults: Vec<(usize, Slot)>,
     copies: Vec<(usize, usize)>,
+    // The columns that landing fills by itself, and those that are required or limited.
+    filled: Vec<usize>,
+    checked: Vec<usize>,
     rest: Rest,
     reasons: Reasons,
     // The first column with a reason.
@@ -95,6 +98,10 @@ impl RecordWriter {
                 _ => {}
             }
         }
+        let those = |are: fn(&Column) -> bool| {
+            let columns = shape.columns.iter().enumerate();
+            columns.filter(|(_, column)| are(column)).map(|(index, _)| index).collect()
+        };
         Ok(Self {
             builders: shape.columns.iter().map(|column| Builder::new(column.kind)).collect(),
             slots: vec![Slot::Absent; shape.columns.len()],
@@ -105,6 +112,11 @@ impl RecordWriter {
             texts,
             defaults,
             copies,
+            filled: those(|column| {
+                use Origin::{IdHash, LandingId, Sequence, UsageDate};
+                matches!(column.origin, Sequence | LandingId | IdHash | UsageDate)
+            }),
+            checked: those(|column| column.required || column.limit < u128::MAX),
             rest: Rest::new(),
             reasons: Reasons::default(),
             blamed: None,
@@ -296,17 +308,15 @@ impl RecordWriter {
         }
         let start = self.instant(self.shape.usage_start);
         let id_hash = if self.shape.has_id_hash { self.id_hash() } else { 0 };
-        for (column, slot) in self.shape.columns.iter().zip(&mut self.slots) {
-            match (&column.origin, start) {
-                (Origin::Sequence, _) => *slot = Slot::Int64(self.next_sequence),
-                (Origin::LandingId, _) => *slot = Slot::Int64(self.next_sequence / SEQUENCES),
-                (Origin::IdHash, _) => *slot = Slot::Int64(id_hash),
-                (Origin::UsageDate, Some(start)) => {
-                    *slot = Slot::Date(start.div_euclid(86_400_000_000) as i32)
-                }
+        for column in &self.filled {
+            self.slots[*column] = match (&self.shape.columns[*column].origin, start) {
+                (Origin::Sequence, _) => Slot::Int64(self.next_sequence),
+                (Origin::LandingId, _) => Slot::Int64(self.next_sequence / SEQUENCES),
+                (Origin::IdHash, _) => Slot::Int64(id_hash),
+                (Origin::UsageDate, Some(start)) => Slot::Date(start.div_euclid(86_400_000_000) as i32),
                 // Its reason is that `usage_start` is missing or bad, which is said there.
-                (Origin::UsageDate, None) if self.shape.usage_start.is_some() => *slot = Slot::Bad,
-                _ => {}
+                (Origin::UsageDate, None) if self.shape.usage_start.is_some() => Slot::Bad,
+                _ => continue,
             }
         }
     }
@@ -323,7 +333,8 @@ impl RecordWriter {
 
     fn check(&mut self) {
         let mut missing_columns = 0;
-        for column in 0..self.slots.len() {
+        for number in 0..self.checked.len() {
+            let column = self.checked[number];
             let missing = match self.slots[column] {
                 Slot::Absent | Slot::Null => true,
                 Slot::Text { from, to } => from == to,

@@ -149,7 +149,13 @@ fn shown(text: &str) -> String {
 }
 
 /// An Arrow column that is being built.
-pub(in crate::land) enum Builder {
+pub(in crate::land) struct Builder {
+    values: Values,
+    /// Rows behind the last value: most columns of a record have none, so these are appended at once.
+    nulls: usize,
+}
+
+enum Values {
     Text(StringViewBuilder),
     Decimal(Decimal128Builder),
     Int64(Int64Builder),
@@ -162,49 +168,65 @@ pub(in crate::land) enum Builder {
 impl Builder {
     /// An empty column of a type.
     pub(in crate::land) fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Text => Builder::Text(StringViewBuilder::new()),
-            Kind::Decimal { precision, scale } => Builder::Decimal(
+        let values = match kind {
+            Kind::Text => Values::Text(StringViewBuilder::new()),
+            Kind::Decimal { precision, scale } => Values::Decimal(
                 Decimal128Builder::new().with_data_type(DataType::Decimal128(precision, scale)),
             ),
-            Kind::Int64 => Builder::Int64(Int64Builder::new()),
-            Kind::Int32 => Builder::Int32(Int32Builder::new()),
-            Kind::Boolean => Builder::Boolean(BooleanBuilder::new()),
-            Kind::Date => Builder::Date(Date32Builder::new()),
-            Kind::Instant => Builder::Instant(TimestampMicrosecondBuilder::new()),
-        }
+            Kind::Int64 => Values::Int64(Int64Builder::new()),
+            Kind::Int32 => Values::Int32(Int32Builder::new()),
+            Kind::Boolean => Values::Boolean(BooleanBuilder::new()),
+            Kind::Date => Values::Date(Date32Builder::new()),
+            Kind::Instant => Values::Instant(TimestampMicrosecondBuilder::new()),
+        };
+        Self { values, nulls: 0 }
     }
 
     /// Appends a slot, which is of the builder's kind or empty.
     pub(in crate::land) fn append(&mut self, slot: Slot, texts: &str) {
-        match (self, slot) {
-            (Builder::Text(builder), Slot::Text { from, to }) => builder.append_value(&texts[from..to]),
-            (Builder::Text(builder), _) => builder.append_null(),
-            (Builder::Decimal(builder), Slot::Decimal(value)) => builder.append_value(value),
-            (Builder::Decimal(builder), _) => builder.append_null(),
-            (Builder::Int64(builder), Slot::Int64(value)) => builder.append_value(value),
-            (Builder::Int64(builder), _) => builder.append_null(),
-            (Builder::Int32(builder), Slot::Int32(value)) => builder.append_value(value),
-            (Builder::Int32(builder), _) => builder.append_null(),
-            (Builder::Boolean(builder), Slot::Boolean(value)) => builder.append_value(value),
-            (Builder::Boolean(builder), _) => builder.append_null(),
-            (Builder::Date(builder), Slot::Date(value)) => builder.append_value(value),
-            (Builder::Date(builder), _) => builder.append_null(),
-            (Builder::Instant(builder), Slot::Instant(value)) => builder.append_value(value),
-            (Builder::Instant(builder), _) => builder.append_null(),
+        if matches!(slot, Slot::Absent | Slot::Null | Slot::Bad) {
+            self.nulls += 1;
+            return;
+        }
+        if self.nulls > 0 {
+            self.append_nulls();
+        }
+        match (&mut self.values, slot) {
+            (Values::Text(builder), Slot::Text { from, to }) => builder.append_value(&texts[from..to]),
+            (Values::Decimal(builder), Slot::Decimal(value)) => builder.append_value(value),
+            (Values::Int64(builder), Slot::Int64(value)) => builder.append_value(value),
+            (Values::Int32(builder), Slot::Int32(value)) => builder.append_value(value),
+            (Values::Boolean(builder), Slot::Boolean(value)) => builder.append_value(value),
+            (Values::Date(builder), Slot::Date(value)) => builder.append_value(value),
+            (Values::Instant(builder), Slot::Instant(value)) => builder.append_value(value),
+            _ => self.nulls = 1,
+        }
+    }
+
+    fn append_nulls(&mut self) {
+        let nulls = std::mem::take(&mut self.nulls);
+        match &mut self.values {
+            Values::Text(builder) => (0..nulls).for_each(|_| builder.append_null()),
+            Values::Decimal(builder) => builder.append_nulls(nulls),
+            Values::Int64(builder) => builder.append_nulls(nulls),
+            Values::Int32(builder) => builder.append_nulls(nulls),
+            Values::Boolean(builder) => builder.append_nulls(nulls),
+            Values::Date(builder) => builder.append_nulls(nulls),
+            Values::Instant(builder) => builder.append_nulls(nulls),
         }
     }
 
     /// The column so far; the builder is empty again.
     pub(in crate::land) fn finish(&mut self) -> ArrayRef {
-        match self {
-            Builder::Text(builder) => Arc::new(builder.finish()),
-            Builder::Decimal(builder) => Arc::new(builder.finish()),
-            Builder::Int64(builder) => Arc::new(builder.finish()),
-            Builder::Int32(builder) => Arc::new(builder.finish()),
-            Builder::Boolean(builder) => Arc::new(builder.finish()),
-            Builder::Date(builder) => Arc::new(builder.finish()),
-            Builder::Instant(builder) => Arc::new(builder.finish().with_timezone("UTC")),
+        self.append_nulls();
+        match &mut self.values {
+            Values::Text(builder) => Arc::new(builder.finish()),
+            Values::Decimal(builder) => Arc::new(builder.finish()),
+            Values::Int64(builder) => Arc::new(builder.finish()),
+            Values::Int32(builder) => Arc::new(builder.finish()),
+            Values::Boolean(builder) => Arc::new(builder.finish()),
+            Values::Date(builder) => Arc::new(builder.finish()),
+            Values::Instant(builder) => Arc::new(builder.finish().with_timezone("UTC")),
         }
     }
 }
