@@ -36,14 +36,15 @@ pub(super) fn feed(
     for (field, array) in schema.fields().iter().zip(batch.columns()) {
         let index = writer.shape().column_of(field.name());
         let kind = index.map(|index| writer.kind(index));
-        columns.push((field.name(), index, array, Values::of(field, array, kind, &options)?));
+        let values = Values::of(field, array, kind, &options)?;
+        columns.push((field.name(), index, array.nulls(), values));
     }
     let mut whole_rows = None;
     let mut json = Vec::new();
     for row in 0..batch.num_rows() {
         writer.begin();
-        for (name, index, array, values) in &mut columns {
-            if array.is_null(row) {
+        for (name, index, nulls, values) in &mut columns {
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 continue;
             }
             match (values, *index) {
@@ -138,6 +139,9 @@ impl<'a> Values<'a> {
         if let Some(same) = same(&flat, kind) {
             return Ok(Values::Same(same));
         }
+        if let Some(same) = with_more_decimals(&flat, kind) {
+            return Ok(Values::Same(same));
+        }
         let text = || Ok::<_, Error>(cast(&flat, &DataType::Utf8View)?.as_string_view().clone());
         Ok(match flat.data_type() {
             data_type if data_type.is_numeric() => Values::Number(text()?),
@@ -189,6 +193,25 @@ fn same(array: &ArrayRef, kind: Kind) -> Option<Same> {
         }
         _ => return None,
     })
+}
+
+/// The same numbers with more decimals, where the wanted type has room for all that stands before them.
+fn with_more_decimals(array: &ArrayRef, kind: Kind) -> Option<Same> {
+    let (Kind::Decimal { precision, scale }, DataType::Decimal128(digits, decimals)) =
+        (kind, array.data_type())
+    else {
+        return None;
+    };
+    let before = |digits: u8, decimals: i8| i16::from(digits) - i16::from(decimals);
+    if *decimals > scale || before(*digits, *decimals) > before(precision, scale) {
+        return None;
+    }
+    // A file can hold more digits than it declares, which a cast does not look at.
+    array.as_primitive::<Decimal128Type>().validate_decimal_precision(*digits).ok()?;
+    same(
+        &cast_with_options(array, &DataType::Decimal128(precision, scale), &CastOptions::default()).ok()?,
+        kind,
+    )
 }
 
 fn unreadable(field: &FieldRef, error: &dyn std::fmt::Display) -> Error {
