@@ -1,4 +1,4 @@
-"""Landing generated usage: records a second from NDJSON, CSV and Parquet.
+"""Landing generated usage from NDJSON, CSV and Parquet: records a second, and processor seconds a million records.
 
     python benches/landing.py [--records 4000000] [--rounds 3]
 """
@@ -30,8 +30,10 @@ def main() -> None:
                 rounds.append(take([meterhouse(), "--project", folder, "--set", f"warehouse.url={warehouse}",
                                     "land", file]))
             seconds = statistics.median(took.seconds for took in rounds)
+            processor = statistics.median(took.processor_seconds for took in rounds) / given.records * 1e6
             size = file.stat().st_size / 1e6
             print(f"{usage:8} {given.records / seconds:10,.0f} records/s  {size / seconds:6.0f} MB/s  "
+                  f"{processor:5.2f} s of processor a million  "
                   f"{max(took.peak_gib for took in rounds):5.2f} GiB at most", flush=True)
 
 
