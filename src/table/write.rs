@@ -382,11 +382,11 @@ fn partition(schema: &TableSchema, batch: &RecordBatch) -> Result<Vec<PartRows>>
     for name in names {
         let column =
             batch.column_by_name(name).ok_or_else(|| Error::data(format!("no column {name}"), ""))?;
-        columns.push(cast(column, &DataType::Utf8).during(|| working())?);
+        columns.push(cast(column, &DataType::Utf8).during(working)?);
     }
     let fields = columns.iter().map(|_| SortField::new(DataType::Utf8)).collect();
-    let converter = RowConverter::new(fields).during(|| working())?;
-    let rows = converter.convert_columns(&columns).during(|| working())?;
+    let converter = RowConverter::new(fields).during(working)?;
+    let rows = converter.convert_columns(&columns).during(working)?;
     let mut known: HashMap<&[u8], usize> = HashMap::new();
     let mut parts: Vec<(Vec<String>, Vec<u32>)> = Vec::new();
     let mut before: Option<(&[u8], usize)> = None;

@@ -344,7 +344,8 @@ impl Terms {
             let columns = if rows.is_empty() { columns } else { said };
             let mut text = columns.join(",") + "\n";
             for row in rows {
-                let cells = columns.iter().map(|column| row.get(*column).map_or(String::new(), cell));
+                let cells =
+                    columns.iter().map(|column| row.get(*column).map_or(String::new(), |value| cell(value)));
                 text += &(cells.collect::<Vec<_>>().join(",") + "\n");
             }
             sample.write(&format!("data/{}.csv", schema.name), &text);
@@ -352,8 +353,8 @@ impl Terms {
     }
 }
 
-fn cell(value: &String) -> String {
-    if value.contains(['"', ',']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.clone() }
+fn cell(value: &str) -> String {
+    if value.contains(['"', ',']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
 }
 
 fn fields(text: &str, name: &str) -> Row {
