@@ -1,29 +1,22 @@
 -- control_total: is every received record in exactly one place?
 --
 -- grain:  landing_id, usage_type, unit, place
--- reads:  landing, record_place, closed_total
+-- reads:  landing, place_total, closed_total
 -- rule:   received = rejected + held + discarded + duplicate + void + filtered
 --         + suspended + written off + guided, which the check landing_balance
 --         compares
 
-with place_total as (
+with counted as (
     select
-        landing_of(record_place.landing_sequence) as landing_id,
-        record_place.usage_type,
-        record_place.unit,
-        record_place.place,
-        record_place.times,
-        count(*) as record_count,
-        sum(record_place.record_quantity) as quantity,
-        sum(cast(row_hash(record_place.landing_sequence) as decimal(38, 0)))
-            as id_hash
-    from record_place
-    group by
-        landing_of(record_place.landing_sequence),
-        record_place.usage_type,
-        record_place.unit,
-        record_place.place,
-        record_place.times
+        place_total.landing_id,
+        place_total.usage_type,
+        place_total.unit,
+        place_total.place,
+        place_total.times,
+        place_total.record_count,
+        place_total.quantity,
+        place_total.id_hash
+    from place_total
 
     union all
 
@@ -41,19 +34,19 @@ with place_total as (
 
 signed_total as (
     select
-        place_total.landing_id,
-        place_total.usage_type,
-        place_total.unit,
-        place_total.place,
-        sum(place_total.times * place_total.record_count) as record_count,
-        sum(place_total.times * place_total.quantity) as quantity,
-        sum(place_total.times * place_total.id_hash) as id_hash
-    from place_total
+        counted.landing_id,
+        counted.usage_type,
+        counted.unit,
+        counted.place,
+        sum(counted.times * counted.record_count) as record_count,
+        sum(counted.times * counted.quantity) as quantity,
+        sum(counted.times * counted.id_hash) as id_hash
+    from counted
     group by
-        place_total.landing_id,
-        place_total.usage_type,
-        place_total.unit,
-        place_total.place
+        counted.landing_id,
+        counted.usage_type,
+        counted.unit,
+        counted.place
 )
 
 select

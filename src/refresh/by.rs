@@ -150,11 +150,11 @@ impl By {
     }
 
     /// By each of the columns of a plan that are never null, as far as they can be followed: first by the number of a
-    /// record, which few rows have, and last by those for which much has to be compared.
+    /// record, which few rows have, then by those that all that is joined has, so that of nothing all is read, and last
+    /// by those for which much has to be compared.
     pub fn each(rows: &LogicalPlan, changes: &Changes, few_rows: usize) -> Result<Vec<Self>> {
         let columns = rows.schema().columns().into_iter().zip(rows.schema().fields());
-        let mut columns: Vec<_> = columns.filter(|(_, field)| !field.is_nullable()).collect();
-        columns.sort_by_key(|(column, _)| column.name != SEQUENCE);
+        let columns = columns.filter(|(_, field)| !field.is_nullable());
         let (mut each, mut dear) = (Vec::new(), Vec::new());
         for (column, field) in columns {
             let by = Self::follow(column, field.data_type(), rows, changes, few_rows)?;
@@ -164,6 +164,8 @@ impl By {
                 None => each.push(by),
             }
         }
+        let meets = |by: &Self| by.sources.iter().any(|source| !matches!(source, Source::Changed { .. }));
+        each.sort_by_key(|by| (by.column != SEQUENCE, meets(by)));
         each.extend(dear);
         Ok(each)
     }

@@ -21,7 +21,6 @@ use crate::refresh::{Scope, write_rows};
 use crate::table::file::DataFile;
 use crate::table::rows::Rows;
 use crate::table::scan::FileTable;
-use crate::table::write::partitions_of;
 
 impl Run<'_> {
     /// Folds what changed into a table that does nothing but add up; none where it does more, or the changes are not
@@ -107,11 +106,8 @@ impl Run<'_> {
         };
         let (before, now) = (of_keys(&old).map_err(failed)?, of_keys(&made).map_err(failed)?);
         let rows = differing(self.context, before, now).await.map_err(failed)?;
-        let other = partitions_of(schema, &rows.batches)?;
-        let is_other = |file: &DataFile| other.contains(&file.partition);
-        let (made, same): (Vec<DataFile>, Vec<DataFile>) = made.into_iter().partition(is_other);
-        self.delete_new(schema, &same, &[]).await?;
-        files.extend(old.into_iter().filter(|file| !is_other(file)).chain(made));
+        let (stay, _) = self.keep_same(schema, (old, made), &rows).await?;
+        files.extend(stay);
         files.sort();
         Ok((files, rows))
     }

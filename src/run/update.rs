@@ -116,16 +116,28 @@ impl Run<'_> {
         let out = Rows::of(&schema.arrow(), out).map_err(failed)?;
         let new = Arc::new(FileTable::new(schema, made.clone()));
         let rows = differing(self.context, out, new).await.map_err(failed)?;
-        let other = partitions_of(schema, &rows.batches)?;
-        let is_other = |file: &DataFile| other.contains(&file.partition);
-        let (anew, same): (Vec<DataFile>, Vec<DataFile>) = anew.into_iter().partition(is_other);
-        files.extend(same);
+        let (stay, anew) = self.keep_same(schema, (anew, made), &rows).await?;
+        files.extend(stay);
         files.extend(self.without(schema, anew, column, keys).await?);
-        let (made, same): (Vec<DataFile>, Vec<DataFile>) = made.into_iter().partition(is_other);
-        self.delete_new(schema, &same, &[]).await?;
-        files.extend(made);
         files.sort();
         Ok((files, rows))
+    }
+
+    /// Of partitions in which rows differ the files that were made, of the others those that were there; and those that
+    /// have to go.
+    pub(super) async fn keep_same(
+        &self,
+        schema: &TableSchema,
+        (old, made): (Vec<DataFile>, Vec<DataFile>),
+        differing: &Rows,
+    ) -> Result<(Vec<DataFile>, Vec<DataFile>)> {
+        let other = partitions_of(schema, &differing.batches)?;
+        let is_other = |file: &DataFile| other.contains(&file.partition);
+        let (gone, mut stay): (Vec<DataFile>, Vec<DataFile>) = old.into_iter().partition(is_other);
+        let (made, same): (Vec<DataFile>, Vec<DataFile>) = made.into_iter().partition(is_other);
+        self.delete_new(schema, &same, &[]).await?;
+        stay.extend(made);
+        Ok((stay, gone))
     }
 
     /// With fewer rows together, the tables of a plan are quick to read twice.

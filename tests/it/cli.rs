@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    243 queries plan, 94 tables have contracts
+    244 queries plan, 95 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -102,10 +102,11 @@ fn a_run_and_what_it_says_again() {
     rebuild correction_line: 0 rows ([seconds])
     rebuild suspense: 3 rows ([seconds])
     rebuild guided_total: 10 rows ([seconds])
-    rebuild control_total: 17 rows ([seconds])
     rebuild grant_event: 0 rows ([seconds])
     rebuild item_total: 15 rows ([seconds])
+    rebuild place_total: 10 rows ([seconds])
     rebuild record_detail: 0 rows ([seconds])
+    rebuild control_total: 17 rows ([seconds])
     rebuild grant_balance: 0 rows ([seconds])
     rebuild level_event: 0 rows ([seconds])
     rebuild record_charge: 0 rows ([seconds])
@@ -125,14 +126,14 @@ fn a_run_and_what_it_says_again() {
     rebuild grouped_line: 0 rows ([seconds])
     rebuild line_total: 10 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 78 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 79 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 78 tables are up to date ([seconds])
+    nothing to do: all 79 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"

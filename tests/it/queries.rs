@@ -140,7 +140,7 @@ fn generated(records: &str, months: &str) -> Sample {
 fn no_join_keeps_all_usage_in_memory() {
     let sample = generated("50000", "1");
     let mut joins = 0;
-    for name in ["guiding", "usage_part", "usage_filtered", "usage_tag", "control_total"] {
+    for name in ["guiding", "usage_part", "usage_filtered", "usage_tag", "place_total"] {
         let query = &project(sample.path()).queries[name];
         for (join, kept) in kept(&sample, &query.text, "usage_record") {
             joins += 1;
