@@ -64,16 +64,17 @@ fn rows_in<'a>(scan: &TableScan, changes: &'a Changes) -> Option<&'a Arc<dyn Tab
     changes.get(scan.table_name.table())?.rows.as_ref()
 }
 
-/// The distinct keys that changes touch, as one column [`KEY`] of a type.
+/// The distinct keys that changes touch, as one column [`KEY`] of a type; a table with fewer rows is quick to compare.
 pub async fn touched(
     context: &SessionContext,
     sources: &[Source],
     data_type: &DataType,
     changes: &Changes,
+    few_rows: usize,
 ) -> Result<Arc<Rows>> {
     let mut all: Option<LogicalPlanBuilder> = None;
     for source in sources {
-        for keys in keys(context, source, data_type, changes).await? {
+        for keys in keys(context, source, data_type, changes, few_rows).await? {
             all = Some(match all {
                 None => LogicalPlanBuilder::from(keys),
                 Some(others) => others.union(keys)?,
@@ -120,6 +121,7 @@ async fn keys(
     source: &Source,
     data_type: &DataType,
     changes: &Changes,
+    few_rows: usize,
 ) -> Result<Vec<LogicalPlan>> {
     let named = |key: Expr| cast(key, data_type.clone()).alias(KEY);
     match source {
@@ -133,8 +135,9 @@ async fn keys(
         }
         Source::Met { rows, key, other, on } => {
             let (mine, others): (Vec<Expr>, Vec<Expr>) = on.iter().cloned().unzip();
-            let met =
-                LogicalPlanBuilder::from(asked_of_others(other, &others, changes)?).distinct()?.build()?;
+            let met = LogicalPlanBuilder::from(asked_of_others(other, &others, changes, few_rows)?)
+                .distinct()?
+                .build()?;
             let met = collected(context, met).await?;
             let columns: Vec<Expr> = (0..others.len()).map(|number| col(numbered(number))).collect();
             let plans = meeting(context, rows, &mine, &met).await?.into_iter().map(|rows| {
@@ -146,7 +149,7 @@ async fn keys(
             plans.collect()
         }
         Source::Other { plan, key } => {
-            let others = asked_of_others(plan, std::slice::from_ref(key), changes)?;
+            let others = asked_of_others(plan, std::slice::from_ref(key), changes, few_rows)?;
             Ok(vec![LogicalPlanBuilder::from(others).project([named(col(numbered(0)))])?.build()?])
         }
     }
@@ -194,8 +197,15 @@ pub async fn distinct(context: &SessionContext, rows: &Arc<Rows>, column: &str) 
 }
 
 /// What is asked of the rows of a plan that are other than before; the columns have numbers for names.
-fn asked_of_others(plan: &LogicalPlan, asked: &[Expr], changes: &Changes) -> Result<LogicalPlan> {
-    if let Some(others) = row_by_row(plan, changes)? {
+fn asked_of_others(
+    plan: &LogicalPlan,
+    asked: &[Expr],
+    changes: &Changes,
+    few_rows: usize,
+) -> Result<LogicalPlan> {
+    // A row may be another in a column that is not read: where that is quick to see, it is no other row.
+    let many = Some(plan).filter(|plan| rows_read(plan) >= few_rows);
+    if let Some(others) = many.map(|plan| row_by_row(plan, changes)).transpose()?.flatten() {
         let asked = asked.iter().cloned().enumerate().map(|(number, asked)| asked.alias(numbered(number)));
         return LogicalPlanBuilder::from(others).project(asked)?.build();
     }
@@ -273,4 +283,51 @@ pub fn as_before(plan: &LogicalPlan, changes: &Changes) -> Result<LogicalPlan> {
 
 fn of_rows(scan: &TableScan, rows: &Arc<dyn TableProvider>) -> TableScan {
     TableScan { source: provider_as_source(Arc::clone(rows)), ..scan.clone() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use datafusion::prelude::SessionConfig;
+
+    use super::super::restrict::Following;
+    use super::*;
+
+    /// The records that another price touches, where so many rows are few.
+    async fn records_touched(sql: &str, few_rows: usize) -> usize {
+        let context = crate::engine::microseconds::context(SessionConfig::new(), Default::default());
+        let table = async |sql: &str| {
+            let frame = context.sql(sql).await.unwrap();
+            let schema = Arc::new(frame.schema().as_arrow().clone());
+            Rows::of(&schema, frame.collect().await.unwrap()).unwrap()
+        };
+        let usage = table("select * from (values (1, 'a'), (2, 'b'), (3, 'b')) as usage (id, item)").await;
+        let price = async |amount: &str| {
+            table(&format!("select * from (values ('a', 3), ('b', {amount})) as price (product, amount)"))
+                .await
+        };
+        let (before, now) = (price("4").await, price("5").await);
+        let rows = differing(&context, Arc::clone(&before) as _, Arc::clone(&now) as _).await.unwrap();
+        context.register_table("usage", usage).unwrap();
+        context.register_table("price", now).unwrap();
+        let changes = Changes::from([("price".into(), Change { before, rows: Some(rows) })]);
+        let plan = context.sql(sql).await.unwrap().into_optimized_plan().unwrap();
+        let key = Expr::Column(plan.schema().columns()[0].clone());
+        let changed = ["price".to_string()].into();
+        let mut following =
+            Following { changed, few_rows, touched: None, sources: Vec::new(), finding: None };
+        following.restrict(&plan, &key).unwrap().unwrap();
+        touched(&context, &following.sources, &DataType::Int64, &changes, few_rows).await.unwrap().count
+    }
+
+    #[tokio::test]
+    async fn what_a_query_does_not_read_touches_nothing_of_it() {
+        let amount = "select id, amount from usage left join price on item = product";
+        assert_eq!(records_touched(amount, 100).await, 2);
+        assert_eq!(records_touched(amount, 0).await, 2);
+        let product = "select id, product from usage left join price on item = product";
+        assert_eq!(records_touched(product, 100).await, 0);
+        // Of many rows it is not asked.
+        assert_eq!(records_touched(product, 0).await, 2);
+    }
 }

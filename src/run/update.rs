@@ -208,7 +208,7 @@ impl Run<'_> {
         if rows_of(&by.sources, changes) > 2 * at_most {
             return Ok(None);
         }
-        let keys = touched(self.context, &by.sources, &by.data_type, changes).await?;
+        let keys = touched(self.context, &by.sources, &by.data_type, changes, self.few_rows()).await?;
         Ok(Some(keys).filter(|keys| keys.count as u64 <= at_most))
     }
 
