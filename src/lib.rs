@@ -3,6 +3,7 @@
 //! Each room uses only rooms that stand behind it in this list; a test holds that:
 //!
 //! - `cli`: what may be typed; it asks and shows, and decides nothing
+//! - `serve`: usage over HTTP, for as long as it is let
 //! - `proof`: whether what was published is as it was
 //! - `export`: files for the invoicing system
 //! - `answer`: one query, what tables there are, views for other engines
@@ -37,5 +38,6 @@ pub mod proof;
 pub mod refresh;
 pub mod run;
 pub mod sample;
+pub mod serve;
 pub mod store;
 pub mod table;

@@ -97,10 +97,8 @@ fn run(cli: Cli) -> Option<Result<(), Error>> {
         Ok(runtime) => runtime,
         Err(error) => return Some(Err(error)),
     };
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = now.map_or(0, |since| since.as_micros() as i64);
     // At a prompt, Ctrl-C stops a statement and not the program.
-    let stops = !cli.is_prompt();
+    let stops = !cli.is_prompt() && !cli.stops_by_itself();
     // On a thread of the runtime, because only those have the large stack.
     let mut work = runtime.spawn(async move {
         let mut out = Stdout::new();
@@ -122,6 +120,12 @@ fn run(cli: Cli) -> Option<Result<(), Error>> {
     // Not shut down: letting go of threads that run is what a process cannot always survive.
     std::mem::forget(runtime);
     outcome
+}
+
+/// The clock, in microseconds since the epoch.
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_micros() as i64)
 }
 
 /// Starts the threads that everything runs on.

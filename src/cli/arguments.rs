@@ -303,6 +303,15 @@ pub(super) enum Command {
             .try_map(|name| <Format as clap::ValueEnum>::from_str(&name, false)))]
         format: Option<Format>,
     },
+    /// Takes usage over HTTP, until it is stopped.
+    #[command(
+        before_help = "Examples:\n  meterhouse serve\n  meterhouse serve --bind 127.0.0.1:9000\n  curl -d '{\"transactionID\": ...}' -H 'content-type: application/json' 127.0.0.1:8473/subscriptions/v1/usage"
+    )]
+    Serve {
+        /// Address and port; the default is the setting serve.bind.
+        #[arg(long, value_name = "ADDRESS")]
+        bind: Option<String>,
+    },
     /// Removes files of tables that no run of the last days and no closed period needs; never usage, reference data or
     /// books.
     #[command(
@@ -437,6 +446,11 @@ impl Cli {
     /// The project's folder.
     pub fn project(&self) -> &Path {
         &self.project
+    }
+
+    /// Whether it ends by itself when it is told to stop.
+    pub fn stops_by_itself(&self) -> bool {
+        matches!(self.command, Command::Serve { .. })
     }
 
     /// Whether this is a prompt, where Ctrl-C stops what was asked last and not the program.

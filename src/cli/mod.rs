@@ -11,6 +11,7 @@ pub mod mistakes;
 mod plan;
 pub mod prompt;
 mod runs;
+mod serve;
 mod shown;
 pub mod stderr;
 pub mod stdout;
@@ -40,6 +41,7 @@ use crate::land::decision::Decision;
 use crate::project::{Project, Query};
 use crate::run::event::{Event, Report, Way};
 use crate::sample::{generate, init};
+use crate::serve::Clock;
 use crate::store::location::keep_private;
 use crate::store::warehouse::Warehouse;
 use crate::{catalog, check, land, ledger, run};
@@ -52,20 +54,21 @@ fn is_terminal() -> bool {
 /// Where data goes.
 type Out<'a> = &'a mut (dyn Write + Send);
 
-/// Does what was typed; `now` is the clock, in microseconds since the epoch, `sample` what `init` writes, and `out`
-/// takes the data.
+/// Does what was typed; `clock` is read once, and again and again only by what goes on, `sample` is what `init` writes,
+/// and `out` takes the data.
 ///
 /// Boxed, so that all of it is compiled with the library and not once more with each program and test.
 pub fn execute<'a>(
     cli: Cli,
-    now: i64,
+    clock: Clock,
     sample: fn() -> init::Sample,
     out: Out<'a>,
 ) -> BoxFuture<'a, Result<()>> {
-    Box::pin(dispatch(cli, now, sample, out))
+    Box::pin(dispatch(cli, clock, sample, out))
 }
 
-async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>) -> Result<()> {
+async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out<'_>) -> Result<()> {
+    let now = clock();
     if cli.format == Some(Format::Html) && !matches!(cli.command, Command::Export { .. }) {
         let hint = "--format table, json, ndjson, csv, markdown or parquet";
         return Err(Error::usage("only `meterhouse export` writes html", hint));
@@ -144,6 +147,7 @@ async fn dispatch(cli: Cli, now: i64, sample: fn() -> init::Sample, out: Out<'_>
         }
         Command::Views { engine: views::Engine::Duckdb, scan } => opened.views(scan, out).await,
         Command::Sql { query, file } => opened.sql(query, file, out).await,
+        Command::Serve { bind } => opened.serve(bind, clock).await,
     }
 }
 

@@ -17,9 +17,7 @@ pub enum Input {
     File(PathBuf),
     /// A local copy of what comes from elsewhere, with the name that messages use; the name's extension counts.
     Copy(PathBuf, String),
-    // Only tests stream so far: standard input is kept in a file, and usage over HTTP is still to come.
-    #[allow(dead_code)]
-    /// Anything else, with the name that messages use, such as `-` for standard input; the name's extension counts.
+    /// Anything else, with the name that messages use; the name's extension counts.
     Stream(String, Box<dyn Read + Send>),
 }
 

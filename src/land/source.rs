@@ -17,8 +17,9 @@ use tempfile::NamedTempFile;
 use super::format::Input;
 use crate::error::{Error, Result, While};
 use crate::project::settings;
-use crate::store::digest::Digest;
+use crate::store::digest::{Digest, sha256};
 use crate::store::location::{Location, is_url};
+use crate::store::warehouse::Warehouse;
 
 /// What begins a part of a pattern that is not to be taken as written.
 const WILD: [char; 3] = ['*', '?', '['];
@@ -46,6 +47,8 @@ enum Place {
     StandardInput,
     Disk(PathBuf),
     Object(Arc<dyn ObjectStore>, Path),
+    /// Objects of the warehouse, one behind another, each with the SHA-256 of its bytes; and what tells them all.
+    Gathered { store: Arc<dyn ObjectStore>, batches: Vec<(Path, String)>, content: String },
 }
 
 /// A file as it can be read: on the disk, its content known.
@@ -89,6 +92,17 @@ impl Source {
         }
         let place = if name == "-" { Place::StandardInput } else { Place::Disk(text.to_path_buf()) };
         Ok(vec![Self { name, version: String::new(), size: 0, place }])
+    }
+
+    /// Batches of the warehouse that land as one file; `content` tells which they are.
+    pub(super) fn gathered(
+        name: String,
+        content: String,
+        warehouse: &Warehouse,
+        batches: Vec<(Path, String)>,
+    ) -> Self {
+        let place = Place::Gathered { store: warehouse.store().clone(), batches, content };
+        Self { name, version: String::new(), size: 0, place }
     }
 
     /// The files that the folders, globs and URLs of an inbox name, in order of path. No link to a folder is followed.
@@ -176,6 +190,21 @@ impl Source {
                 copy.flush().during(|| format!("keeping {name}"))?;
                 let content = hash.finish();
                 Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(Arc::new(copy)) })
+            }
+            Place::Gathered { store, batches, content } => {
+                let mut copy = NamedTempFile::new().during(|| format!("keeping {name}"))?;
+                for (path, hash) in batches {
+                    let reading = || format!("reading {path} in the warehouse");
+                    let bytes = store.get(path).await.during(reading)?.bytes().await.during(reading)?;
+                    if sha256(&bytes) != *hash {
+                        let what = format!("{path} in the warehouse is not as it was written");
+                        return Err(Error::data(what, "bring it back from a copy of the warehouse"));
+                    }
+                    copy.write_all(&bytes).during(|| format!("keeping {name}"))?;
+                }
+                copy.flush().during(|| format!("keeping {name}"))?;
+                let (path, content) = (copy.path().to_path_buf(), content.clone());
+                Ok(Readable { name, path, content, copy: Some(Arc::new(copy)) })
             }
         }
     }
@@ -266,7 +295,7 @@ async fn objects(text: &str) -> Result<Vec<Source>> {
 }
 
 /// Copies to the disk what can be read once; errors say `told`.
-fn keep(from: &mut impl Read, told: &str, name: String) -> Result<Readable> {
+pub(super) fn keep(from: &mut impl Read, told: &str, name: String) -> Result<Readable> {
     let mut copy = NamedTempFile::new().during(|| format!("keeping {told}"))?;
     let content = pour(from, &mut copy, told)?;
     Ok(Readable { name, path: copy.path().to_path_buf(), content, copy: Some(Arc::new(copy)) })

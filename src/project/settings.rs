@@ -49,6 +49,9 @@ pub struct Settings {
     /// What a run may use of the machine.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// How the service is reached, and what it takes.
+    #[serde(default)]
+    pub serve: ServeSettings,
     /// Where `meterhouse.toml` gives each value, by dotted key; what comes from elsewhere has no place.
     #[serde(skip)]
     places: BTreeMap<String, Place>,
@@ -131,6 +134,26 @@ pub struct EngineSettings {
     pub update_percent: u64,
 }
 
+/// How the service is reached, and what it takes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServeSettings {
+    /// Address and port.
+    pub bind: String,
+    /// How long records are gathered before they are written together, in milliseconds.
+    pub gather_ms: u64,
+    /// How often what was gathered is landed, in seconds.
+    pub land_seconds: u64,
+    /// The most that one request may send, in MiB.
+    pub body_mb: usize,
+    /// The most that may wait to be written, in MiB.
+    pub waiting_mb: usize,
+    /// The longest that a request may take, in seconds.
+    pub request_seconds: u64,
+    /// How long requests may go on when the service stops, in seconds.
+    pub stop_seconds: u64,
+}
+
 impl Default for WarehouseSettings {
     fn default() -> Self {
         Self { url: default("warehouse.url"), private: default("warehouse.private") }
@@ -150,6 +173,20 @@ impl Default for EngineSettings {
             threads: default("engine.threads"),
             batch_rows: default("engine.batch_rows"),
             update_percent: default("engine.update_percent"),
+        }
+    }
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self {
+            bind: default("serve.bind"),
+            gather_ms: default("serve.gather_ms"),
+            land_seconds: default("serve.land_seconds"),
+            body_mb: default("serve.body_mb"),
+            waiting_mb: default("serve.waiting_mb"),
+            request_seconds: default("serve.request_seconds"),
+            stop_seconds: default("serve.stop_seconds"),
         }
     }
 }

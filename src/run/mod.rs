@@ -157,7 +157,9 @@ async fn take_in(
     for inbox in land::inboxes_nowhere(project) {
         hear(&Event::Nowhere { inbox });
     }
-    land::land_inboxes(project, warehouse, context, &|one| hear(&Event::Landed(one.clone()))).await
+    let notice = |one: &land::Landed| hear(&Event::Landed(one.clone()));
+    land::land_inboxes(project, warehouse, context, &notice).await?;
+    land::gathered::land_gathered(project, warehouse, context, &notice).await
 }
 
 /// A run whose inputs are pinned and whose reference data is taken in and checked.

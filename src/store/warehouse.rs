@@ -4,13 +4,15 @@
 //! the objects say is left to the rooms that write them.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::iter;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use datafusion::execution::object_store::ObjectStoreUrl;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -155,10 +157,56 @@ impl Warehouse {
 
     /// The names of the objects below a folder of the warehouse.
     pub async fn list(&self, folder: &str) -> Result<BTreeSet<String>> {
-        use futures::TryStreamExt;
+        Ok(self.list_with_size(folder).await?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The same, each with its bytes, in no order.
+    pub async fn list_with_size(&self, folder: &str) -> Result<Vec<(String, u64)>> {
         let objects = self.store.list(Some(&Path::from(folder)));
-        let names = objects.map_ok(|object| object.location.filename().unwrap_or_default().to_string());
+        let names = objects
+            .map_ok(|object| (object.location.filename().unwrap_or_default().to_string(), object.size));
         names.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
+    }
+
+    /// Removes objects; one that is gone already is no mistake.
+    pub async fn delete(&self, paths: Vec<Path>) -> Result<()> {
+        let paths = futures::stream::iter(paths.into_iter().map(Ok)).boxed();
+        let mut deleted = self.store.delete_stream(paths);
+        while let Some(outcome) = deleted.next().await {
+            match outcome {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error).during(|| "deleting in the warehouse".into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates an object unless it is there already, and when this returns it outlives a power cut: in a directory,
+    /// the file and its folder are on the disk. A bucket gives its word by its answer. `false` where it was there.
+    pub async fn create_durable(&self, path: &Path, bytes: Vec<u8>) -> Result<bool> {
+        let is_made = self.create(path, bytes).await?;
+        if let (true, Some(file)) = (is_made, self.on_disk(path)) {
+            let synced = move || {
+                File::open(&file)?.sync_all()?;
+                file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+            };
+            let synced = tokio::task::spawn_blocking(synced).await.during(|| "syncing".into())?;
+            synced.during(|| format!("syncing {path} in the warehouse"))?;
+        }
+        Ok(is_made)
+    }
+
+    /// Brings all that was written to a directory so far to its disk. A bucket needs nothing.
+    pub async fn sync(&self) -> Result<()> {
+        let Some(folder) = self.on_disk(&Path::default()) else { return Ok(()) };
+        let synced = tokio::task::spawn_blocking(move || all_on_disk(&folder)).await;
+        synced.during(|| "syncing".into())?.during(|| "syncing the warehouse".into())
+    }
+
+    /// Where an object is on the disk of this machine; none in a bucket.
+    fn on_disk(&self, path: &Path) -> Option<PathBuf> {
+        let folder = self.url.to_file_path().ok()?;
+        Some(path.parts().fold(folder, |file, part| file.join(part.as_ref())))
     }
 
     /// Whether an object is there.
@@ -211,6 +259,25 @@ impl Warehouse {
         }
         Ok(number)
     }
+}
+
+/// Brings the whole file system of a folder to the disk.
+#[cfg(target_os = "linux")]
+fn all_on_disk(folder: &FilePath) -> std::io::Result<()> {
+    Ok(nix::unistd::syncfs(File::open(folder)?)?)
+}
+
+/// Brings all file systems to their disks.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn all_on_disk(_: &FilePath) -> std::io::Result<()> {
+    nix::unistd::sync();
+    Ok(())
+}
+
+/// Files are on the disk when they are closed.
+#[cfg(not(unix))]
+fn all_on_disk(_: &FilePath) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Numbers of a register that stand in one folder.

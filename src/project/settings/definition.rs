@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 15] = [
+pub const SETTINGS: [Definition; 22] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -134,6 +134,57 @@ pub const SETTINGS: [Definition; 15] = [
         example: "10",
         meaning: "A table is made by what changed where that touches at most this share of its rows, else whole. The \
                   rows are the same.",
+    },
+    Definition {
+        key: "serve.bind",
+        kind: "address and port",
+        default: Some("\"127.0.0.1:8473\""),
+        example: "\"127.0.0.1:80\"",
+        meaning: "Where `meterhouse serve` is reached. Port 0 takes any that is free.",
+    },
+    Definition {
+        key: "serve.gather_ms",
+        kind: "milliseconds",
+        default: Some("20"),
+        example: "100",
+        meaning: "Usage that was sent is written at most once in this time, so that many requests are one file. The first \
+                  after a pause does not wait.",
+    },
+    Definition {
+        key: "serve.land_seconds",
+        kind: "seconds",
+        default: Some("60"),
+        example: "10",
+        meaning: "How often what was sent is landed in the table of usage. A run lands it in any case.",
+    },
+    Definition {
+        key: "serve.body_mb",
+        kind: "MiB",
+        default: Some("16"),
+        example: "64",
+        meaning: "The most that one request may send, as it comes and unpacked.",
+    },
+    Definition {
+        key: "serve.waiting_mb",
+        kind: "MiB",
+        default: Some("256"),
+        example: "1024",
+        meaning: "The most that may wait to be written, over all requests. Beyond it a request is answered by 429, and \
+                  nothing of it is taken.",
+    },
+    Definition {
+        key: "serve.request_seconds",
+        kind: "seconds",
+        default: Some("30"),
+        example: "120",
+        meaning: "The longest that a request may take.",
+    },
+    Definition {
+        key: "serve.stop_seconds",
+        kind: "seconds",
+        default: Some("20"),
+        example: "60",
+        meaning: "How long requests that are on their way may go on when the service is told to stop.",
     },
 ];
 

@@ -1,0 +1,303 @@
+//! Usage that somebody sends: cut into one record a line, and read as it will be read when it lands, so that who sends
+//! it hears at once what is wrong with which record.
+
+use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use datafusion::prelude::SessionContext;
+use meterhouse_sql::cycle::TimeZone;
+
+use super::checks::Checks;
+use super::delimited::Delimited;
+use super::format::{Damage, Format, Input, Opened, open};
+use super::json::{Cell, write_json_string};
+use super::record::{LandedChunk, RecordShape, Rejected, Sink, raw_text};
+use super::text::{Elements, Ends, Lines, Source as Bytes, Text};
+use super::{CHUNK_ROWS, chunks, project_zone, reader, record_shape, source};
+use crate::error::{Error, Result, While};
+use crate::project::{Project, Query, USAGE_RECORD};
+
+/// What a body is called in errors.
+const BODY: &str = "the body";
+
+/// Reads a body, also one that is gzip or zstd, as records: one JSON text a line, in the order of the body. `format` is
+/// what it says to be; none: it is told by its first bytes.
+///
+/// # Errors
+/// A body that unpacks to more than `limit` bytes, that is damaged, CSV without a header, Parquet.
+pub fn lines(body: Vec<u8>, format: Option<Format>, limit: usize) -> Result<Vec<u8>> {
+    // Only the extension of a name counts.
+    let name = match format {
+        Some(Format::Ndjson) => "body.ndjson",
+        _ => "body",
+    };
+    let opened = open(Input::Stream(name.into(), Box::new(Cursor::new(body))), format)?;
+    let Opened::Text(format, source, mut damage) = opened else {
+        return Err(Error::usage("Parquet cannot be sent", "put it into an inbox, or `meterhouse land` it"));
+    };
+    damage.name = BODY.into();
+    let source: Bytes = Box::new(BufReader::new(Limited { source, left: limit }));
+    let mut records = Vec::new();
+    match format {
+        Format::Csv => csv(source, &damage, &mut records)?,
+        Format::Json => {
+            let mut elements = Elements::new(source);
+            each(|text| elements.next(text), &damage, &mut records)?;
+        }
+        _ => {
+            let mut source = source;
+            let ends = Ends::of(io::BufRead::fill_buf(&mut source).map_err(|error| told(error, &damage))?);
+            let mut lines = Lines::new(source, ends);
+            each(|text| lines.next(text), &damage, &mut records)?;
+        }
+    }
+    Ok(records)
+}
+
+/// Writes each text as a line.
+fn each(
+    mut next: impl FnMut(&mut Text) -> io::Result<bool>,
+    damage: &Damage,
+    records: &mut Vec<u8>,
+) -> Result<()> {
+    let mut text = Text::default();
+    while next(&mut text).map_err(|error| told(error, damage))? {
+        // In JSON the end of a line stands between words only, never in a text.
+        let one_line = text.bytes.iter().map(|byte| match byte {
+            b'\n' | b'\r' => b' ',
+            byte => *byte,
+        });
+        records.extend(one_line);
+        if text.bytes.trim_ascii().is_empty() {
+            // A list that is not closed: there is no record, and it has to be told.
+            records.extend_from_slice(b"[");
+        }
+        records.push(b'\n');
+    }
+    Ok(())
+}
+
+/// Writes each row of a CSV body as a JSON object.
+fn csv(source: Bytes, damage: &Damage, records: &mut Vec<u8>) -> Result<()> {
+    let mut rows = Delimited::new(source, damage.clone())?;
+    rows.resolve(|_| None);
+    let mut objects = Objects::default();
+    loop {
+        rows.feed(&mut objects, CHUNK_ROWS).map_err(|error| match error {
+            Error::Machine { source, .. } if is_too_large(source.as_ref()) => too_large(),
+            error => error,
+        })?;
+        if objects.text.is_empty() {
+            return Ok(());
+        }
+        records.extend_from_slice(objects.text.as_bytes());
+        objects.text.clear();
+    }
+}
+
+/// Makes JSON objects of rows.
+#[derive(Default)]
+struct Objects {
+    text: String,
+    begun: usize,
+}
+
+impl Sink for Objects {
+    fn begin(&mut self) {
+        self.begun = self.text.len();
+    }
+
+    fn field(&mut self, name: &str, _: Option<usize>, cell: Cell<'_>) {
+        self.text.push(if self.text.len() == self.begun { '{' } else { ',' });
+        write_json_string(name, &mut self.text);
+        self.text.push(':');
+        cell.write_json(&mut self.text);
+    }
+
+    fn finish(&mut self, _: u64, _: &mut dyn FnMut() -> String) {
+        self.text.push_str(if self.text.len() == self.begun { "{}\n" } else { "}\n" });
+    }
+
+    fn abandon(&mut self, _: u64, raw: String, _: String) {
+        // No object, so that it is rejected with its text.
+        self.text.truncate(self.begun);
+        write_json_string(&raw, &mut self.text);
+        self.text.push('\n');
+    }
+}
+
+/// Bytes that fail where they are more than was allowed: a small body can unpack to any size.
+struct Limited {
+    source: Bytes,
+    left: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("it is too large")]
+struct TooLarge;
+
+impl Read for Limited {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(into)?;
+        self.left = self.left.checked_sub(read).ok_or_else(|| io::Error::other(TooLarge))?;
+        Ok(read)
+    }
+}
+
+fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| inner.is::<TooLarge>())
+}
+
+fn too_large() -> Error {
+    Error::usage("the body is too large", "send fewer records at one time")
+}
+
+fn told(error: io::Error, damage: &Damage) -> Error {
+    if is_too_large(&error) { too_large() } else { damage.error(error) }
+}
+
+/// How records are read that somebody sends.
+#[derive(Clone)]
+pub struct Door {
+    project: Arc<Project>,
+    context: SessionContext,
+    shape: RecordShape,
+    checks: Arc<Checks>,
+    zone: TimeZone,
+}
+
+/// What was read of the records of a body.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// How many there are.
+    pub records: u64,
+    /// Those that cannot be usage, in their order.
+    pub refused: Vec<Refused>,
+    /// The others by their number, from 0, with the hash of their identity.
+    pub good: Vec<(u64, i64)>,
+    /// Where the good ones are from; some may be missing where a record is refused.
+    pub sources: Vec<String>,
+}
+
+/// A record that cannot be usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its number, from 0.
+    pub number: u64,
+    /// The first field that a reason is against; none where it is against the record as a whole.
+    pub field: Option<String>,
+    /// All that is wrong with it.
+    pub reason: String,
+    /// Its transaction id, where that could be read.
+    pub transaction_id: Option<String>,
+}
+
+impl Door {
+    /// The way into the table of usage records of a project.
+    pub fn new(project: &Arc<Project>, context: &SessionContext) -> Result<Self> {
+        let record = &project.schemas[USAGE_RECORD];
+        let shape = record_shape(record)?.with_times(&project.settings.source);
+        let checks = Arc::new(Checks::new(context, record, &shape)?);
+        let shape = if checks.is_empty() { shape } else { shape.keeping_text() };
+        let (project, zone) = (project.clone(), project_zone(project)?);
+        Ok(Self { project, context: context.clone(), shape, checks, zone })
+    }
+
+    /// Reads records that stand in lines, as they will be read when they land: by the columns of a usage record, or by
+    /// a landing query. Works on the thread that asks, unless there is a query.
+    ///
+    /// # Errors
+    /// What is wrong with the query.
+    pub async fn read(&self, lines: &[u8], with: Option<&Query>) -> Result<Received> {
+        let mut received = Received::default();
+        match with {
+            None => {
+                let input = Input::Stream("body.ndjson".into(), Box::new(Cursor::new(lines.to_vec())));
+                let chunks =
+                    reader::read(input, Some(Format::Ndjson), &self.shape, &self.zone, 0, CHUNK_ROWS)?;
+                for chunk in chunks {
+                    self.take(chunk?, &mut received)?;
+                }
+            }
+            Some(query) => {
+                let file = source::keep(&mut Cursor::new(lines), BODY, "body.ndjson".into())?;
+                let shape = self.shape.clone();
+                let mut chunks = chunks(&self.project, &self.context, &file, Some(query), shape, 0)?;
+                while let Some(chunk) = chunks.recv().await {
+                    self.take(chunk?, &mut received)?;
+                }
+            }
+        }
+        received.refused.sort_by_key(|refused| refused.number);
+        Ok(received)
+    }
+
+    fn take(&self, chunk: LandedChunk, received: &mut Received) -> Result<()> {
+        let chunk = if self.checks.is_empty() { chunk } else { self.checks.reject(chunk)? };
+        received.records += chunk.received;
+        received.refused.extend(chunk.rejected.into_iter().map(|row| self.refused(row)));
+        let numbers = column::<Int64Type>(&chunk, "landing_sequence")?;
+        let hashes = column::<Int64Type>(&chunk, "id_hash")?;
+        received.good.extend(numbers.iter().map(|number| *number as u64).zip(hashes));
+        let sources = chunk.records.column_by_name("source").and_then(|column| column.as_string_view_opt());
+        for source in sources.into_iter().flatten().flatten() {
+            if received.sources.last().is_none_or(|last| last != source) {
+                received.sources.push(source.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, row: Rejected) -> Refused {
+        let field = row.column.map(|column| self.shape.schema().field(column).name().clone());
+        let Rejected { sequence, reason, transaction_id, .. } = row;
+        Refused { number: sequence as u64, field, reason, transaction_id }
+    }
+}
+
+fn column<T: arrow::datatypes::ArrowPrimitiveType>(chunk: &LandedChunk, name: &str) -> Result<Vec<T::Native>> {
+    let column = chunk.records.column_by_name(name).and_then(|column| column.as_primitive_opt::<T>());
+    let column = column.ok_or_else(|| format!("usage_record has no column {name}"));
+    Ok(column.during(|| "reading a body".into())?.values().to_vec())
+}
+
+/// The text of the record with that number among lines, as far as it is kept.
+pub fn text_of(lines: &[u8], number: u64) -> String {
+    let line = lines.split(|byte| *byte == b'\n').nth(number as usize);
+    raw_text(line.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(body: &str, format: Option<Format>) -> String {
+        String::from_utf8(lines(body.into(), format, 1000).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_record_is_one_line_with_the_digits_it_came_with() {
+        let two = "{\"a\": 0.10}\n{\"a\": 12345678901234567890.5}\n";
+        assert_eq!(cut(two, Some(Format::Ndjson)), two);
+        assert_eq!(
+            cut("[{\"a\":\n 0.10}, {\"b\": \"\\n\"}]", Some(Format::Json)),
+            "{\"a\":  0.10}\n{\"b\": \"\\n\"}\n"
+        );
+        assert_eq!(cut("{\"a\": 1}", None), "{\"a\": 1}\n");
+        assert_eq!(cut("a,b\n1,\"x\"\"y\"\n,2\n", Some(Format::Csv)), "{\"a\":\"1\",\"b\":\"x\\\"y\"}\n{\"b\":\"2\"}\n");
+        assert_eq!(cut("", Some(Format::Ndjson)), "");
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_is_allowed_is_refused() {
+        let packed = zstd::encode_all(Cursor::new(vec![b' '; 1 << 20]), 1).unwrap();
+        assert!(packed.len() < 200);
+        for format in [Format::Ndjson, Format::Json, Format::Csv] {
+            let error = lines(packed.clone(), Some(format), 1000).unwrap_err();
+            assert_eq!(error.to_string(), "the body is too large", "{format:?}");
+        }
+    }
+}

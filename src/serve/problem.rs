@@ -1,0 +1,106 @@
+//! What went wrong, as a problem document (RFC 9457): what, why, and what to do about it.
+
+use std::any::Any;
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::usage::RecordResult;
+use crate::error::{Error, in_words};
+
+/// A problem document.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    /// What kind of problem it is; this service tells them apart by status and title.
+    r#type: &'static str,
+    title: String,
+    status: u16,
+    /// What is wrong this time.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hint: String,
+    /// The records that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<RecordResult>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, title: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            r#type: "about:blank",
+            title: title.into(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            hint: String::new(),
+            records: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    pub(super) fn records(mut self, records: Vec<RecordResult>) -> Self {
+        self.records = records;
+        self
+    }
+
+    /// After so many seconds the same may be sent again.
+    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The document of an error: one of the request where it can be mended there, else of the service.
+    pub(super) fn of(error: &Error) -> Self {
+        let (status, title) = match error {
+            Error::Usage { .. } | Error::Query { .. } => (StatusCode::BAD_REQUEST, "the request cannot be done"),
+            Error::Data { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "the data breaks a rule"),
+            Error::Busy { .. } | Error::Interrupted => (StatusCode::SERVICE_UNAVAILABLE, "not now"),
+            Error::Project(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the project has mistakes"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "the service could not do it"),
+        };
+        let problem = Self::new(status, title, in_words(&error.to_string())).hint(error.hint());
+        if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(1) } else { problem }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// Nothing is there.
+pub(super) async fn no_route(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing here", uri.path())
+}
+
+/// Something is there, but not for this method.
+pub(super) async fn no_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{method} {}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here", detail)
+}
+
+/// A fault in the program; it was told on standard error where it happened.
+pub(super) fn fault(_: Box<dyn Any + Send>) -> Response {
+    let title = "a fault in the program";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, title, "please report it with the request").into_response()
+}

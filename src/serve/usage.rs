@@ -1,0 +1,277 @@
+//! Usage in: records of a request, read, kept with those of others, and answered when they are kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Service;
+use super::problem::Problem;
+use crate::land::Format;
+use crate::land::sent::{self, Received, Refused};
+
+/// The landing query that maps CloudEvents.
+const CLOUDEVENTS: &str = "cloudevents";
+/// Bodies that are read by the thread which took them; larger ones let others go on.
+const AT_ONCE: usize = 64 << 10;
+/// Seconds until more may be sent where too much waits.
+const LATER: u32 = 1;
+
+/// How records are to be taken.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// All of them or none.
+    #[serde(default)]
+    atomic: bool,
+    /// The landing query that maps records of a foreign shape.
+    with: Option<String>,
+}
+
+/// What became of the records of a request.
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// Records that are kept and will count, those that came before among them.
+    accepted: u64,
+    /// Accepted ones that are known to have come before; they count once.
+    duplicate: u64,
+    /// Records that cannot be usage.
+    rejected: u64,
+    /// Those that are not simply accepted.
+    records: Vec<RecordResult>,
+}
+
+/// What became of one record.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordResult {
+    /// Its number in the request, from 0.
+    record: u64,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
+    /// The first field that is wrong; none where the record as a whole is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Takes records.
+pub(super) async fn post(
+    State(service): State<Arc<Service>>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    let taken = async {
+        let Query(asked) = asked.map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
+        })?;
+        let body = body.map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
+        take(&service, asked, &headers, body).await
+    };
+    taken.await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn take(
+    service: &Arc<Service>,
+    asked: Asked,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let shape = shape(headers)?;
+    // What it unpacks to is not known yet; the whole of what it may be waits for room.
+    let Some(mut room) = service.gatherer.room(service.room_for(body.len(), headers)) else {
+        service.metrics.refused_for_room();
+        let title = "too much waits to be kept";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, title, "").retry_after(LATER));
+    };
+    let with = asked.with.or(shape.with.map(String::from));
+    let query = with.as_ref().map(|name| {
+        service.project.landing.get(name).ok_or_else(|| {
+            let title = format!("there is no queries/landing/{name}.sql");
+            Problem::new(StatusCode::BAD_REQUEST, title, "").hint("the project has to have it")
+        })
+    });
+    let query = query.transpose()?;
+    let (format, limit) = (shape.format, service.body_bytes);
+    let body = shape.event(body);
+    let is_small = body.len() <= AT_ONCE;
+    let cut = move || sent::lines(body, format, limit);
+    let lines = if is_small { cut() } else { blocking(cut).await? };
+    let lines = lines.map_err(|error| match error.to_string().as_str() {
+        "the body is too large" => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "").hint(error.hint())
+        }
+        _ => Problem::of(&error),
+    })?;
+    let lines = if with.as_deref() == Some(CLOUDEVENTS) { timed(&lines, (service.clock)()) } else { lines };
+    let received = match query {
+        None if !is_small => {
+            let (door, lines) = (service.door.clone(), lines.clone());
+            blocking(move || futures::executor::block_on(door.read(&lines, None))).await?
+        }
+        _ => service.door.read(&lines, query).await,
+    };
+    let received = received.map_err(|error| Problem::of(&error))?;
+    if received.records == 0 {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "there is no record in the body", ""));
+    }
+    let hashes: Vec<i64> = received.good.iter().map(|(_, hash)| *hash).collect();
+    let known = service.recent.known(&hashes);
+    let answer = Answer::of(received, &known);
+    if asked.atomic && answer.rejected > 0 {
+        service.metrics.received(0, 0, answer.rejected);
+        return Err(answer.none("none is accepted, because all or none was asked for"));
+    }
+    // What was reserved is more than what is kept now.
+    let surplus = room.num_permits().saturating_sub(lines.len());
+    drop(room.split(surplus));
+    service.gatherer.keep(with, lines, room).await.map_err(|error| {
+        let problem = Problem::of(&error);
+        problem.hint("send it again: what was kept all the same counts once")
+    })?;
+    service.recent.note(&hashes);
+    service.metrics.received(answer.accepted, answer.duplicate, answer.rejected);
+    Ok(match (answer.accepted, answer.rejected) {
+        (_, 0) => Json(answer).into_response(),
+        (0, _) => answer.none("each is kept in usage_rejected").into_response(),
+        _ => (StatusCode::MULTI_STATUS, Json(answer)).into_response(),
+    })
+}
+
+impl Answer {
+    fn of(received: Received, known: &[bool]) -> Self {
+        let again = received.good.iter().zip(known).filter(|(_, known)| **known);
+        let again = again.map(|((number, _), _)| RecordResult {
+            record: *number,
+            status: "duplicate",
+            transaction_id: None,
+            field: None,
+            reason: None,
+        });
+        let mut records: Vec<RecordResult> = again.collect();
+        let duplicate = records.len() as u64;
+        let rejected = received.refused.len() as u64;
+        records.extend(received.refused.into_iter().map(|Refused { number, field, reason, transaction_id }| {
+            RecordResult { record: number, status: "rejected", transaction_id, field, reason: Some(reason) }
+        }));
+        records.sort_by_key(|record| record.record);
+        Self { accepted: received.good.len() as u64, duplicate, rejected, records }
+    }
+
+    /// The problem that no record is accepted.
+    fn none(self, detail: &str) -> Problem {
+        let title = if self.rejected == 1 { "the record is rejected".into() } else {
+            format!("{} records are rejected", self.rejected)
+        };
+        let rejected = self.records.into_iter().filter(|record| record.status == "rejected");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, title, detail).records(rejected.collect())
+    }
+}
+
+impl Service {
+    /// Bytes to reserve for a body before it is unpacked.
+    fn room_for(&self, bytes: usize, headers: &HeaderMap) -> usize {
+        let is_packed = headers.contains_key(CONTENT_ENCODING);
+        // As JSON with its names, a row of CSV is longer.
+        let grown = if is_packed { self.body_bytes } else { bytes.saturating_mul(4) };
+        grown.clamp(1, self.body_bytes)
+    }
+}
+
+/// What a body is.
+struct Shape<'a> {
+    /// None: told by its first bytes.
+    format: Option<Format>,
+    with: Option<&'static str>,
+    /// The attributes of a CloudEvent whose data is the body.
+    event: Option<BTreeMap<&'a str, &'a str>>,
+}
+
+/// What the headers say that the body is.
+fn shape(headers: &HeaderMap) -> Result<Shape<'_>, Problem> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let attributes = headers.iter().filter_map(|(name, value)| {
+        Some((name.as_str().strip_prefix("ce-")?, value.to_str().ok()?))
+    });
+    let attributes: BTreeMap<&str, &str> = attributes.collect();
+    if attributes.contains_key("id") {
+        return Ok(Shape { format: Some(Format::Json), with: Some(CLOUDEVENTS), event: Some(attributes) });
+    }
+    let (format, with) = match kind.as_str() {
+        "application/json" => (Some(Format::Json), None),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonl" => {
+            (Some(Format::Ndjson), None)
+        }
+        "text/csv" => (Some(Format::Csv), None),
+        "application/cloudevents+json" | "application/cloudevents-batch+json" => {
+            (Some(Format::Json), Some(CLOUDEVENTS))
+        }
+        "" | "application/octet-stream" | "application/gzip" | "application/zstd" => (None, None),
+        other => {
+            let title = format!("`{other}` is no kind of usage that is known");
+            let hint = "application/json, application/x-ndjson, text/csv, application/cloudevents+json or \
+                        application/cloudevents-batch+json, also packed by gzip or zstd";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, title, "").hint(hint));
+        }
+    };
+    Ok(Shape { format, with, event: None })
+}
+
+impl Shape<'_> {
+    /// The body; of a CloudEvent in binary mode the event with it.
+    fn event(&self, body: Bytes) -> Vec<u8> {
+        let Some(attributes) = &self.event else { return body.to_vec() };
+        let mut event = serde_json::Map::new();
+        for (name, value) in attributes {
+            event.insert((*name).into(), (*value).into());
+        }
+        let mut text = serde_json::Value::Object(event).to_string().into_bytes();
+        // The data as it came: its numbers keep their digits.
+        if !body.trim_ascii().is_empty() {
+            text.pop();
+            text.extend_from_slice(b",\"data\":");
+            text.extend_from_slice(&body);
+            text.push(b'}');
+        }
+        text
+    }
+}
+
+/// The same events, each with a time: one that says none is of the time at which it came.
+fn timed(lines: &[u8], now: i64) -> Vec<u8> {
+    #[derive(Deserialize)]
+    struct Time {
+        time: Option<serde::de::IgnoredAny>,
+    }
+    let now = jiff::Timestamp::from_microsecond(now).map(|now| now.to_string()).unwrap_or_default();
+    let mut timed = Vec::with_capacity(lines.len());
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let lacks_it = serde_json::from_slice::<Time>(line).is_ok_and(|event| event.time.is_none());
+        match line.iter().position(|byte| *byte == b'{').filter(|_| lacks_it) {
+            Some(at) => {
+                let (before, after) = line.split_at(at + 1);
+                let is_last = after.trim_ascii_start().starts_with(b"}");
+                timed.extend_from_slice(before);
+                timed.extend_from_slice(format!("\"time\":\"{now}\"{}", if is_last { "" } else { "," }).as_bytes());
+                timed.extend_from_slice(after);
+            }
+            None => timed.extend_from_slice(line),
+        }
+    }
+    timed
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault in the program", "please report it")
+    })
+}
