@@ -63,6 +63,8 @@ mod runners;
 mod s3;
 mod sample;
 mod seaweed;
+mod serve;
+mod served;
 mod spans;
 mod taxi;
 mod terms;

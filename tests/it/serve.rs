@@ -1,0 +1,256 @@
+//! Usage over HTTP: what is answered is kept, and counts once.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::sample::Sample;
+use crate::served::{Answer, Served};
+
+const USAGE: &str = "/subscriptions/v1/usage";
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+fn record(id: &str) -> Value {
+    json!({
+        "transactionID": id, "usageType": "CarRentUsage", "usageStart": "2026-10-05T12:00:00",
+        "usageEnd": "2026-10-05T12:41:00", "VIN": "SGZCZ43D13S812715", "distance": 21.25
+    })
+}
+
+/// The rows of a query, each as CSV, without the header.
+fn rows(sample: &Sample, query: &str) -> Vec<String> {
+    sample.ok(&["sql", query]).lines().skip(1).map(String::from).collect()
+}
+
+fn statuses(answer: &Answer) -> Vec<String> {
+    let records = answer.json()["records"].as_array().unwrap().clone();
+    let text = |record: &Value| {
+        let text = |name: &str| record[name].as_str().unwrap_or("-").to_string();
+        format!("{} {} {}: {}", record["record"], text("status"), text("field"), text("reason"))
+    };
+    records.iter().map(text).collect()
+}
+
+#[test]
+fn what_is_accepted_lands_and_is_billed_as_from_a_file() {
+    let sample = Sample::new();
+    let files = ["data/usage/car_rent_2026-09.ndjson", "data/usage/car_rent_2026-10.ndjson"];
+    let from_files = Sample::new();
+    let lines = "select line_id, quantity, amount, record_count from invoice_line order by line_id";
+    from_files.ok(&["run"]);
+    let expected = rows(&from_files, lines);
+    assert!(expected.len() > 5, "{expected:?}");
+
+    let bodies: Vec<String> = files.iter().map(|file| sample.read(file)).collect();
+    for file in files {
+        std::fs::remove_file(sample.path().join(file)).unwrap();
+    }
+    let served = Served::start(sample.path(), &[]);
+    for body in &bodies {
+        let answer = served.post(USAGE, NDJSON, body);
+        assert!([200, 207].contains(&answer.status), "{} {}", answer.status, answer.body);
+    }
+    // A run elsewhere lands what the service has kept.
+    sample.ok(&["run"]);
+    assert_eq!(rows(&sample, lines), expected);
+    let sent = "select sum(record_count) from landing where file_name like 'gathered/%'";
+    let received: usize = bodies.iter().map(|body| body.lines().count()).sum();
+    assert_eq!(rows(&sample, sent), [received.to_string()]);
+    assert_eq!(rows(&sample, "select * from usage_rejected where file_name like 'gathered/%'").len(), 2);
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.ends_with("stopped; all that was accepted has landed\n"), "{said}");
+}
+
+#[test]
+fn each_record_is_answered() {
+    let sample = Sample::empty();
+    let served = Served::start(sample.path(), &[]);
+    let one = served.post(USAGE, JSON, record("a-1").to_string());
+    assert_eq!((one.status, one.kind.as_str()), (200, JSON));
+    assert_eq!(one.json(), json!({"accepted": 1, "duplicate": 0, "rejected": 0, "records": []}));
+    assert_eq!(one.header("x-request-id").len(), 36);
+
+    let bad = json!({"transactionID": "a-2", "usageType": "CarRentUsage", "distance": "far"});
+    let rejected = served.post(USAGE, JSON, bad.to_string());
+    assert_eq!((rejected.status, rejected.kind.as_str()), (422, "application/problem+json"));
+    let told = rejected.json();
+    assert_eq!(told["title"], "the record is rejected");
+    assert_eq!(told["records"][0]["transaction_id"], "a-2");
+    assert_eq!(told["records"][0]["field"], "usage_start", "{told}");
+    assert!(told["records"][0]["reason"].as_str().unwrap().contains("distance"), "{told}");
+
+    let many = json!([record("a-3"), bad, record("a-1"), record("a-3")]);
+    let mixed = served.post(USAGE, JSON, many.to_string());
+    assert_eq!(mixed.status, 207);
+    assert_eq!(mixed.json()["accepted"], 3);
+    assert_eq!(mixed.json()["duplicate"], 2);
+    let told = statuses(&mixed);
+    assert!(told[0].starts_with("1 rejected usage_start: "), "{told:?}");
+    assert_eq!(told[1..], ["2 duplicate -: -", "3 duplicate -: -"]);
+
+    let none = served.post(&format!("{USAGE}?atomic=true"), JSON, many.to_string());
+    assert_eq!(none.status, 422);
+    assert!(none.json()["detail"].as_str().unwrap().contains("all or none"), "{}", none.body);
+    let csv = "transactionID,usageType,usageStart,VIN,distance\nc-1,CarRentUsage,2026-10-06T08:00:00,X,1.50\n";
+    assert_eq!(served.post(USAGE, "text/csv; charset=utf-8", csv).status, 200);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(record("g-1").to_string().as_bytes()).unwrap();
+    let headers = [("content-type", JSON), ("content-encoding", "gzip")];
+    assert_eq!(served.send("POST", USAGE, &headers, packed.finish().unwrap()).status, 200);
+    let packed = zstd::encode_all(record("z-1").to_string().as_bytes(), 1).unwrap();
+    assert_eq!(served.post(USAGE, "", packed).status, 200);
+
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    let landed = "select transaction_id, count(*), max(distance) from usage_record group by 1 order by 1";
+    assert_eq!(
+        rows(&sample, landed),
+        ["a-1,2,21.25", "a-3,2,21.25", "c-1,1,1.5", "g-1,1,21.25", "z-1,1,21.25"].map(String::from)
+    );
+    // What was asked for as all or none was never taken.
+    assert_eq!(rows(&sample, "select count(*) from usage_rejected"), ["2"]);
+}
+
+#[test]
+fn what_cannot_be_taken_says_why() {
+    let sample = Sample::empty();
+    let served = Served::start(sample.path(), &["--set", "serve.body_mb=1"]);
+    let bomb = zstd::encode_all(vec![b' '; 64 << 20].as_slice(), 1).unwrap();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (status, kind, body, said) in [
+        (415, "application/xml", b"<a/>".to_vec(), "is no kind of usage that is known"),
+        (400, NDJSON, b"\n\n".to_vec(), "there is no record in the body"),
+        (413, NDJSON, vec![b'x'; 2 << 20], "body"),
+        (413, NDJSON, bomb, "the body is too large"),
+        (422, JSON, b"{\"a\": ".to_vec(), "the record is rejected"),
+        (422, JSON, deep.into_bytes(), "rejected"),
+        (422, NDJSON, b"\xff\xfe\n".to_vec(), "the record is rejected"),
+        (400, "text/csv", b"".to_vec(), ""),
+    ] {
+        let answer = served.post(USAGE, kind, &body);
+        assert_eq!(answer.status, status, "{kind} {}", answer.body);
+        assert_eq!(answer.kind, "application/problem+json", "{}", answer.body);
+        assert_eq!(answer.json()["status"], status);
+        assert!(answer.body.contains(said), "{}", answer.body);
+    }
+    let unknown = served.get("/subscriptions/v2");
+    assert_eq!((unknown.status, unknown.json()["title"].as_str()), (404, Some("there is nothing here")));
+    assert_eq!(served.get(USAGE).status, 405);
+    let with = served.post(&format!("{USAGE}?with=nothing"), JSON, "{}");
+    assert_eq!((with.status, with.json()["title"].as_str()), (400, Some("there is no queries/landing/nothing.sql")));
+    let misspelt = served.post(&format!("{USAGE}?atomik=true"), JSON, "{}");
+    assert!(misspelt.status == 400 && misspelt.body.contains("atomik"), "{}", misspelt.body);
+    assert_eq!(served.get("/healthz").status, 200);
+    assert_eq!(served.get("/readyz").status, 200);
+    let metrics = served.get("/metrics").body;
+    assert!(metrics.contains("meterhouse_requests_total{route=\"none\",status=\"404\"} 1"), "{metrics}");
+    assert!(metrics.contains("meterhouse_records_total{outcome=\"rejected\"}"), "{metrics}");
+}
+
+#[test]
+fn cloudevents_are_usage_by_a_landing_query() {
+    let sample = Sample::empty();
+    let served = Served::start(sample.path(), &[]);
+    let event = |id: &str, data: Value| {
+        json!({
+            "specversion": "1.0", "id": id, "source": "gateway", "type": "tokens", "subject": "ACC-1",
+            "time": "2026-10-05T12:00:00Z", "data": data
+        })
+    };
+    let one = event("e-1", json!({"quantity": "12.50", "model": "small"}));
+    assert_eq!(served.post(USAGE, "application/cloudevents+json", one.to_string()).status, 200);
+    let mut without_time = event("e-3", json!(null));
+    without_time.as_object_mut().unwrap().remove("time");
+    let batch = json!([event("e-2", json!({"tokens": 7})), without_time]);
+    let answer = served.post(USAGE, "application/cloudevents-batch+json; charset=utf-8", batch.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let headers = [
+        ("content-type", JSON),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "e-4"),
+        ("ce-source", "gateway"),
+        ("ce-type", "tokens"),
+        ("ce-subject", "ACC-1"),
+    ];
+    let answer = served.send("POST", USAGE, &headers, "{\"tokens\": 0.1000}");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let bad = event("e-5", json!({"quantity": "many"}));
+    let rejected = served.post(USAGE, "application/cloudevents+json", bad.to_string());
+    assert_eq!((rejected.status, rejected.json()["records"][0]["field"].as_str()), (422, Some("quantity")));
+    served.stop();
+    let landed = "select transaction_id, source, usage_type, account_id, quantity, \
+                  usage_start < timestamp '2026-10-06' as is_given, json_text(attributes, 'tokens') as tokens \
+                  from usage_record order by 1";
+    assert_eq!(
+        rows(&sample, landed),
+        [
+            "e-1,gateway,tokens,ACC-1,12.5,true,",
+            "e-2,gateway,tokens,ACC-1,,true,7",
+            "e-3,gateway,tokens,ACC-1,,false,",
+            "e-4,gateway,tokens,ACC-1,,false,0.1000",
+        ]
+    );
+}
+
+/// Sends records until it is told to stop, or the service does not answer any more; the ids that were acknowledged.
+fn pour(served: &Served, sender: usize, next: &AtomicUsize) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let ids: Vec<String> = (0..1 + number % 5).map(|one| format!("p-{sender}-{number}-{one}")).collect();
+        let body: String = ids.iter().map(|id| format!("{}\n", record(id))).collect();
+        match served.try_send("POST", USAGE, &[("content-type", NDJSON)], body) {
+            Ok(answer) if answer.status == 200 => acknowledged.extend(ids),
+            Ok(answer) => panic!("{} {}", answer.status, answer.body),
+            Err(_) => return acknowledged,
+        }
+    }
+}
+
+#[test]
+fn a_killed_service_has_every_acknowledged_record_once() {
+    let rounds: usize = std::env::var("METERHOUSE_KILLS").map_or(10, |rounds| rounds.parse().unwrap());
+    let sample = Sample::empty();
+    let next = Arc::new(AtomicUsize::new(0));
+    let acknowledged = Arc::new(Mutex::new(Vec::new()));
+    for round in 0..rounds {
+        // Landing often, so that it is killed in the middle of that as well.
+        let served = Arc::new(Served::start(
+            sample.path(),
+            &["--set", "serve.land_seconds=0", "--set", "serve.gather_ms=5"],
+        ));
+        let senders: Vec<_> = (0..4)
+            .map(|sender| {
+                let (served, next, acknowledged) = (served.clone(), next.clone(), acknowledged.clone());
+                std::thread::spawn(move || {
+                    let ids = pour(&served, sender, &next);
+                    acknowledged.lock().unwrap().extend(ids);
+                })
+            })
+            .collect();
+        // A time that is another in each round, and the same in each run.
+        let millis = 30 + (round as u64 * 7919) % 1500;
+        std::thread::sleep(Duration::from_millis(millis));
+        served.signal("KILL");
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    }
+    sample.ok(&["run"]);
+    let landed = rows(&sample, "select transaction_id, count(*) from usage_record group by 1");
+    let landed: std::collections::BTreeMap<&str, &str> =
+        landed.iter().map(|row| row.split_once(',').unwrap()).collect();
+    let acknowledged = acknowledged.lock().unwrap();
+    assert!(acknowledged.len() > rounds * 20, "{}", acknowledged.len());
+    for id in acknowledged.iter() {
+        assert_eq!(landed.get(id.as_str()), Some(&"1"), "{id}");
+    }
+    // At most what was on its way when it was killed is there though nobody was told.
+    assert!(landed.len() <= acknowledged.len() + rounds * 4 * 5, "{} {}", landed.len(), acknowledged.len());
+    eprintln!("{rounds} kills, {} records acknowledged, each there once", acknowledged.len());
+}
