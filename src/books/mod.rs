@@ -1,9 +1,10 @@
-//! The protocol of the books: what closing a period, closing what is due and rating again consist of, whoever asks
-//! for them.
+//! The protocol of the books: what closing a period, closing what is due, rating again and deciding about records
+//! consist of, whoever asks for them.
 //!
 //! Owns the order of things: a period closes as a run published it just before, the oldest first. What a closing
 //! writes, and how a period is rated again, is part of a run (`run`); asking and showing is left to who calls.
 
+mod decide;
 pub mod reach_back;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use datafusion::prelude::SessionContext;
 use jiff::{Timestamp, ToSpan};
 
+pub use self::decide::{Asking, Decided, decide};
 use self::reach_back::{is_rerated, reached_back};
 use crate::engine::plan::rows_of;
 use crate::engine::session::session;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::Opened;
 use super::arguments::{Which, Why};
+use crate::books::{self, Asking};
 use crate::error::{Error, Result};
 use crate::land::decision::{self, Decision, Identity};
-use crate::land::identity;
 use crate::project::{ANNULLED_USAGE, Project, Query, SUSPENSE, USAGE_RECORD};
 use crate::{catalog, land, ledger};
 
@@ -150,21 +150,14 @@ impl Opened {
         make: impl Fn(Identity) -> Decision,
     ) -> Result<()> {
         let which = which.read(&self.project)?;
-        let author = why.author(self.now)?;
-        self.read().await?;
-        let identity::Asked { identities, mut again } =
-            identity::identities(&self.context, table, ids, &which).await?;
-        if let Some(id) = replaced_by {
-            identity::check_replacement(&self.context, id, &identities).await?;
-        }
-        let mut decisions: Vec<_> = identities.into_iter().map(make).collect();
-        again.extend(identity::take_out_made(&self.context, &mut decisions).await?);
-        for id in &again {
+        let asking = Asking { table, ids, which, replaced_by, author: why.author(self.now)? };
+        let (project, warehouse) = (&self.project, &self.warehouse);
+        let decided = books::decide(project, warehouse, &self.context, self.as_of, asking, make).await?;
+        for id in &decided.again {
             self.say(&format!("{id} is {done} already"));
         }
-        if !decisions.is_empty() {
-            decision::record(&self.project, &self.warehouse, &self.context, &decisions, &author).await?;
-            self.say(&format!("{} {done}", decisions.len()));
+        if decided.made > 0 {
+            self.say(&format!("{} {done}", decided.made));
         }
         self.say(NEXT);
         Ok(())

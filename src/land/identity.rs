@@ -124,6 +124,13 @@ pub async fn identities(
     if wrong.is_empty() { Ok(asked) } else { Err(Error::usage(wrong.join("\n"), hint)) }
 }
 
+/// Whether any landed record has a transaction id, also of that source alone.
+pub async fn is_known(context: &SessionContext, transaction_id: &str, source: Option<&str>) -> Result<bool> {
+    let found = records(context, USAGE_RECORD, &[transaction_id.to_string()]).await?;
+    let sources = found.get(transaction_id);
+    Ok(sources.is_some_and(|sources| source.is_none_or(|source| sources.contains_key(source))))
+}
+
 /// Takes out of decisions on records those that were made before, and count still; returns their ids.
 ///
 /// A record that landed since under the same id is another one, of which nothing was decided.

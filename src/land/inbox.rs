@@ -11,7 +11,9 @@ use super::format::Input;
 use super::registry::Attempt;
 use super::source::nowhere;
 use super::turn::{Turn, mapping_of, turn, would_land};
-use super::{Before, How, Landed, Source, Written, acknowledge, landings, mapping, reader, write};
+use super::{
+    Before, How, Landed, Source, Written, acknowledge, gathered, landings, mapping, reader, write,
+};
 use crate::error::{Error, Mistake, Result};
 use crate::project::settings::Inbox;
 use crate::project::{Project, Query};
@@ -79,8 +81,9 @@ pub struct Awaited {
     pub bytes: u64,
 }
 
-/// The files of every inbox that a run would land now, in the order of landing. Nothing is written, and of a file on
-/// the disk it is known whether its content has landed; one elsewhere is not fetched for that.
+/// The files of every inbox that a run would land now, in the order of landing, and what was sent to a service. Nothing
+/// is written, and of a file on the disk it is known whether its content has landed; one elsewhere is not fetched for
+/// that.
 pub async fn awaited(project: &Project, warehouse: &Warehouse) -> Result<Vec<Awaited>> {
     let known = landings(warehouse).await?;
     let (mut seen, mut contents, mut awaited) = (None, BTreeSet::new(), Vec::new());
@@ -100,6 +103,10 @@ pub async fn awaited(project: &Project, warehouse: &Warehouse) -> Result<Vec<Awa
             }
             awaited.push(Awaited { file: file.name, bytes: file.size });
         }
+    }
+    let bytes = gathered::waiting_bytes(warehouse).await?;
+    if bytes > 0 {
+        awaited.push(Awaited { file: "usage that was sent".into(), bytes });
     }
     Ok(awaited)
 }

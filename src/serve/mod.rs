@@ -11,6 +11,7 @@ mod metrics;
 mod problem;
 mod recent;
 mod usage;
+mod void;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Request;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -135,6 +136,7 @@ impl Bound {
 fn router(service: &Arc<Service>, request_time: Duration) -> Router {
     Router::new()
         .route("/subscriptions/v1/usage", post(usage::post))
+        .route("/subscriptions/v1/usage/{transaction_id}", delete(void::void))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

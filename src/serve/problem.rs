@@ -49,6 +49,12 @@ impl Problem {
         self
     }
 
+    /// The same with another status.
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status.as_u16();
+        self
+    }
+
     pub(super) fn records(mut self, records: Vec<RecordResult>) -> Self {
         self.records = records;
         self

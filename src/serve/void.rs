@@ -1,0 +1,96 @@
+//! Usage out: a record that was sent is taken out of every count, and stays to be seen.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use meterhouse_sql::cycle::parse_instant;
+use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+use super::{Service, landing};
+use crate::books::{self, Asking};
+use crate::engine::session::session;
+use crate::error::{Error, Result};
+use crate::land::decision::{Author, Decision};
+use crate::land::{identity, project_zone};
+use crate::project::USAGE_RECORD;
+
+/// Which record, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// Where it is from, if several sources have the id.
+    source: Option<String>,
+    /// When it was used, if records of the source with one id are told apart by their time.
+    usage_start: Option<String>,
+    /// The record that amends it.
+    replaced_by: Option<String>,
+    /// Why; it is kept with the decision.
+    reason: String,
+    /// Who.
+    by: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    transaction_id: String,
+    /// Records that are void from the next run on; 0 where it was void already.
+    voided: usize,
+}
+
+/// Voids a record.
+pub(super) async fn void(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Answer>, Problem> {
+    let Query(asked) = asked.map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
+            .hint("DELETE /subscriptions/v1/usage/ID?reason=WHY, where needed with source=, usage_start=, replaced_by=")
+    })?;
+    if asked.reason.trim().is_empty() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "no reason was given", "").hint("?reason=WHY"));
+    }
+    let source = asked.source.clone();
+    match done(&service, &id, asked).await {
+        Ok(answer) => Ok(Json(answer)),
+        Err(error @ Error::Usage { .. }) => {
+            let is_known = is_known(&service, &id, source.as_deref()).await;
+            let problem = Problem::of(&error);
+            Err(if is_known.is_ok_and(|is_known| !is_known) { problem.status(StatusCode::NOT_FOUND) } else { problem })
+        }
+        Err(error) => Err(Problem::of(&error)),
+    }
+}
+
+async fn done(service: &Service, id: &str, asked: Asked) -> Result<Answer> {
+    let (project, warehouse, now) = (&service.project, &service.warehouse, (service.clock)());
+    // It may have been sent a moment ago.
+    landing::land(project, warehouse, &service.hear).await?;
+    let zone = project_zone(project)?;
+    let usage_start = asked.usage_start.as_deref().map(|text| parse_instant(text, &zone)).transpose();
+    let usage_start = usage_start.map_err(|error| Error::usage(format!("usage_start: {error}"), ""))?;
+    let by = asked.by.unwrap_or_else(|| "over HTTP".into());
+    let ids = [id.to_string()];
+    let asking = Asking {
+        table: USAGE_RECORD,
+        ids: &ids,
+        which: identity::Which { source: asked.source, usage_start, all: false },
+        replaced_by: asked.replaced_by.as_deref(),
+        author: Author { by, at: now, reason: asked.reason },
+    };
+    let context = session(&project.settings, Some(warehouse))?;
+    let replaced_by = asked.replaced_by.clone();
+    let make = |identity| Decision::Void(identity, replaced_by.clone());
+    let decided = books::decide(project, warehouse, &context, now, asking, make).await?;
+    Ok(Answer { transaction_id: id.into(), voided: decided.made })
+}
+
+async fn is_known(service: &Service, id: &str, source: Option<&str>) -> Result<bool> {
+    let context = session(&service.project.settings, Some(&service.warehouse))?;
+    crate::catalog::open(&service.project, &service.warehouse, &context, (service.clock)()).await?;
+    identity::is_known(&context, id, source).await
+}
