@@ -79,16 +79,31 @@ pub async fn close_due(
     if !settings.close.automatic || request.accepted.is_some() || request.as_of > request.now {
         return Ok(());
     }
+    close_all_due(project, warehouse, context, request, "settings: close.automatic", hear).await.map(|_| ())
+}
+
+/// Closes what is due, oldest first, as the last run of this session published it; which that were.
+pub async fn close_all_due(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    request: &Request,
+    by: &str,
+    hear: Hear<'_>,
+) -> Result<Vec<String>> {
+    let settings = &project.settings;
+    let mut closed = Vec::new();
     for (period, end) in period_ends(context).await? {
         let due = days_after(end, settings.close.after_days, &settings.time_zone)?;
         if due > request.as_of || is_closed(warehouse, &period).await? {
             continue;
         }
         let own = session(settings, Some(warehouse))?;
-        let of_settings = Close { period, by: "settings: close.automatic".into() };
-        close(project, warehouse, &own, request, of_settings, hear).await?;
+        let close_it = Close { period: period.clone(), by: by.into() };
+        close(project, warehouse, &own, request, close_it, hear).await?;
+        closed.push(period);
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// The instant so many days of a zone later; both in microseconds since the epoch.

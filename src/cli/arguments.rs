@@ -312,6 +312,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         bind: Option<String>,
     },
+    /// Shows what came of scheduled jobs, and when each is due next.
+    #[command(before_help = "Examples:\n  meterhouse jobs\n  meterhouse --format json jobs")]
+    Jobs,
     /// Removes files of tables that no run of the last days and no closed period needs; never usage, reference data or
     /// books.
     #[command(
@@ -370,6 +373,7 @@ impl Command {
                 | Self::Sql { .. }
                 | Self::Export { .. }
                 | Self::Vacuum { .. }
+                | Self::Jobs
                 | Self::Describe { .. }
         )
     }

@@ -147,7 +147,8 @@ async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out
         }
         Command::Views { engine: views::Engine::Duckdb, scan } => opened.views(scan, out).await,
         Command::Sql { query, file } => opened.sql(query, file, out).await,
-        Command::Serve { bind } => opened.serve(bind, clock).await,
+        Command::Serve { bind } => opened.serve(cli.project, cli.set, bind, clock).await,
+        Command::Jobs => opened.jobs(out).await,
     }
 }
 
@@ -196,18 +197,7 @@ impl Opened {
 
     /// What a run is asked for, of all open periods.
     fn request(&self, by: String) -> Result<run::Request> {
-        let (as_of, as_of_text) = (self.as_of, instant_text(self.as_of)?);
-        Ok(run::Request {
-            as_of,
-            as_of_text,
-            now: self.now,
-            accepted: None,
-            by,
-            period: None,
-            before_closing: None,
-            close: None,
-            rerate: Vec::new(),
-        })
+        run::Request::new(self.as_of, self.now, by)
     }
 
     /// Shows what the queries of a folder say.

@@ -1,13 +1,25 @@
-//! The service, and how it is told to stop.
+//! The service and its jobs, and how it is told to stop.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Opened, stderr};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+
+use super::{Opened, Out, instant_text, stderr};
+use crate::encode::answer;
 use crate::error::{Error, Result, While};
+use crate::project::Project;
+use crate::serve::jobs::{self, Job};
 use crate::serve::{self, Clock};
 
 impl Opened {
-    pub(super) async fn serve(mut self, bind: Option<String>, clock: Clock) -> Result<()> {
+    pub(super) async fn serve(
+        mut self,
+        root: PathBuf,
+        set: Vec<String>,
+        bind: Option<String>,
+        clock: Clock,
+    ) -> Result<()> {
         if let Some(bind) = bind {
             self.project.settings.serve.bind = bind;
         }
@@ -18,7 +30,14 @@ impl Opened {
             }
         };
         let stop = stop()?;
-        let bound = serve::bind(self.project, self.warehouse, clock, Arc::new(hear)).await?;
+        let reread = Arc::new(move || {
+            let (project, mut mistakes) = Project::read(&root, &set)?;
+            if mistakes.is_empty() {
+                mistakes = project.missing_tables();
+            }
+            if mistakes.is_empty() { Ok(project) } else { Err(Error::Project(mistakes)) }
+        });
+        let bound = serve::bind(self.project, self.warehouse, clock, reread, Arc::new(hear)).await?;
         if !quiet {
             stderr::line(&format!("listening on http://{}", bound.address()?));
             stderr::line("next: POST usage to /subscriptions/v1/usage; Ctrl-C stops when all is kept");
@@ -27,6 +46,42 @@ impl Opened {
         if !quiet {
             stderr::line("stopped; all that was accepted has landed");
         }
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// Shows what came of jobs, the newest first, and says when each is due next.
+    pub(super) async fn jobs(&self, out: Out<'_>) -> Result<()> {
+        let done = jobs::history(&self.warehouse).await?;
+        let text = |of: &dyn Fn(&jobs::Done) -> String| -> ArrayRef {
+            Arc::new(done.iter().map(|done| Some(of(done))).collect::<StringArray>())
+        };
+        let time = |of: fn(&jobs::Done) -> i64| -> ArrayRef {
+            let times = done.iter().map(|done| Some(of(done)));
+            Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))
+        };
+        let seconds = done.iter().map(|done| Some((done.ended - done.began) / 1_000_000));
+        let rows = RecordBatch::try_from_iter([
+            ("job", text(&|done| done.job.clone())),
+            ("does", text(&|done| done.does.to_string())),
+            ("due", time(|done| done.due)),
+            ("began", time(|done| done.began)),
+            ("seconds", Arc::new(seconds.collect::<Int64Array>()) as ArrayRef),
+            ("outcome", text(&|done| done.outcome.word().to_string())),
+            ("detail", text(&|done| done.detail.clone())),
+        ]);
+        answer::write(out, &rows.during(|| "writing jobs".into())?, self.format())?;
+        let jobs = Job::all(&self.project.settings)?;
+        for job in &jobs {
+            let next = job.next_due(self.now)?.map(instant_text).transpose()?;
+            let next = next.unwrap_or_else(|| "never".into());
+            self.say(&format!("job {}: {} next at {next}", job.name, job.settings.does));
+        }
+        self.say(match jobs.is_empty() {
+            true => "next: [jobs.bill] with cron and does in meterhouse.toml",
+            false => "next: meterhouse serve does them when they are due",
+        });
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use std::io::IsTerminal;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use clap::ValueEnum;
+use serde::Deserialize;
 
 use self::cells::{Cell, Cells, write_json_text};
 use self::parquet::Parquet;
@@ -24,7 +25,8 @@ use self::table::{Lines, Table};
 use crate::error::{Error, Result, While};
 
 /// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// For people, with lines around the cells.
     Table,

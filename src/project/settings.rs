@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
+use crate::encode::Format;
 use crate::error::{Error, Mistake, Place, Result, While};
 use definition::default;
 pub use definition::{Definition, SETTINGS};
@@ -52,6 +53,9 @@ pub struct Settings {
     /// How the service is reached, and what it takes.
     #[serde(default)]
     pub serve: ServeSettings,
+    /// What the service does when it is due.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, JobSettings>,
     /// Where `meterhouse.toml` gives each value, by dotted key; what comes from elsewhere has no place.
     #[serde(skip)]
     places: BTreeMap<String, Place>,
@@ -152,6 +156,57 @@ pub struct ServeSettings {
     pub request_seconds: u64,
     /// How long requests may go on when the service stops, in seconds.
     pub stop_seconds: u64,
+}
+
+/// Something that is done when it is due.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSettings {
+    /// When it is due: minute, hour, day, month, weekday.
+    pub cron: String,
+    /// What is done.
+    pub does: Does,
+    /// The zone of the cron expression; none: that of the project.
+    pub time_zone: Option<String>,
+    /// Where an export goes.
+    pub to: Option<String>,
+    /// How an export is written; none: CSV.
+    pub format: Option<Format>,
+    /// For how many days a vacuum keeps what runs made.
+    #[serde(default = "a_week")]
+    pub keep_days: u32,
+}
+
+fn a_week() -> u32 {
+    7
+}
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Does {
+    /// Lands the inboxes, and what was sent.
+    Land,
+    /// Runs, and closes what is due where the settings say so.
+    Run,
+    /// Runs, and closes what is due.
+    Close,
+    /// Exports what has closed since.
+    Export,
+    /// Removes files that nobody needs.
+    Vacuum,
+}
+
+impl std::fmt::Display for Does {
+    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        text.write_str(match self {
+            Self::Land => "land",
+            Self::Run => "run",
+            Self::Close => "close",
+            Self::Export => "export",
+            Self::Vacuum => "vacuum",
+        })
+    }
 }
 
 impl Default for WarehouseSettings {

@@ -68,6 +68,24 @@ pub struct Request {
     pub rerate: Vec<Rerate>,
 }
 
+impl Request {
+    /// A run of all open periods for an instant, which is the clock's if nobody says another.
+    pub fn new(as_of: i64, now: i64, by: String) -> Result<Self> {
+        let as_of_text = jiff::Timestamp::from_microsecond(as_of).during(|| "writing the as-of".into())?;
+        Ok(Self {
+            as_of,
+            as_of_text: as_of_text.to_string(),
+            now,
+            accepted: None,
+            by,
+            period: None,
+            before_closing: None,
+            close: None,
+            rerate: Vec::new(),
+        })
+    }
+}
+
 /// A period that is to be closed.
 #[derive(Debug, Clone)]
 pub struct Close {

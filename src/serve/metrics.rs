@@ -11,6 +11,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -20,6 +21,12 @@ use crate::error::Error;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfJob {
+    job: String,
     outcome: &'static str,
 }
 
@@ -39,6 +46,7 @@ pub(super) struct Metrics {
     commit_seconds: Histogram,
     refused: Counter,
     failed_landings: Counter,
+    job_ended: Family<OfJob, Gauge>,
     requests: Family<Answered, Counter>,
     request_seconds: Histogram,
     /// Seconds of requests under way would need a gauge; how many have begun is enough to see a queue.
@@ -61,6 +69,9 @@ impl Default for Metrics {
         registry.register("refused_for_room", "requests refused because too much waited", refused.clone());
         let failed_landings = Counter::default();
         registry.register("failed_landings", "tries to land batches that failed", failed_landings.clone());
+        let job_ended = Family::<OfJob, Gauge>::default();
+        let help = "when each job last ended, by what came of it, in seconds since 1970";
+        registry.register("job_ended_seconds", help, job_ended.clone());
         let requests = Family::<Answered, Counter>::default();
         registry.register("requests", "requests answered", requests.clone());
         let request_seconds = seconds();
@@ -75,6 +86,7 @@ impl Default for Metrics {
             commit_seconds,
             refused,
             failed_landings,
+            job_ended,
             requests,
             request_seconds,
             begun,
@@ -106,6 +118,14 @@ impl Metrics {
 
     pub(super) fn failed_landing(&self) {
         self.failed_landings.inc();
+    }
+}
+
+impl Metrics {
+    /// A job has ended, at an instant in microseconds since the epoch.
+    pub(super) fn job(&self, job: &str, is_done: bool, ended: i64) {
+        let outcome = if is_done { "done" } else { "failed" };
+        self.job_ended.get_or_create(&OfJob { job: job.into(), outcome }).set(ended / 1_000_000);
     }
 }
 

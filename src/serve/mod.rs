@@ -6,6 +6,7 @@
 mod connections;
 mod gather;
 mod health;
+pub mod jobs;
 mod landing;
 mod metrics;
 mod problem;
@@ -29,6 +30,7 @@ use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, 
 use tower_http::timeout::TimeoutLayer;
 
 use self::gather::Gatherer;
+use self::jobs::Job;
 use self::metrics::Metrics;
 use self::recent::Recent;
 use crate::engine::session::session;
@@ -39,6 +41,8 @@ use crate::store::warehouse::Warehouse;
 
 /// Reads the clock, in microseconds since the epoch.
 pub type Clock = fn() -> i64;
+/// Reads the project again, as it is now.
+pub type Reread = Arc<dyn Fn() -> Result<Project> + Send + Sync>;
 /// Hears what happens, a line each.
 pub type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -47,6 +51,7 @@ struct Service {
     project: Arc<Project>,
     warehouse: Warehouse,
     clock: Clock,
+    reread: Reread,
     hear: Hear,
     door: Door,
     gatherer: Gatherer,
@@ -60,6 +65,7 @@ struct Service {
 pub struct Bound {
     listener: TcpListener,
     service: Arc<Service>,
+    jobs: Vec<Job>,
     committing: tokio::task::JoinHandle<()>,
     request_time: Duration,
     stopping_time: Duration,
@@ -69,8 +75,15 @@ pub struct Bound {
 ///
 /// # Errors
 /// An address that is no loopback one, or is taken; a store that loses what it acknowledged.
-pub async fn bind(project: Project, warehouse: Warehouse, clock: Clock, hear: Hear) -> Result<Bound> {
+pub async fn bind(
+    project: Project,
+    warehouse: Warehouse,
+    clock: Clock,
+    reread: Reread,
+    hear: Hear,
+) -> Result<Bound> {
     let settings = project.settings.serve.clone();
+    let jobs = Job::all(&project.settings)?;
     let address: SocketAddr = settings.bind.parse().map_err(|_| {
         let what = format!("`{}` is no address with a port", settings.bind);
         project.settings.wrong("serve.bind", what, "such as 127.0.0.1:8473")
@@ -95,6 +108,7 @@ pub async fn bind(project: Project, warehouse: Warehouse, clock: Clock, hear: He
         gatherer,
         metrics,
         clock,
+        reread,
         hear,
         warehouse,
         project,
@@ -104,6 +118,7 @@ pub async fn bind(project: Project, warehouse: Warehouse, clock: Clock, hear: He
     Ok(Bound {
         listener,
         service: Arc::new(service),
+        jobs,
         committing,
         request_time: Duration::from_secs(settings.request_seconds),
         stopping_time: Duration::from_secs(settings.stop_seconds),
@@ -119,13 +134,15 @@ impl Bound {
     /// Answers until `stop` comes: then no more is taken, what is on its way is answered, and all that was gathered is
     /// acknowledged and landed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { listener, service, committing, request_time, stopping_time } = self;
+        let Self { listener, service, jobs, committing, request_time, stopping_time } = self;
         let (stopping, stopped) = watch::channel(());
         let landing = tokio::spawn(landing::from_time_to_time(service.clone(), stopped.clone()));
+        let working = tokio::spawn(jobs::by_the_clock(service.clone(), jobs, stopped));
         let router = router(&service, request_time);
         connections::accept(listener, router, stop, stopping, stopping_time).await;
-        // Its sender goes with the last who has the service; a landing under way is brought to its end first.
+        // A landing under way is brought to its end, a job is left.
         landing.await.during(|| "landing what was sent".into())?;
+        working.await.during(|| "doing jobs".into())?;
         let (project, warehouse) = (service.project.clone(), service.warehouse.clone());
         service.gatherer.close();
         committing.await.during(|| "keeping what was sent".into())?;

@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 22] = [
+pub const SETTINGS: [Definition; 28] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -185,6 +185,49 @@ pub const SETTINGS: [Definition; 22] = [
         default: Some("20"),
         example: "60",
         meaning: "How long requests that are on their way may go on when the service is told to stop.",
+    },
+    Definition {
+        key: "jobs.NAME.cron",
+        kind: "cron expression",
+        default: None,
+        example: "\"*/10 * * * *\"",
+        meaning: "When `meterhouse serve` does a job: minute, hour, day, month, weekday. What was missed is done once.",
+    },
+    Definition {
+        key: "jobs.NAME.does",
+        kind: "`land`, `run`, `close`, `export` or `vacuum`",
+        default: None,
+        example: "\"run\"",
+        meaning: "What the job does: land the inboxes and what was sent; run, as `meterhouse run`; run and close each \
+                  period that is due; export each period that has closed since; vacuum.",
+    },
+    Definition {
+        key: "jobs.NAME.time_zone",
+        kind: "IANA name",
+        default: None,
+        example: "\"Europe/Berlin\"",
+        meaning: "The zone of the cron expression; without it that of the project.",
+    },
+    Definition {
+        key: "jobs.NAME.to",
+        kind: "folder or URL",
+        default: None,
+        example: "\"s3://invoicing/meterhouse\"",
+        meaning: "Where an export goes.",
+    },
+    Definition {
+        key: "jobs.NAME.format",
+        kind: "`csv`, `json`, `ndjson`, `parquet` or `html`",
+        default: None,
+        example: "\"parquet\"",
+        meaning: "How an export is written; without it CSV.",
+    },
+    Definition {
+        key: "jobs.NAME.keep_days",
+        kind: "days",
+        default: None,
+        example: "30",
+        meaning: "For how many days a vacuum keeps what runs made; without it 7.",
     },
 ];
 

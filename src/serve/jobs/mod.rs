@@ -1,0 +1,375 @@
+//! Scheduled jobs: what the settings say is done when it is due, by one of however many services there are.
+//!
+//! When a job is due is counted by its cron expression in its time zone. What was missed while no service was there is
+//! done once, for the last time that it was due; jobs that are due together are done one after another, the one that was
+//! due first at first. Who does one has claimed it (`register`); a claim only spares useless work, since a run of a
+//! service that has lost its own cannot publish: somebody else has published by then.
+
+mod register;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use croner::Cron;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use tokio::sync::watch;
+
+pub use self::register::{Done, Outcome, history};
+
+use self::register::{Claim, Register};
+use super::{Clock, Service};
+use crate::engine::session::session;
+use crate::error::{Error, Result, While};
+use crate::export;
+use crate::ledger::{self, vacuum};
+use crate::project::Project;
+use crate::project::settings::{Does, JobSettings, Settings};
+use crate::run::{self, event::Event};
+use crate::store::warehouse::Warehouse;
+use crate::{books, catalog, land};
+
+/// The longest sleep: a clock that was set is noticed by then.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long a claim holds. Who works renews it, so that it ends only with who does not any more.
+const HOLDS: Duration = Duration::from_secs(120);
+/// How often a job is tried where somebody else has published meanwhile.
+const TRIES: usize = 5;
+
+/// A job that is to be done when it is due.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name in the settings.
+    pub name: String,
+    /// What it does, and where to.
+    pub settings: JobSettings,
+    cron: Cron,
+    zone: TimeZone,
+}
+
+impl Job {
+    /// The jobs of a project.
+    ///
+    /// # Errors
+    /// A cron expression or a time zone that is none, an export without a target.
+    pub fn all(settings: &Settings) -> Result<Vec<Self>> {
+        settings.jobs.iter().map(|(name, job)| Self::new(name, job, settings)).collect()
+    }
+
+    fn new(name: &str, job: &JobSettings, settings: &Settings) -> Result<Self> {
+        let wrong = |key: &str, what: String, hint: &str| settings.wrong(&format!("jobs.{name}.{key}"), what, hint);
+        let cron = Cron::from_str(&job.cron).map_err(|error| {
+            let what = format!("`{}` is no cron expression: {error}", job.cron);
+            wrong("cron", what, "minute, hour, day, month, weekday, such as `*/10 * * * *` or `30 6 2 * *`")
+        })?;
+        let zone = job.time_zone.as_ref().unwrap_or(&settings.time_zone);
+        let zone = TimeZone::get(zone).map_err(|error| {
+            wrong("time_zone", error.to_string(), "an IANA name such as Europe/Berlin")
+        })?;
+        if (job.does == Does::Export) != job.to.is_some() {
+            let (what, hint) = match job.does {
+                Does::Export => ("an export has to say where to", "to = \"s3://bucket/folder\""),
+                _ => ("only an export has `to`", "does = \"export\""),
+            };
+            return Err(wrong("does", what.into(), hint));
+        }
+        Ok(Self { name: name.into(), settings: job.clone(), cron, zone })
+    }
+
+    fn at(&self, instant: i64) -> Result<Zoned> {
+        let instant = Timestamp::from_microsecond(instant).during(|| "reading the clock".into())?;
+        Ok(instant.to_zoned(self.zone.clone()))
+    }
+
+    /// The last time that it was due, up to an instant; both in microseconds since the epoch. None: it never was.
+    pub fn last_due(&self, instant: i64) -> Result<Option<i64>> {
+        let last = self.cron.find_previous_occurrence(&self.at(instant)?, true);
+        Ok(last.ok().map(|due| due.timestamp().as_microsecond()))
+    }
+
+    /// The next time after an instant.
+    pub fn next_due(&self, instant: i64) -> Result<Option<i64>> {
+        let next = self.cron.find_next_occurrence(&self.at(instant)?, false);
+        Ok(next.ok().map(|due| due.timestamp().as_microsecond()))
+    }
+}
+
+/// Does what is due, until the service stops. A job that is under way then is left; nothing of it is published.
+pub(super) async fn by_the_clock(service: Arc<Service>, jobs: Vec<Job>, mut stopped: watch::Receiver<()>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let holder = uuid::Uuid::new_v4().to_string();
+    loop {
+        let pause = tokio::select! {
+            pause = round(&service, &jobs, &holder) => pause,
+            _ = stopped.changed() => return Register::of(&service.warehouse).give_back(&holder).await,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Does what is due now; how long to wait then.
+async fn round(service: &Service, jobs: &[Job], holder: &str) -> Duration {
+    match due_jobs(service, jobs).await {
+        Ok(due) => {
+            for (due, job) in due {
+                if let Err(error) = claimed(service, job, due, holder).await {
+                    (service.hear)(&format!("warning: job {}: {error}", job.name));
+                }
+            }
+        }
+        Err(error) => (service.hear)(&format!("warning: jobs are not looked at: {error}")),
+    }
+    let now = (service.clock)();
+    let next = jobs.iter().filter_map(|job| job.next_due(now).ok().flatten()).min();
+    let until = next.map_or(LOOK, |next| Duration::from_micros(next.saturating_sub(now).max(0) as u64));
+    until.min(LOOK)
+}
+
+/// The jobs that are due and not done, with their time, in its order.
+async fn due_jobs<'a>(service: &Service, jobs: &'a [Job]) -> Result<Vec<(i64, &'a Job)>> {
+    let register = Register::of(&service.warehouse);
+    let now = (service.clock)();
+    let mut due = Vec::new();
+    for job in jobs {
+        let Some(last) = job.last_due(now)? else { continue };
+        match register.last_done(&job.name).await? {
+            Some(done) if done >= last => {}
+            Some(_) => due.push((last, job)),
+            // What was due before anybody knew of it is not done, what is missed from now on is.
+            None => register.begin(&job.name, job.settings.does, last, now).await?,
+        }
+    }
+    due.sort_by_key(|(due, _)| *due);
+    Ok(due)
+}
+
+/// Does a job where nobody else does it, and writes what came of it.
+async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result<()> {
+    let register = Register::of(&service.warehouse);
+    let Some(mut claim) = register.claim(&job.name, due, holder, (service.clock)(), HOLDS).await? else {
+        return Ok(());
+    };
+    (service.hear)(&format!("job {}: {} begins, due {}", job.name, job.settings.does, text_of(due)));
+    let began = (service.clock)();
+    let before = register.last_run(&job.name).await?;
+    let outcome = tokio::select! {
+        outcome = tried(service, job, before) => outcome,
+        lost = keep(&register, &mut claim, service.clock) => return lost,
+    };
+    let ended = (service.clock)();
+    let (outcome, detail) = match outcome {
+        Ok(detail) => (Outcome::Done, detail),
+        Err(error) => (Outcome::Failed, told(&error)),
+    };
+    let run = match outcome {
+        // What it did not get to is still to do.
+        Outcome::Failed => before,
+        _ => ledger::head(&service.warehouse).await?.map(|head| head.run),
+    };
+    (service.hear)(&match outcome {
+        Outcome::Failed => format!("warning: job {} failed: {detail}", job.name),
+        _ => format!("job {}: {detail}", job.name),
+    });
+    service.metrics.job(&job.name, outcome == Outcome::Done, ended);
+    let by = holder.to_string();
+    let does = job.settings.does;
+    register.done(&Done { job: job.name.clone(), does, due, began, ended, outcome, detail, by, run }).await?;
+    register.drop_claims(&claim).await
+}
+
+/// Renews a claim again and again; returns when it is lost.
+async fn keep(register: &Register<'_>, claim: &mut Claim, clock: Clock) -> Result<()> {
+    loop {
+        tokio::time::sleep(HOLDS / 3).await;
+        if !register.renew(claim, clock(), HOLDS).await? {
+            let what = "somebody else does it, because this service was silent for too long";
+            return Err(Error::Busy { what: what.into() });
+        }
+    }
+}
+
+/// Does a job, again where somebody else has published meanwhile; what came of it, for people.
+async fn tried(service: &Service, job: &Job, before: Option<u64>) -> Result<String> {
+    let mut tries = 1;
+    loop {
+        match done(service, job, before).await {
+            Err(Error::Busy { .. }) if tries < TRIES => tries += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<String> {
+    // Prices and queries may have changed since the service began.
+    let project = (service.reread)()?;
+    let (project, warehouse) = (&project, &service.warehouse);
+    let context = session(&project.settings, Some(warehouse))?;
+    let now = (service.clock)();
+    let by = format!("job {}", job.name);
+    let request = run::Request::new(now, now, by.clone())?;
+    let quietly = |event: &Event| {
+        if event.is_warning() {
+            (service.hear)(&event.to_string());
+        }
+    };
+    match job.settings.does {
+        Does::Land => {
+            let landed = std::sync::Mutex::new((0_u64, 0_u64));
+            let notice = |one: &land::Landed| {
+                if let (None, Ok(mut landed)) = (one.before, landed.lock()) {
+                    landed.0 += one.received;
+                    landed.1 += one.rejected;
+                }
+            };
+            land::land_inboxes(project, warehouse, &context, &notice).await?;
+            land::gathered::land_gathered(project, warehouse, &context, &notice).await?;
+            let (received, rejected) = landed.into_inner().unwrap_or_default();
+            Ok(format!("{received} received, {rejected} rejected"))
+        }
+        Does::Run => {
+            let report = run::run(project, warehouse, &context, &request, &quietly).await?;
+            books::close_due(project, warehouse, &context, &request, &quietly).await?;
+            Ok(Event::Published(report).to_string())
+        }
+        Does::Close => {
+            run::run(project, warehouse, &context, &request, &quietly).await?;
+            let closed = books::close_all_due(project, warehouse, &context, &request, &by, &quietly).await?;
+            Ok(match closed.as_slice() {
+                [] => "no period is due".into(),
+                closed => format!("{} closed", closed.join(", ")),
+            })
+        }
+        Does::Export => exported(project, warehouse, job, now, before).await,
+        Does::Vacuum => {
+            let landed = match ledger::head(warehouse).await? {
+                Some(head) => catalog::pin_all(warehouse, &head).await?,
+                None => Default::default(),
+            };
+            let keep_days = job.settings.keep_days;
+            let request = vacuum::Request { now, keep_days, by, is_dry: false };
+            let vacuumed = vacuum::vacuum(project, warehouse, &request, &landed).await?;
+            let vacuumed = vacuumed.map(|(vacuumed, _)| (vacuumed.files, vacuumed.bytes)).unwrap_or_default();
+            Ok(format!("{} files removed, {} bytes", vacuumed.0, vacuumed.1))
+        }
+    }
+}
+
+/// Exports each period that closed after the run that was the newest when the job was last done.
+async fn exported(
+    project: &Project,
+    warehouse: &Warehouse,
+    job: &Job,
+    now: i64,
+    before: Option<u64>,
+) -> Result<String> {
+    let head = ledger::head(warehouse).await?;
+    let closings = head.iter().flat_map(|head| &head.closings);
+    let new = closings.filter(|closing| before.is_none_or(|before| closing.run > before));
+    let mut said = Vec::new();
+    for closing in new {
+        let context = session(&project.settings, Some(warehouse))?;
+        let request = export::Request {
+            period: closing.billing_period.clone(),
+            as_of: now,
+            to: job.settings.to.clone().unwrap_or_default(),
+            one_file: false,
+            format: job.settings.format.unwrap_or(crate::encode::Format::Csv),
+        };
+        let report = export::export(project, warehouse, &context, &request, &|_| {}, &|_| {}).await?;
+        said.push(format!("{}: {} customers", request.period, report.customers));
+    }
+    Ok(if said.is_empty() { "no period has closed since".into() } else { said.join(", ") })
+}
+
+/// An error on one line, with what to do about it.
+fn told(error: &Error) -> String {
+    let mistakes = match error {
+        Error::Project(mistakes) => mistakes.iter().map(|one| format!("; {}: {}", one.place, one.what)).collect(),
+        _ => String::new(),
+    };
+    let hint = match error.hint() {
+        "" => String::new(),
+        hint => format!("; {hint}"),
+    };
+    format!("{error}{mistakes}{hint}").replace('\n', " ")
+}
+
+/// RFC 3339 in UTC.
+fn text_of(instant: i64) -> String {
+    Timestamp::from_microsecond(instant).map(|instant| instant.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(cron: &str, zone: &str) -> Job {
+        let settings = JobSettings {
+            cron: cron.into(),
+            does: Does::Run,
+            time_zone: Some(zone.into()),
+            to: None,
+            format: None,
+            keep_days: 7,
+        };
+        Job {
+            name: "bill".into(),
+            cron: Cron::from_str(cron).unwrap(),
+            zone: TimeZone::get(zone).unwrap(),
+            settings,
+        }
+    }
+
+    fn instant(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().as_microsecond()
+    }
+
+    /// Every time at which it is due, as the clock passes from hour to hour.
+    fn dues(job: &Job, from: &str, hours: i64) -> Vec<String> {
+        let from = instant(from);
+        let seen = (0..=hours).map(|hour| job.last_due(from + hour * 3_600_000_000).unwrap().unwrap());
+        let mut seen: Vec<i64> = seen.filter(|due| *due >= from).collect();
+        seen.dedup();
+        seen.into_iter().map(text_of).collect()
+    }
+
+    #[test]
+    fn a_job_is_due_once_a_day_whatever_the_clocks_do() {
+        // 2026-10-25: 03:00 summer time is 02:00 again. 2026-03-29: 02:00 is 03:00.
+        let daily = job("30 2 * * *", "Europe/Berlin");
+        assert_eq!(
+            dues(&daily, "2026-10-24T00:00:00Z", 72),
+            ["2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]
+        );
+        let spring = dues(&daily, "2026-03-28T00:00:00Z", 72);
+        assert_eq!(spring.len(), 3, "{spring:?}");
+        assert_eq!(spring[1], "2026-03-29T01:00:00Z", "the hour is not there: as soon as it is over");
+    }
+
+    #[test]
+    fn every_ten_minutes_goes_on_through_both_hours() {
+        let often = job("*/10 * * * *", "Europe/Berlin");
+        let mut now = instant("2026-10-25T00:00:00Z");
+        let mut count = 0;
+        while let Some(next) = often.next_due(now).unwrap().filter(|next| *next <= instant("2026-10-25T03:00:00Z")) {
+            assert_eq!(next - now, 600_000_000, "{}", text_of(next));
+            (now, count) = (next, count + 1);
+        }
+        assert_eq!(count, 18);
+    }
+
+    #[test]
+    fn what_was_missed_is_due_once() {
+        let often = job("*/10 * * * *", "UTC");
+        let last = often.last_due(instant("2026-11-30T09:59:59Z")).unwrap();
+        assert_eq!(last.map(text_of).as_deref(), Some("2026-11-30T09:50:00Z"));
+        let at_the_time = often.last_due(instant("2026-11-30T10:00:00Z")).unwrap();
+        assert_eq!(at_the_time.map(text_of).as_deref(), Some("2026-11-30T10:00:00Z"));
+    }
+}
