@@ -1,0 +1,149 @@
+"""Usage over HTTP on loopback, from a process of its own: records a second that are durable when answered.
+
+    python benches/serve.py [--seconds 20] [--connections 8] [--records 1000]     batches
+    python benches/serve.py --records 1 --connections 256                         single records
+
+Each connection sends its next request when the last one is answered. Says also how long answers took, how much
+processor time the service used for a million records, and its memory in the middle and at the end. With
+`AWS_ENDPOINT_URL` set and `--url s3://bucket/folder` over a bucket. `--run` runs afterwards, and once more over the same
+records in one file.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from measure import AS_OF, meterhouse, sample_project, take
+
+PATH = "/subscriptions/v1/usage"
+
+
+def bodies(records: int, connection: int):
+    """Requests without end, each with other identities."""
+    one = {"transactionID": "@@@@@@@@@@@@-%04d", "usageType": "CarRentUsage", "VIN": "VIN-%06d",
+           "usageStart": "2026-10-%02dT12:00:00Z", "usageEnd": "2026-10-%02dT12:41:00Z", "distance": "21.25"}
+    line = json.dumps(one) + "\n"
+    vehicle = itertools.count(connection * 7919)
+    template = "".join(line % (number, next(vehicle) % 100_000, 1 + number % 28, 1 + number % 28)
+                       for number in range(records)).encode()
+    head = (f"POST {PATH} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/x-ndjson\r\n"
+            f"content-length: {len(template)}\r\n\r\n").encode()
+    for number in itertools.count():
+        yield head + template.replace(b"@@@@@@@@@@@@", b"%04d%08d" % (connection, number))
+
+
+class Sender(asyncio.Protocol):
+    """One connection: the next request follows the answer to the last."""
+
+    def __init__(self, requests, until: float, took: list, done: asyncio.Future):
+        self.requests, self.until, self.took, self.done = requests, until, took, done
+        self.answer = b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.send()
+
+    def send(self):
+        if time.monotonic() > self.until:
+            self.transport.close()
+            self.done.set_result(None)
+            return
+        request = next(self.requests)
+        self.began = time.monotonic()
+        self.transport.write(request)
+
+    def data_received(self, data):
+        self.answer += data
+        head, blank, body = self.answer.partition(b"\r\n\r\n")
+        if not blank:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        if not self.answer.startswith(b"HTTP/1.1 200"):
+            sys.exit(f"refused: {self.answer.decode()}")
+        self.took.append(time.monotonic() - self.began)
+        self.answer = b""
+        self.send()
+
+
+async def pour(address: str, given: argparse.Namespace) -> list:
+    """Sends for so long; how long each answer took."""
+    host, port = address.removeprefix("http://").split(":")
+    loop, took, waiting = asyncio.get_running_loop(), [], []
+    until = time.monotonic() + given.seconds
+    for connection in range(given.connections):
+        done = loop.create_future()
+        requests = bodies(given.records, connection)
+        await loop.create_connection(lambda: Sender(requests, until, took, done), host, int(port))
+        waiting.append(done)
+    await asyncio.gather(*waiting)
+    return took
+
+
+def resident(process: subprocess.Popen) -> float:
+    """MiB of memory that a process has now."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def processor_seconds(process: subprocess.Popen) -> float:
+    """Seconds of processor that a process has used."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--seconds", type=float, default=20)
+    arguments.add_argument("--connections", type=int, default=8)
+    arguments.add_argument("--records", type=int, default=1000, help="of one request")
+    arguments.add_argument("--url", help="the warehouse; the default is a directory")
+    arguments.add_argument("--run", action="store_true", help="run afterwards")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        (folder / "data").mkdir()
+        sample_project(folder, 1000, 100, "ndjson")
+        shutil.rmtree(folder / "data" / "generated" / "usage")
+        program = [meterhouse(), "--project", folder, "--set", f"warehouse.url={given.url or folder / 'warehouse'}"]
+        service = subprocess.Popen([*program, "serve", "--bind", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+        address = next(line.split()[-1] for line in service.stderr if line.startswith("listening on "))
+        before = resident(service)
+        began = time.monotonic()
+        took = asyncio.run(pour(address, given))
+        seconds = time.monotonic() - began
+        records = len(took) * given.records
+        after, used = resident(service), processor_seconds(service)
+        service.send_signal(signal.SIGTERM)
+        said = service.stderr.read()
+        if service.wait() != 0:
+            sys.exit(said)
+        took.sort()
+        print(f"{records / seconds:10,.0f} records/s durable, {len(took) / seconds:8,.0f} requests/s; answers: median "
+              f"{took[len(took) // 2] * 1000:.1f} ms, p99 {took[int(len(took) * 0.99)] * 1000:.1f} ms")
+        print(f"{used / records * 1e6:10.2f} s of processor a million records; memory {before:.0f} MiB at the "
+              f"beginning, {after:.0f} at the end")
+        count = take([*program, "--format", "csv", "sql", "select count(*) from usage_record"]).output.split()[-1]
+        if int(count) != records:
+            sys.exit(f"{records} records were acknowledged, and {count} are there")
+        if given.run:
+            after_service = take([*program, "--as-of", AS_OF, "run"])
+            query = "select source, transaction_id, usage_type, usage_start, usage_end, vin, distance from usage_record"
+            one = folder / "one.ndjson"
+            one.write_text(take([*program, "--format", "ndjson", "-q", "sql", query]).output)
+            again = [meterhouse(), "--project", folder, "--set", f"warehouse.url={folder / 'again'}"]
+            take([*again, "land", one])
+            from_file = take([*again, "--as-of", AS_OF, "run"])
+            print(f"a run after it: {after_service}\nof one file:    {from_file}")
+
+
+main()
