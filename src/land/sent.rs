@@ -236,9 +236,10 @@ impl Door {
     }
 
     fn take(&self, chunk: LandedChunk, received: &mut Received) -> Result<()> {
-        let chunk = if self.checks.is_empty() { chunk } else { self.checks.reject(chunk)? };
+        let mut chunk = if self.checks.is_empty() { chunk } else { self.checks.reject(chunk)? };
         received.records += chunk.received;
-        received.refused.extend(chunk.rejected.into_iter().map(|row| self.refused(row)));
+        let rejected = std::mem::take(&mut chunk.rejected);
+        received.refused.extend(rejected.into_iter().map(|row| self.refused(row)));
         let numbers = column::<Int64Type>(&chunk, "landing_sequence")?;
         let hashes = column::<Int64Type>(&chunk, "id_hash")?;
         received.good.extend(numbers.iter().map(|number| *number as u64).zip(hashes));

@@ -205,9 +205,8 @@ impl<'a> Register<'a> {
 
 /// What came of all jobs, the newest first.
 pub async fn history(warehouse: &Warehouse) -> Result<Vec<Done>> {
-    let register = Register::of(warehouse);
-    let paths = register.objects(DONE).await?;
-    let read = paths.iter().map(|path| register.read::<Done>(path));
+    let paths = Register::of(warehouse).objects(DONE).await?;
+    let read = paths.into_iter().map(|path| async move { Register::of(warehouse).read::<Done>(&path).await });
     let done: Vec<Option<Done>> = futures::stream::iter(read).buffered(AT_ONCE).try_collect().await?;
     let by_time = done.into_iter().flatten().map(|done| ((done.began, done.due, done.job.clone()), done));
     Ok(by_time.collect::<BTreeMap<_, _>>().into_values().rev().collect())
