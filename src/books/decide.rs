@@ -48,8 +48,7 @@ pub async fn decide(
 ) -> Result<Decided> {
     let Asking { table, ids, which, replaced_by, author } = asking;
     catalog::open(project, warehouse, context, as_of).await?;
-    let identity::Asked { identities, mut again } =
-        identity::identities(context, table, ids, &which).await?;
+    let identity::Asked { identities, mut again } = identity::identities(context, table, ids, &which).await?;
     if let Some(id) = replaced_by {
         identity::check_replacement(context, id, &identities).await?;
     }

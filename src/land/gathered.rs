@@ -171,7 +171,10 @@ mod tests {
         let all = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         assert_eq!(names(&[]), None);
         assert_eq!(names(&[("1-a..zst", 5), ("2-b..zst", 5)]), Some((None, all(&["1-a..zst", "2-b..zst"]))));
-        assert_eq!(names(&[("1-a..zst", PARCEL_BYTES + 1), ("2-b..zst", 1)]), Some((None, all(&["1-a..zst"]))));
+        assert_eq!(
+            names(&[("1-a..zst", PARCEL_BYTES + 1), ("2-b..zst", 1)]),
+            Some((None, all(&["1-a..zst"])))
+        );
         assert_eq!(
             names(&[("1-a.shop.zst", 5), ("2-b..zst", 5)]),
             Some((Some("shop".into()), all(&["1-a.shop.zst"])))

@@ -11,9 +11,7 @@ use super::format::Input;
 use super::registry::Attempt;
 use super::source::nowhere;
 use super::turn::{Turn, mapping_of, turn, would_land};
-use super::{
-    Before, How, Landed, Source, Written, acknowledge, gathered, landings, mapping, reader, write,
-};
+use super::{Before, How, Landed, Source, Written, acknowledge, gathered, landings, mapping, reader, write};
 use crate::error::{Error, Mistake, Result};
 use crate::project::settings::Inbox;
 use crate::project::{Project, Query};

@@ -1,8 +1,9 @@
 //! Usage that somebody sends: cut into one record a line, and read as it will be read when it lands, so that who sends
 //! it hears at once what is wrong with which record.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -13,7 +14,7 @@ use super::checks::Checks;
 use super::delimited::Delimited;
 use super::format::{Damage, Format, Input, Opened, open};
 use super::json::{Cell, write_json_string};
-use super::record::{LandedChunk, RecordShape, Rejected, Sink, raw_text};
+use super::record::{LandedChunk, RecordShape, Rejected, Sink};
 use super::text::{Elements, Ends, Lines, Source as Bytes, Text};
 use super::{CHUNK_ROWS, chunks, project_zone, reader, record_shape, source};
 use crate::error::{Error, Result, While};
@@ -23,34 +24,35 @@ use crate::project::{Project, Query, USAGE_RECORD};
 const BODY: &str = "the body";
 
 /// Reads a body, also one that is gzip or zstd, as records: one JSON text a line, in the order of the body. `format` is
-/// what it says to be; none: it is told by its first bytes.
+/// what it says to be; none: it is told by its first bytes. None where it unpacks to more than `limit` bytes.
 ///
 /// # Errors
-/// A body that unpacks to more than `limit` bytes, that is damaged, CSV without a header, Parquet.
-pub fn lines(body: Vec<u8>, format: Option<Format>, limit: usize) -> Result<Vec<u8>> {
-    // Only the extension of a name counts.
-    let name = match format {
-        Some(Format::Ndjson) => "body.ndjson",
-        _ => "body",
-    };
-    let opened = open(Input::Stream(name.into(), Box::new(Cursor::new(body))), format)?;
-    let Opened::Text(format, source, mut damage) = opened else {
+/// A body that is damaged, CSV without a header, Parquet.
+pub fn lines(body: Vec<u8>, format: Option<Format>, limit: usize) -> Result<Option<Vec<u8>>> {
+    let opened = open(Input::Stream(BODY.into(), Box::new(Cursor::new(body))), format)?;
+    let Opened::Text(format, source, damage) = opened else {
         return Err(Error::usage("Parquet cannot be sent", "put it into an inbox, or `meterhouse land` it"));
     };
-    damage.name = BODY.into();
-    let source: Bytes = Box::new(BufReader::new(Limited { source, left: limit }));
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let source: Bytes =
+        Box::new(BufReader::new(Limited { source, left: limit, has_ended: has_ended.clone() }));
+    let read = cut(source, format, &damage);
+    // Whatever was said then follows from it.
+    if has_ended.load(Ordering::Relaxed) { Ok(None) } else { read.map(Some) }
+}
+
+fn cut(mut source: Bytes, format: Format, damage: &Damage) -> Result<Vec<u8>> {
     let mut records = Vec::new();
     match format {
-        Format::Csv => csv(source, &damage, &mut records)?,
+        Format::Csv => csv(source, damage, &mut records)?,
         Format::Json => {
             let mut elements = Elements::new(source);
-            each(|text| elements.next(text), &damage, &mut records)?;
+            each(|text| elements.next(text), damage, &mut records)?;
         }
         _ => {
-            let mut source = source;
-            let ends = Ends::of(io::BufRead::fill_buf(&mut source).map_err(|error| told(error, &damage))?);
+            let ends = Ends::of(source.fill_buf().map_err(|error| damage.error(error))?);
             let mut lines = Lines::new(source, ends);
-            each(|text| lines.next(text), &damage, &mut records)?;
+            each(|text| lines.next(text), damage, &mut records)?;
         }
     }
     Ok(records)
@@ -63,7 +65,7 @@ fn each(
     records: &mut Vec<u8>,
 ) -> Result<()> {
     let mut text = Text::default();
-    while next(&mut text).map_err(|error| told(error, damage))? {
+    while next(&mut text).map_err(|error| damage.error(error))? {
         // In JSON the end of a line stands between words only, never in a text.
         let one_line = text.bytes.iter().map(|byte| match byte {
             b'\n' | b'\r' => b' ',
@@ -85,10 +87,7 @@ fn csv(source: Bytes, damage: &Damage, records: &mut Vec<u8>) -> Result<()> {
     rows.resolve(|_| None);
     let mut objects = Objects::default();
     loop {
-        rows.feed(&mut objects, CHUNK_ROWS).map_err(|error| match error {
-            Error::Machine { source, .. } if is_too_large(source.as_ref()) => too_large(),
-            error => error,
-        })?;
+        rows.feed(&mut objects, CHUNK_ROWS)?;
         if objects.text.is_empty() {
             return Ok(());
         }
@@ -132,31 +131,22 @@ impl Sink for Objects {
 struct Limited {
     source: Bytes,
     left: usize,
+    /// Whether there were more.
+    has_ended: Arc<AtomicBool>,
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is too large")]
-struct TooLarge;
 
 impl Read for Limited {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(into)?;
-        self.left = self.left.checked_sub(read).ok_or_else(|| io::Error::other(TooLarge))?;
+        match self.left.checked_sub(read) {
+            Some(left) => self.left = left,
+            None => {
+                self.has_ended.store(true, Ordering::Relaxed);
+                return Err(io::Error::other("it is too large"));
+            }
+        }
         Ok(read)
     }
-}
-
-fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    inner.is_some_and(|inner| inner.is::<TooLarge>())
-}
-
-fn too_large() -> Error {
-    Error::usage("the body is too large", "send fewer records at one time")
-}
-
-fn told(error: io::Error, damage: &Damage) -> Error {
-    if is_too_large(&error) { too_large() } else { damage.error(error) }
 }
 
 /// How records are read that somebody sends.
@@ -215,7 +205,7 @@ impl Door {
         let mut received = Received::default();
         match with {
             None => {
-                let input = Input::Stream("body.ndjson".into(), Box::new(Cursor::new(lines.to_vec())));
+                let input = Input::Stream(BODY.into(), Box::new(Cursor::new(lines.to_vec())));
                 let chunks =
                     reader::read(input, Some(Format::Ndjson), &self.shape, &self.zone, 0, CHUNK_ROWS)?;
                 for chunk in chunks {
@@ -259,16 +249,13 @@ impl Door {
     }
 }
 
-fn column<T: arrow::datatypes::ArrowPrimitiveType>(chunk: &LandedChunk, name: &str) -> Result<Vec<T::Native>> {
+fn column<T: arrow::datatypes::ArrowPrimitiveType>(
+    chunk: &LandedChunk,
+    name: &str,
+) -> Result<Vec<T::Native>> {
     let column = chunk.records.column_by_name(name).and_then(|column| column.as_primitive_opt::<T>());
     let column = column.ok_or_else(|| format!("usage_record has no column {name}"));
     Ok(column.during(|| "reading a body".into())?.values().to_vec())
-}
-
-/// The text of the record with that number among lines, as far as it is kept.
-pub fn text_of(lines: &[u8], number: u64) -> String {
-    let line = lines.split(|byte| *byte == b'\n').nth(number as usize);
-    raw_text(line.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -276,7 +263,7 @@ mod tests {
     use super::*;
 
     fn cut(body: &str, format: Option<Format>) -> String {
-        String::from_utf8(lines(body.into(), format, 1000).unwrap()).unwrap()
+        String::from_utf8(lines(body.into(), format, 1000).unwrap().unwrap()).unwrap()
     }
 
     #[test]
@@ -288,7 +275,10 @@ mod tests {
             "{\"a\":  0.10}\n{\"b\": \"\\n\"}\n"
         );
         assert_eq!(cut("{\"a\": 1}", None), "{\"a\": 1}\n");
-        assert_eq!(cut("a,b\n1,\"x\"\"y\"\n,2\n", Some(Format::Csv)), "{\"a\":\"1\",\"b\":\"x\\\"y\"}\n{\"b\":\"2\"}\n");
+        assert_eq!(
+            cut("a,b\n1,\"x\"\"y\"\n,2\n", Some(Format::Csv)),
+            "{\"a\":\"1\",\"b\":\"x\\\"y\"}\n{\"b\":\"2\"}\n"
+        );
         assert_eq!(cut("", Some(Format::Ndjson)), "");
     }
 
@@ -297,8 +287,7 @@ mod tests {
         let packed = zstd::encode_all(Cursor::new(vec![b' '; 1 << 20]), 1).unwrap();
         assert!(packed.len() < 200);
         for format in [Format::Ndjson, Format::Json, Format::Csv] {
-            let error = lines(packed.clone(), Some(format), 1000).unwrap_err();
-            assert_eq!(error.to_string(), "the body is too large", "{format:?}");
+            assert_eq!(lines(packed.clone(), Some(format), 1000).unwrap(), None, "{format:?}");
         }
     }
 }

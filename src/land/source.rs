@@ -48,7 +48,11 @@ enum Place {
     Disk(PathBuf),
     Object(Arc<dyn ObjectStore>, Path),
     /// Objects of the warehouse, one behind another, each with the SHA-256 of its bytes; and what tells them all.
-    Gathered { store: Arc<dyn ObjectStore>, batches: Vec<(Path, String)>, content: String },
+    Gathered {
+        store: Arc<dyn ObjectStore>,
+        batches: Vec<(Path, String)>,
+        content: String,
+    },
 }
 
 /// A file as it can be read: on the disk, its content known.

@@ -67,9 +67,8 @@ pub(super) async fn accept(
 /// Answers the requests of a connection. What is wrong with it is known to who made it.
 async fn answer(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()>) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
-    });
+    let service =
+        service_fn(move |request: hyper::Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

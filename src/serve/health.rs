@@ -30,7 +30,8 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
         }
         Err(_) => {
             let detail = format!("no answer in {} s", PATIENCE.as_secs());
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the warehouse does not answer", detail).into_response()
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the warehouse does not answer", detail)
+                .into_response()
         }
     }
 }

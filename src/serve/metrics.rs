@@ -62,7 +62,12 @@ impl Default for Metrics {
         let commits = Family::<Outcome, Counter>::default();
         registry.register("commits", "batches of records written to the warehouse", commits.clone());
         let commit_bytes = Counter::default();
-        registry.register_with_unit("commit", "bytes of these batches, unpacked", Unit::Bytes, commit_bytes.clone());
+        registry.register_with_unit(
+            "commit",
+            "bytes of these batches, unpacked",
+            Unit::Bytes,
+            commit_bytes.clone(),
+        );
         let commit_seconds = seconds();
         registry.register("commit_seconds", "how long writing a batch took", commit_seconds.clone());
         let refused = Counter::default();
@@ -96,11 +101,9 @@ impl Default for Metrics {
 
 impl Metrics {
     pub(super) fn received(&self, accepted: u64, duplicate: u64, rejected: u64) {
-        for (outcome, records) in [
-            ("accepted", accepted - duplicate),
-            ("duplicate", duplicate),
-            ("rejected", rejected),
-        ] {
+        for (outcome, records) in
+            [("accepted", accepted - duplicate), ("duplicate", duplicate), ("rejected", rejected)]
+        {
             self.records.get_or_create(&Outcome { outcome }).inc_by(records);
         }
     }

@@ -89,7 +89,8 @@ pub async fn bind(
         project.settings.wrong("serve.bind", what, "such as 127.0.0.1:8473")
     })?;
     if !address.ip().is_loopback() {
-        let what = format!("{address} can be reached from other machines, and nobody would be asked who they are");
+        let what =
+            format!("{address} can be reached from other machines, and nobody would be asked who they are");
         let hint = "bind 127.0.0.1, and let a proxy with keys and TLS stand before it";
         return Err(project.settings.wrong("serve.bind", what, hint));
     }

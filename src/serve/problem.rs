@@ -69,7 +69,9 @@ impl Problem {
     /// The document of an error: one of the request where it can be mended there, else of the service.
     pub(super) fn of(error: &Error) -> Self {
         let (status, title) = match error {
-            Error::Usage { .. } | Error::Query { .. } => (StatusCode::BAD_REQUEST, "the request cannot be done"),
+            Error::Usage { .. } | Error::Query { .. } => {
+                (StatusCode::BAD_REQUEST, "the request cannot be done")
+            }
             Error::Data { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "the data breaks a rule"),
             Error::Busy { .. } | Error::Interrupted => (StatusCode::SERVICE_UNAVAILABLE, "not now"),
             Error::Project(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the project has mistakes"),
@@ -108,5 +110,6 @@ pub(super) async fn no_method(method: Method, uri: Uri) -> Problem {
 /// A fault in the program; it was told on standard error where it happened.
 pub(super) fn fault(_: Box<dyn Any + Send>) -> Response {
     let title = "a fault in the program";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, title, "please report it with the request").into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, title, "please report it with the request")
+        .into_response()
 }

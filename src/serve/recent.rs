@@ -16,7 +16,10 @@ impl Recent {
     pub(super) fn known(&self, hashes: &[i64]) -> Vec<bool> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut among = HashSet::with_capacity(hashes.len());
-        hashes.iter().map(|hash| known.0.contains(hash) || known.1.contains(hash) || !among.insert(hash)).collect()
+        hashes
+            .iter()
+            .map(|hash| known.0.contains(hash) || known.1.contains(hash) || !among.insert(hash))
+            .collect()
     }
 
     /// Notes that these were accepted.

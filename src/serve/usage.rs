@@ -73,7 +73,8 @@ pub(super) async fn post(
         let Query(asked) = asked.map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
         })?;
-        let body = body.map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
+        let body = body
+            .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
         take(&service, asked, &headers, body).await
     };
     taken.await.unwrap_or_else(IntoResponse::into_response)
@@ -105,11 +106,9 @@ async fn take(
     let is_small = body.len() <= AT_ONCE;
     let cut = move || sent::lines(body, format, limit);
     let lines = if is_small { cut() } else { blocking(cut).await? };
-    let lines = lines.map_err(|error| match error.to_string().as_str() {
-        "the body is too large" => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "").hint(error.hint())
-        }
-        _ => Problem::of(&error),
+    let lines = lines.map_err(|error| Problem::of(&error))?.ok_or_else(|| {
+        let title = "the body is too large when it is unpacked";
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, title, "").hint("send fewer records at one time")
     })?;
     let lines = if with.as_deref() == Some(CLOUDEVENTS) { timed(&lines, (service.clock)()) } else { lines };
     let received = match query {
@@ -159,16 +158,24 @@ impl Answer {
         let mut records: Vec<RecordResult> = again.collect();
         let duplicate = records.len() as u64;
         let rejected = received.refused.len() as u64;
-        records.extend(received.refused.into_iter().map(|Refused { number, field, reason, transaction_id }| {
-            RecordResult { record: number, status: "rejected", transaction_id, field, reason: Some(reason) }
-        }));
+        records.extend(received.refused.into_iter().map(
+            |Refused { number, field, reason, transaction_id }| RecordResult {
+                record: number,
+                status: "rejected",
+                transaction_id,
+                field,
+                reason: Some(reason),
+            },
+        ));
         records.sort_by_key(|record| record.record);
         Self { accepted: received.good.len() as u64, duplicate, rejected, records }
     }
 
     /// The problem that no record is accepted.
     fn none(self, detail: &str) -> Problem {
-        let title = if self.rejected == 1 { "the record is rejected".into() } else {
+        let title = if self.rejected == 1 {
+            "the record is rejected".into()
+        } else {
             format!("{} records are rejected", self.rejected)
         };
         let rejected = self.records.into_iter().filter(|record| record.status == "rejected");
@@ -199,9 +206,9 @@ struct Shape<'a> {
 fn shape(headers: &HeaderMap) -> Result<Shape<'_>, Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let attributes = headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().strip_prefix("ce-")?, value.to_str().ok()?))
-    });
+    let attributes = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().strip_prefix("ce-")?, value.to_str().ok()?)));
     let attributes: BTreeMap<&str, &str> = attributes.collect();
     if attributes.contains_key("id") {
         return Ok(Shape { format: Some(Format::Json), with: Some(CLOUDEVENTS), event: Some(attributes) });
@@ -261,7 +268,9 @@ fn timed(lines: &[u8], now: i64) -> Vec<u8> {
                 let (before, after) = line.split_at(at + 1);
                 let is_last = after.trim_ascii_start().starts_with(b"}");
                 timed.extend_from_slice(before);
-                timed.extend_from_slice(format!("\"time\":\"{now}\"{}", if is_last { "" } else { "," }).as_bytes());
+                timed.extend_from_slice(
+                    format!("\"time\":\"{now}\"{}", if is_last { "" } else { "," }).as_bytes(),
+                );
                 timed.extend_from_slice(after);
             }
             None => timed.extend_from_slice(line),

@@ -60,7 +60,11 @@ pub(super) async fn void(
         Err(error @ Error::Usage { .. }) => {
             let is_known = is_known(&service, &id, source.as_deref()).await;
             let problem = Problem::of(&error);
-            Err(if is_known.is_ok_and(|is_known| !is_known) { problem.status(StatusCode::NOT_FOUND) } else { problem })
+            Err(if is_known.is_ok_and(|is_known| !is_known) {
+                problem.status(StatusCode::NOT_FOUND)
+            } else {
+                problem
+            })
         }
         Err(error) => Err(Problem::of(&error)),
     }

@@ -30,6 +30,7 @@ mod formats;
 mod generate;
 mod histories;
 mod init;
+mod jobs;
 mod landing;
 mod landing_again;
 mod landing_query;

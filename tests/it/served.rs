@@ -145,5 +145,10 @@ fn answer(mut response: Response<ureq::Body>) -> Result<Answer, ureq::Error> {
     let kind = headers.iter().find(|(name, _)| name == "content-type").map(|(_, kind)| kind.clone());
     let status = response.status().as_u16();
     let body = response.body_mut().read_to_vec()?;
-    Ok(Answer { status, kind: kind.unwrap_or_default(), headers, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Answer {
+        status,
+        kind: kind.unwrap_or_default(),
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }

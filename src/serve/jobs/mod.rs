@@ -58,15 +58,15 @@ impl Job {
     }
 
     fn new(name: &str, job: &JobSettings, settings: &Settings) -> Result<Self> {
-        let wrong = |key: &str, what: String, hint: &str| settings.wrong(&format!("jobs.{name}.{key}"), what, hint);
+        let wrong =
+            |key: &str, what: String, hint: &str| settings.wrong(&format!("jobs.{name}.{key}"), what, hint);
         let cron = Cron::from_str(&job.cron).map_err(|error| {
             let what = format!("`{}` is no cron expression: {error}", job.cron);
             wrong("cron", what, "minute, hour, day, month, weekday, such as `*/10 * * * *` or `30 6 2 * *`")
         })?;
         let zone = job.time_zone.as_ref().unwrap_or(&settings.time_zone);
-        let zone = TimeZone::get(zone).map_err(|error| {
-            wrong("time_zone", error.to_string(), "an IANA name such as Europe/Berlin")
-        })?;
+        let zone = TimeZone::get(zone)
+            .map_err(|error| wrong("time_zone", error.to_string(), "an IANA name such as Europe/Berlin"))?;
         if (job.does == Does::Export) != job.to.is_some() {
             let (what, hint) = match job.does {
                 Does::Export => ("an export has to say where to", "to = \"s3://bucket/folder\""),
@@ -290,7 +290,9 @@ async fn exported(
 /// An error on one line, with what to do about it.
 fn told(error: &Error) -> String {
     let mistakes = match error {
-        Error::Project(mistakes) => mistakes.iter().map(|one| format!("; {}: {}", one.place, one.what)).collect(),
+        Error::Project(mistakes) => {
+            mistakes.iter().map(|one| format!("; {}: {}", one.place, one.what)).collect()
+        }
         _ => String::new(),
     };
     let hint = match error.hint() {
@@ -357,7 +359,9 @@ mod tests {
         let often = job("*/10 * * * *", "Europe/Berlin");
         let mut now = instant("2026-10-25T00:00:00Z");
         let mut count = 0;
-        while let Some(next) = often.next_due(now).unwrap().filter(|next| *next <= instant("2026-10-25T03:00:00Z")) {
+        while let Some(next) =
+            often.next_due(now).unwrap().filter(|next| *next <= instant("2026-10-25T03:00:00Z"))
+        {
             assert_eq!(next - now, 600_000_000, "{}", text_of(next));
             (now, count) = (next, count + 1);
         }

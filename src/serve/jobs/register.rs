@@ -127,7 +127,8 @@ impl<'a> Register<'a> {
     pub(super) async fn begin(&self, job: &str, does: Does, due: i64, now: i64) -> Result<()> {
         let (detail, by) = ("known from now on".to_string(), String::new());
         let outcome = Outcome::New;
-        let done = Done { job: job.into(), does, due, began: now, ended: now, outcome, detail, by, run: None };
+        let done =
+            Done { job: job.into(), does, due, began: now, ended: now, outcome, detail, by, run: None };
         self.done(&done).await
     }
 
