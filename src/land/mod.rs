@@ -18,6 +18,7 @@ mod json;
 mod landed;
 mod mapping;
 mod reader;
+pub mod receipt;
 mod record;
 mod reference;
 mod registry;

@@ -27,8 +27,12 @@ pub const USAGE_RECORD: &str = "usage_record";
 pub const LEFT_USAGE: &str = "left_usage";
 /// The table that what people decide about usage is written to.
 pub const USAGE_DECISION: &str = "usage_decision";
-/// The tables that landing and decisions write, between runs.
-pub const LANDED: [&str; 4] = [USAGE_RECORD, "usage_rejected", "landing", USAGE_DECISION];
+/// The table of what the invoicing system says it has booked.
+pub const RECEIPT: &str = "receipt";
+/// The view that compares that with what was billed.
+pub const RECEIPT_STATUS: &str = "receipt_status";
+/// The tables that landing, decisions and receipts write, between runs.
+pub const LANDED: [&str; 5] = [USAGE_RECORD, "usage_rejected", "landing", USAGE_DECISION, RECEIPT];
 /// The view in which usage has its place: from here on a closed period is rated by the queries of its closing.
 pub const GUIDED_USAGE: &str = "guided_usage";
 /// The landings that closed books have reached.

@@ -24,9 +24,10 @@ use super::event::{Event, Hear};
 use crate::engine::plan::execution_error;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
+use crate::land::COMMITTED;
 use crate::ledger::{Entry, content};
 use crate::project::schema::TableSchema;
-use crate::project::{BOOKED_LANDING, Project, USAGE_DECISION};
+use crate::project::{BOOKED_LANDING, Project};
 use crate::store::warehouse::Warehouse;
 use crate::table::BATCH_ROWS;
 use crate::table::checksum;
@@ -52,8 +53,8 @@ pub(super) async fn merge(
     landed: &BTreeMap<String, (u64, Vec<DataFile>)>,
     hear: Hear<'_>,
 ) -> Result<()> {
-    // A decision is a file of its own for each command that a person gives, and stays one.
-    let tables = landed.iter().filter(|(table, _)| *table != USAGE_DECISION);
+    // A decision or a receipt is a file of its own, of no landing, and stays one.
+    let tables = landed.iter().filter(|(table, _)| COMMITTED.contains(&table.as_str()));
     let tables = tables.filter(|(_, (_, files))| files.iter().filter(|file| is_small(file)).count() > MANY);
     let tables: Vec<(&TableSchema, &[DataFile])> = tables
         .filter_map(|(table, (_, files))| Some((project.schemas.get(table)?, files.as_slice())))

@@ -10,6 +10,7 @@ pub mod jobs;
 mod landing;
 mod metrics;
 mod problem;
+mod receipt;
 mod recent;
 mod usage;
 mod void;
@@ -155,6 +156,7 @@ fn router(service: &Arc<Service>, request_time: Duration) -> Router {
     Router::new()
         .route("/subscriptions/v1/usage", post(usage::post))
         .route("/subscriptions/v1/usage/{transaction_id}", delete(void::void))
+        .route("/periods/{period}/customers/{customer_id}/receipts", post(receipt::post))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

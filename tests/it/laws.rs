@@ -36,6 +36,8 @@ fn rust_names_no_table_of_the_rate_book() {
         "usage_rejected",
         "landing",
         "usage_decision",
+        "receipt",
+        "receipt_status",
         "closed_period",
         "billed_line",
         "billed_statement",

@@ -229,6 +229,69 @@ fn a_record_is_voided_with_a_reason() {
     assert_eq!(rows(&sample, decided), ["void,v-1,counted twice,anna"]);
 }
 
+#[test]
+fn what_is_booked_is_compared_with_what_was_billed() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    sample.ok(&["close", "--period", "2026-09", "--confirm", "2026-09", "--by", "anna"]);
+    let billed = "select customer_id, cast(sum(amount) as decimal(38, 2)), currency from billed_line \
+                  where billing_period = '2026-09' group by 1, 3 order by 2 desc limit 1";
+    let billed = rows(&sample, billed).remove(0);
+    let [customer, amount, currency] = billed.split(',').collect::<Vec<_>>()[..] else { panic!("{billed}") };
+    let served = Served::start(sample.path(), &[]);
+    let path = format!("/periods/2026-09/customers/{customer}/receipts");
+    let send = |document: &str, amount: &str| {
+        let body = json!({"document_number": document, "amount": amount, "currency": currency});
+        let answer = served.post(&path, JSON, body.to_string());
+        let told = answer.json();
+        let row = &told["rows"][0];
+        format!(
+            "{} {} {} {}",
+            answer.status,
+            row["state"].as_str().unwrap_or("-"),
+            row["document_count"],
+            told["title"]
+        )
+    };
+    assert_eq!(send("R-1", "1.00"), "201 different 1 null");
+    assert_eq!(send("R-1", "1"), "200 different 1 null", "the same again");
+    assert_eq!(send("R-1", amount), "201 booked 1 null", "the last counts");
+    assert_eq!(send("R-2", "0.000000000001"), "201 different 2 null");
+    assert_eq!(send("R-2", "0"), "201 booked 2 null");
+    for (status, path, body, said) in [
+        (
+            409,
+            "/periods/2026-10/customers/C1/receipts",
+            r#"{"document_number": "R", "amount": 1, "currency": "EUR"}"#,
+            "not closed",
+        ),
+        (
+            404,
+            "/periods/2026-09/customers/nobody/receipts",
+            r#"{"document_number": "R", "amount": 1, "currency": "EUR"}"#,
+            "nobody",
+        ),
+        (400, path.as_str(), r#"{"document_number": "R", "amount": "1,5", "currency": "EUR"}"#, "1,5"),
+        (400, path.as_str(), r#"{"document_number": " ", "amount": "1", "currency": "EUR"}"#, "no number"),
+        (400, path.as_str(), r#"{"document": "R", "amount": "1", "currency": "EUR"}"#, "document"),
+        (400, path.as_str(), "R-1", "expected"),
+    ] {
+        let answer = served.post(path, JSON, body);
+        assert!(answer.status == status && answer.body.contains(said), "{} {}", answer.status, answer.body);
+    }
+    let states = "select customer_id, state, document_count from receipt_status where document_count > 0";
+    assert_eq!(rows(&sample, states), [format!("{customer},booked,2")]);
+    let status = sample.ok(&["--format", "json", "status"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let receipts = status["tables"]["receipt"].as_array().unwrap();
+    let states: Vec<&str> = receipts.iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert!(states.contains(&"booked") && states.contains(&"missing"), "{receipts:?}");
+    // It is no usage: nothing is rated again for it.
+    let run = sample.meterhouse(&["run"]);
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(said.contains("nothing to do"), "{said}");
+}
+
 /// Sends records until it is told to stop, or the service does not answer any more; the ids that were acknowledged.
 fn pour(served: &Served, sender: usize, next: &AtomicUsize) -> Vec<String> {
     let mut acknowledged = Vec::new();
