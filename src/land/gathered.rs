@@ -50,20 +50,22 @@ pub async fn keep(warehouse: &Warehouse, with: Option<&str>, lines: &[u8], now: 
     Ok(())
 }
 
-/// Lands whatever was kept.
+/// Lands whatever was kept until now; what is kept meanwhile is left to the next time, so that this ends.
 pub async fn land_gathered(
     project: &Project,
     warehouse: &Warehouse,
     context: &SessionContext,
     notice: &(dyn Fn(&Landed) + Sync),
 ) -> Result<()> {
-    if batches(warehouse).await?.is_empty() {
-        return Ok(());
-    }
+    let kept = batches(warehouse).await?;
+    let Some((newest, _)) = kept.last() else { return Ok(()) };
     loop {
         let last = warehouse.newest(PARCELS).await?;
         // Listed when the last parcel is known: what is in a later one cannot be put into a second.
         let waiting = batches(warehouse).await?;
+        if waiting.first().is_none_or(|(oldest, _)| oldest > newest) {
+            return Ok(());
+        }
         if let Some(number) = last {
             let path = numbered(PARCELS, number, ".json");
             let Some(bytes) = warehouse.read(&path).await? else { return Err(gone(&path)) };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
@@ -18,6 +19,8 @@ use crate::aws_bill::Bill;
 use crate::fault_store::FaultStore;
 use crate::sample::{Sample, ok, project, repository};
 use crate::seaweed::{BUCKET, Seaweed};
+use crate::serve::{LANDED, each_once, pour};
+use crate::served::Served;
 
 const LINES: &str = "select line_id, record_count, quantity, amount_exact, amount, currency from invoice_line \
                      order by line_id";
@@ -350,4 +353,35 @@ fn a_store_that_refuses_for_a_while_is_asked_again() {
         busy.commit(&project.schemas["usage_filter"], "test", 1, &[], &[]).await.unwrap();
         assert_eq!(busy.delta_files("usage_filter").await.unwrap(), (1, Vec::new()));
     });
+}
+
+#[test]
+fn two_services_and_a_runner_on_one_bucket_lose_nothing() {
+    let Some(server) = Seaweed::start() else { return };
+    let sample = Sample::empty();
+    let serve = || {
+        let settings = ["--set", "serve.land_seconds=1"];
+        Arc::new(Served::of(server.meterhouse(sample.path(), "billing", &settings)))
+    };
+    let services = [serve(), serve()];
+    let next = Arc::new(AtomicUsize::new(0));
+    let senders = (0..4).map(|sender| {
+        let (served, next) = (services[sender % 2].clone(), next.clone());
+        std::thread::spawn(move || pour(&served, sender, &next))
+    });
+    let senders: Vec<_> = senders.collect();
+    for _ in 0..2 {
+        let run = server.meterhouse(sample.path(), "billing", &["run"]).output().unwrap();
+        // Somebody else may have published, or merged, in between.
+        assert!([Some(0), Some(75)].contains(&run.status.code()), "{}", told(&run));
+    }
+    services[0].signal("KILL");
+    std::thread::sleep(Duration::from_secs(2));
+    services[1].signal("KILL");
+    let acknowledged: Vec<String> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
+    ok(&server.meterhouse(sample.path(), "billing", &["run"]).output().unwrap());
+    assert!(acknowledged.len() > 100, "{}", acknowledged.len());
+    let landed = rows(server.meterhouse(sample.path(), "billing", &["sql", LANDED]));
+    each_once(&landed, &acknowledged, 4 * 5);
+    eprintln!("two services and a runner: {} records acknowledged, each there once", acknowledged.len());
 }

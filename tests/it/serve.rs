@@ -1,5 +1,6 @@
 //! Usage over HTTP: what is answered is kept, and counts once.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -293,7 +294,7 @@ fn what_is_booked_is_compared_with_what_was_billed() {
 }
 
 /// Sends records until it is told to stop, or the service does not answer any more; the ids that were acknowledged.
-fn pour(served: &Served, sender: usize, next: &AtomicUsize) -> Vec<String> {
+pub fn pour(served: &Served, sender: usize, next: &AtomicUsize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -305,6 +306,19 @@ fn pour(served: &Served, sender: usize, next: &AtomicUsize) -> Vec<String> {
             Err(_) => return acknowledged,
         }
     }
+}
+
+/// Every landed record with how often it is there.
+pub const LANDED: &str = "select transaction_id, count(*) from usage_record group by 1";
+
+/// Every acknowledged record is landed once, and of others at most so many: those that were on their way when a service
+/// was killed.
+pub fn each_once(landed: &[String], acknowledged: &[String], others: usize) {
+    let landed: BTreeMap<&str, &str> = landed.iter().map(|row| row.split_once(',').unwrap()).collect();
+    for id in acknowledged {
+        assert_eq!(landed.get(id.as_str()), Some(&"1"), "{id}");
+    }
+    assert!(landed.len() <= acknowledged.len() + others, "{} {}", landed.len(), acknowledged.len());
 }
 
 #[test]
@@ -337,15 +351,8 @@ fn a_killed_service_has_every_acknowledged_record_once() {
         }
     }
     sample.ok(&["run"]);
-    let landed = rows(&sample, "select transaction_id, count(*) from usage_record group by 1");
-    let landed: std::collections::BTreeMap<&str, &str> =
-        landed.iter().map(|row| row.split_once(',').unwrap()).collect();
     let acknowledged = acknowledged.lock().unwrap();
     assert!(acknowledged.len() > rounds * 20, "{}", acknowledged.len());
-    for id in acknowledged.iter() {
-        assert_eq!(landed.get(id.as_str()), Some(&"1"), "{id}");
-    }
-    // At most what was on its way when it was killed is there though nobody was told.
-    assert!(landed.len() <= acknowledged.len() + rounds * 4 * 5, "{} {}", landed.len(), acknowledged.len());
+    each_once(&rows(&sample, LANDED), &acknowledged, rounds * 4 * 5);
     eprintln!("{rounds} kills, {} records acknowledged, each there once", acknowledged.len());
 }
