@@ -4,6 +4,7 @@
 //!
 //! - `cli`: what may be typed; it asks and shows, and decides nothing
 //! - `serve`: usage over HTTP, for as long as it is let
+//! - `access`: who may do what over HTTP, and what was done
 //! - `proof`: whether what was published is as it was
 //! - `export`: files for the invoicing system
 //! - `answer`: one query, what tables there are, views for other engines
@@ -22,6 +23,7 @@
 //! - `encode`: rows as bytes, in every format
 //! - `error`: what went wrong, for the person who has to act
 
+pub mod access;
 pub mod answer;
 pub mod books;
 pub mod catalog;

@@ -205,7 +205,7 @@ impl Warehouse {
 
     /// Where an object is on the disk of this machine; none in a bucket.
     fn on_disk(&self, path: &Path) -> Option<PathBuf> {
-        let folder = self.url.to_file_path().ok()?;
+        let folder = self.url.to_file_path().ok().filter(|_| self.url.scheme() == "file")?;
         Some(path.parts().fold(folder, |file, part| file.join(part.as_ref())))
     }
 
