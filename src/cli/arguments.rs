@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use meterhouse_sql::cycle::parse_instant;
 
 use super::is_terminal;
+use crate::access::key::Scope;
 use crate::answer::views;
 use crate::encode::Format;
 use crate::error::{Error, Result};
@@ -311,6 +312,28 @@ pub(super) enum Command {
         /// Address and port; the default is the setting serve.bind.
         #[arg(long, value_name = "ADDRESS")]
         bind: Option<String>,
+        /// Lets other machines reach it without a key, or in plain text: what goes over the network can be read and
+        /// changed on its way.
+        #[arg(long)]
+        insecure: bool,
+    },
+    /// Makes, lists and revokes the keys by which programs ask a service.
+    #[command(
+        before_help = "Examples:\n  meterhouse key add shop --scope land --source shop\n  meterhouse key add portal --scope read --customer CUST-7\n  meterhouse key list\n  meterhouse key revoke 0123456789abcdef --reason \"it was in a log\""
+    )]
+    Key {
+        /// What is done.
+        #[command(subcommand)]
+        what: KeyCommand,
+    },
+    /// Shows what was changed over HTTP: when, by which key, and what came of it.
+    #[command(
+        before_help = "Examples:\n  meterhouse audit\n  meterhouse audit --since 2026-11-01T00:00:00 --format ndjson"
+    )]
+    Audit {
+        /// Shows what was answered at this time or later.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
     },
     /// Shows what came of scheduled jobs, and when each is due next.
     #[command(before_help = "Examples:\n  meterhouse jobs\n  meterhouse --format json jobs")]
@@ -359,6 +382,45 @@ pub(super) enum Command {
     },
 }
 
+/// What is done about keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Makes a key, and prints it this once: the warehouse keeps only its hash.
+    #[command(
+        before_help = "Examples:\n  meterhouse key add shop --scope land --source shop\n  meterhouse key add prometheus --scope operate > key"
+    )]
+    Add {
+        /// Whose it is, or what for.
+        name: String,
+        /// What it may do; once for each.
+        #[arg(long, value_enum, required = true)]
+        scope: Vec<Scope>,
+        /// A source whose usage it may send and void, once for each; the default is all.
+        #[arg(long)]
+        source: Vec<String>,
+        /// A customer of whom it may read, once for each; the default is all.
+        #[arg(long, value_name = "CUSTOMER_ID")]
+        customer: Vec<String>,
+        /// Who makes it.
+        #[arg(long, env = "USER", default_value = "unknown")]
+        by: String,
+    },
+    /// Shows all keys, those that are revoked among them.
+    #[command(before_help = "Examples:\n  meterhouse key list")]
+    List,
+    /// Revokes a key for good; a service refuses it within 5 seconds.
+    #[command(
+        before_help = "Examples:\n  meterhouse key revoke 0123456789abcdef --reason \"it was in a log\""
+    )]
+    Revoke {
+        /// The key, as the list has it.
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
 impl Command {
     /// Whether it writes rows, in a format.
     pub(super) fn writes_rows(&self) -> bool {
@@ -375,6 +437,8 @@ impl Command {
                 | Self::Vacuum { .. }
                 | Self::Jobs
                 | Self::Describe { .. }
+                | Self::Key { what: KeyCommand::List }
+                | Self::Audit { .. }
         )
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and which part of the program does it.
 
+mod access;
 mod answers;
 mod arguments;
 mod begin;
@@ -147,7 +148,9 @@ async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out
         }
         Command::Views { engine: views::Engine::Duckdb, scan } => opened.views(scan, out).await,
         Command::Sql { query, file } => opened.sql(query, file, out).await,
-        Command::Serve { bind } => opened.serve(cli.project, cli.set, bind, clock).await,
+        Command::Serve { bind, insecure } => opened.serve(cli.project, cli.set, bind, insecure, clock).await,
+        Command::Key { what } => opened.key(what, out).await,
+        Command::Audit { since } => opened.audit(since.as_deref(), out).await,
         Command::Jobs => opened.jobs(out).await,
     }
 }

@@ -18,6 +18,7 @@ impl Opened {
         root: PathBuf,
         set: Vec<String>,
         bind: Option<String>,
+        is_insecure: bool,
         clock: Clock,
     ) -> Result<()> {
         if let Some(bind) = bind {
@@ -37,9 +38,10 @@ impl Opened {
             }
             if mistakes.is_empty() { Ok(project) } else { Err(Error::Project(mistakes)) }
         });
-        let bound = serve::bind(self.project, self.warehouse, clock, reread, Arc::new(hear)).await?;
+        let bound =
+            serve::bind(self.project, self.warehouse, clock, reread, Arc::new(hear), is_insecure).await?;
         if !quiet {
-            stderr::line(&format!("listening on http://{}", bound.address()?));
+            stderr::line(&format!("listening on {}", bound.url()?));
             stderr::line("next: POST usage to /subscriptions/v1/usage; Ctrl-C stops when all is kept");
         }
         bound.serve(stop).await?;

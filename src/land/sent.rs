@@ -1,6 +1,7 @@
 //! Usage that somebody sends: cut into one record a line, and read as it will be read when it lands, so that who sends
 //! it hears at once what is wrong with which record.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,8 +169,37 @@ pub struct Received {
     pub refused: Vec<Refused>,
     /// The others by their number, from 0, with the hash of their identity.
     pub good: Vec<(u64, i64)>,
-    /// Where the good ones are from; some may be missing where a record is refused.
-    pub sources: Vec<String>,
+    /// Where the good ones are from: the source of those from this index on.
+    sources: Vec<(usize, String)>,
+}
+
+impl Received {
+    /// Refuses those of the good ones whose source may not be written; their numbers.
+    pub fn refuse_sources(&mut self, may_write: impl Fn(&str) -> bool) -> BTreeSet<u64> {
+        let mut sources = self.sources.iter().peekable();
+        // One whose source is not known may be from any.
+        let mut refusal = Some(String::from("the source is not known"));
+        let mut refused = BTreeSet::new();
+        let mut good = Vec::with_capacity(self.good.len());
+        for (index, (number, hash)) in std::mem::take(&mut self.good).into_iter().enumerate() {
+            if let Some((_, source)) = sources.next_if(|(first, _)| *first == index) {
+                let reason = || format!("`{source}` is no source that the key may write");
+                refusal = (!may_write(source)).then(reason);
+            }
+            match &refusal {
+                None => good.push((number, hash)),
+                Some(reason) => {
+                    let (field, reason) = (Some("source".into()), reason.clone());
+                    self.refused.push(Refused { number, field, reason, transaction_id: None });
+                    refused.insert(number);
+                }
+            }
+        }
+        self.good = good;
+        self.sources.clear();
+        self.refused.sort_by_key(|refused| refused.number);
+        refused
+    }
 }
 
 /// A record that cannot be usage.
@@ -232,11 +262,14 @@ impl Door {
         received.refused.extend(rejected.into_iter().map(|row| self.refused(row)));
         let numbers = column::<Int64Type>(&chunk, "landing_sequence")?;
         let hashes = column::<Int64Type>(&chunk, "id_hash")?;
+        let first = received.good.len();
         received.good.extend(numbers.iter().map(|number| *number as u64).zip(hashes));
         let sources = chunk.records.column_by_name("source").and_then(|column| column.as_string_view_opt());
-        for source in sources.into_iter().flatten().flatten() {
-            if received.sources.last().is_none_or(|last| last != source) {
-                received.sources.push(source.into());
+        for (index, source) in sources.into_iter().flatten().enumerate() {
+            // Never absent: it is a part of the identity.
+            let source = source.unwrap_or_default();
+            if received.sources.last().is_none_or(|(_, last)| last != source) {
+                received.sources.push((first + index, source.into()));
             }
         }
         Ok(())
@@ -258,9 +291,32 @@ fn column<T: arrow::datatypes::ArrowPrimitiveType>(
     Ok(column.during(|| "reading a body".into())?.values().to_vec())
 }
 
+/// The lines but for those with these numbers.
+pub fn without(lines: &[u8], numbers: &BTreeSet<u64>) -> Vec<u8> {
+    let lines = lines.split_inclusive(|byte| *byte == b'\n').zip(0..);
+    lines.filter(|(_, number)| !numbers.contains(number)).flat_map(|(line, _)| line).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_another_source_are_refused_and_those_of_none_known() {
+        let mut received = Received {
+            records: 6,
+            good: vec![(0, 10), (2, 12), (3, 13), (5, 15)],
+            sources: vec![(0, "a".into()), (1, "b".into()), (3, "a".into())],
+            ..Received::default()
+        };
+        let refused = received.refuse_sources(|source| source == "a");
+        assert_eq!(refused, BTreeSet::from([2, 3]));
+        assert_eq!(received.good, [(0, 10), (5, 15)]);
+        assert_eq!(received.refused[0].reason, "`b` is no source that the key may write");
+        // Where they are from is not known any more.
+        assert_eq!(received.refuse_sources(|_| true), BTreeSet::from([0, 5]));
+        assert_eq!(without(b"a\nb\nc\n", &BTreeSet::from([1])), b"a\nc\n");
+    }
 
     fn cut(body: &str, format: Option<Format>) -> String {
         String::from_utf8(lines(body.into(), format, 1000).unwrap().unwrap()).unwrap()

@@ -156,6 +156,10 @@ pub struct ServeSettings {
     pub request_seconds: u64,
     /// How long requests may go on when the service stops, in seconds.
     pub stop_seconds: u64,
+    /// The file with the certificate, as PEM; with it, TLS is spoken.
+    pub tls_certificate: Option<String>,
+    /// The file with its private key, as PEM.
+    pub tls_key: Option<String>,
 }
 
 /// Something that is done when it is due.
@@ -242,6 +246,8 @@ impl Default for ServeSettings {
             waiting_mb: default("serve.waiting_mb"),
             request_seconds: default("serve.request_seconds"),
             stop_seconds: default("serve.stop_seconds"),
+            tls_certificate: default("serve.tls_certificate"),
+            tls_key: default("serve.tls_key"),
         }
     }
 }

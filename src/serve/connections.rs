@@ -11,10 +11,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
+
+use super::tls::Tls;
 
 /// Connections at one time; further ones wait until one of them ends.
 const CONNECTIONS: usize = 1024;
@@ -28,6 +31,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Takes connections until `stop` comes; those that are there may end what they do, for so long.
 pub(super) async fn accept(
     listener: TcpListener,
+    tls: Option<Tls>,
     router: Router,
     stop: impl Future<Output = ()>,
     stopping: watch::Sender<()>,
@@ -49,9 +53,21 @@ pub(super) async fn accept(
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let (router, stopped) = (router.clone(), stopping.subscribe());
+        let (tls, router, mut stopped) = (tls.clone(), router.clone(), stopping.subscribe());
         connections.spawn(async move {
-            answer(stream, router, stopped).await;
+            let _ = stream.set_nodelay(true);
+            match tls {
+                None => answer(stream, router, stopped).await,
+                Some(tls) => {
+                    let agreed = tokio::select! {
+                        agreed = tls.accept(stream) => agreed,
+                        _ = stopped.changed() => None,
+                    };
+                    if let Some(stream) = agreed {
+                        answer(stream, router, stopped).await;
+                    }
+                }
+            }
             drop(place);
         });
         // Those that have ended are let go.
@@ -65,8 +81,11 @@ pub(super) async fn accept(
 }
 
 /// Answers the requests of a connection. What is wrong with it is known to who made it.
-async fn answer(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()>) {
-    let _ = stream.set_nodelay(true);
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+) {
     let service =
         service_fn(move |request: hyper::Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
     let connection = http1::Builder::new()

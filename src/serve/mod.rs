@@ -3,6 +3,7 @@
 //! The warehouse is its only state, so any number of services may stand side by side on one, beside runs by hand.
 //! Nothing is decided here: what a record is, what counts, what it costs is said by the rooms behind this one.
 
+mod audit;
 mod connections;
 mod gather;
 mod health;
@@ -10,10 +11,14 @@ pub mod jobs;
 mod landing;
 mod metrics;
 mod problem;
+mod reach;
 mod receipt;
 mod recent;
+mod routes;
+mod tls;
 mod usage;
 mod void;
+mod who;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,19 +26,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::Request;
-use axum::routing::{delete, get, post};
+use axum::body::HttpBody;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 
+use self::audit::Audit;
 use self::gather::Gatherer;
 use self::jobs::Job;
 use self::metrics::Metrics;
+use self::problem::Problem;
+use self::reach::Reach;
 use self::recent::Recent;
+pub use self::routes::rules;
+use self::tls::Tls;
+use self::who::Gate;
+pub use self::who::Rule;
+use crate::access::key::Keys;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::land::sent::Door;
@@ -58,6 +72,9 @@ struct Service {
     gatherer: Gatherer,
     recent: Recent,
     metrics: Metrics,
+    gate: Gate,
+    rules: Vec<Rule>,
+    audit: Audit,
     /// The most that a body may have, in bytes: as it comes, and unpacked.
     body_bytes: usize,
 }
@@ -65,6 +82,7 @@ struct Service {
 /// A service that is bound and not yet at work.
 pub struct Bound {
     listener: TcpListener,
+    tls: Option<Tls>,
     service: Arc<Service>,
     jobs: Vec<Job>,
     committing: tokio::task::JoinHandle<()>,
@@ -72,16 +90,19 @@ pub struct Bound {
     stopping_time: Duration,
 }
 
-/// Binds the address that the settings say, and makes sure that the warehouse keeps what it is given.
+/// Binds the address that the settings say, and makes sure that the warehouse keeps what it is given. `is_insecure`:
+/// other machines may reach it without a key, or in plain text.
 ///
 /// # Errors
-/// An address that is no loopback one, or is taken; a store that loses what it acknowledged.
+/// An address that other machines reach, without a key or TLS; one that is taken; a certificate that cannot be used; a
+/// store that loses what it acknowledged.
 pub async fn bind(
     project: Project,
     warehouse: Warehouse,
     clock: Clock,
     reread: Reread,
     hear: Hear,
+    is_insecure: bool,
 ) -> Result<Bound> {
     let settings = project.settings.serve.clone();
     let jobs = Job::all(&project.settings)?;
@@ -89,12 +110,13 @@ pub async fn bind(
         let what = format!("`{}` is no address with a port", settings.bind);
         project.settings.wrong("serve.bind", what, "such as 127.0.0.1:8473")
     })?;
-    if !address.ip().is_loopback() {
-        let what =
-            format!("{address} can be reached from other machines, and nobody would be asked who they are");
-        let hint = "bind 127.0.0.1, and let a proxy with keys and TLS stand before it";
-        return Err(project.settings.wrong("serve.bind", what, hint));
+    let tls = Tls::of(&project)?;
+    let reach = Reach { address, is_insecure, has_tls: tls.is_some() };
+    let keys = Keys::default().read_again(&warehouse).await?;
+    for text in reach.check(&project.settings, &keys)? {
+        hear(text);
     }
+    let gate = Gate::new(warehouse.clone(), keys, reach.is_open());
     warehouse.probe().await?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let hint = "another program may have it: --set serve.bind=127.0.0.1:PORT";
@@ -115,10 +137,14 @@ pub async fn bind(
         warehouse,
         project,
         recent: Recent::default(),
+        gate,
+        rules: rules(),
+        audit: Audit::default(),
         body_bytes: settings.body_mb << 20,
     };
     Ok(Bound {
         listener,
+        tls,
         service: Arc::new(service),
         jobs,
         committing,
@@ -133,42 +159,73 @@ impl Bound {
         self.listener.local_addr().during(|| "reading the address".into())
     }
 
+    /// The same as a URL.
+    pub fn url(&self) -> Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.address()?))
+    }
+
     /// Answers until `stop` comes: then no more is taken, what is on its way is answered, and all that was gathered is
     /// acknowledged and landed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { listener, service, jobs, committing, request_time, stopping_time } = self;
+        let Self { listener, tls, service, jobs, committing, request_time, stopping_time } = self;
         let (stopping, stopped) = watch::channel(());
         let landing = tokio::spawn(landing::from_time_to_time(service.clone(), stopped.clone()));
-        let working = tokio::spawn(jobs::by_the_clock(service.clone(), jobs, stopped));
+        let working = tokio::spawn(jobs::by_the_clock(service.clone(), jobs, stopped.clone()));
+        let noting = tokio::spawn(audit::from_time_to_time(service.clone(), stopped.clone()));
+        let following = tls.clone().map(|tls| tokio::spawn(tls.follow(service.hear.clone(), stopped)));
         let router = router(&service, request_time);
-        connections::accept(listener, router, stop, stopping, stopping_time).await;
+        connections::accept(listener, tls, router, stop, stopping, stopping_time).await;
         // A landing under way is brought to its end, a job is left.
         landing.await.during(|| "landing what was sent".into())?;
         working.await.during(|| "doing jobs".into())?;
         let (project, warehouse) = (service.project.clone(), service.warehouse.clone());
         service.gatherer.close();
         committing.await.during(|| "keeping what was sent".into())?;
+        noting.await.during(|| "noting what was changed".into())?;
+        if let Some(following) = following {
+            following.await.during(|| "looking at the certificate".into())?;
+        }
+        // Nobody can ask for anything any more, so that these are the last notes.
+        audit::keep(&service).await;
         landing::land(&project, &warehouse, &service.hear).await
     }
 }
 
 fn router(service: &Arc<Service>, request_time: Duration) -> Router {
-    Router::new()
-        .route("/subscriptions/v1/usage", post(usage::post))
-        .route("/subscriptions/v1/usage/{transaction_id}", delete(void::void))
-        .route("/periods/{period}/customers/{customer_id}/receipts", post(receipt::post))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
+    routes::router()
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
-        .layer(axum::middleware::from_fn_with_state(service.clone(), metrics::count))
+        .layer(from_fn_with_state(service.clone(), large))
+        .layer(from_fn_with_state(service.clone(), who::ask))
+        .layer(from_fn_with_state(service.clone(), metrics::count))
         .layer(DefaultBodyLimit::max(service.body_bytes))
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, request_time))
+        .layer(from_fn_with_state(request_time, in_time))
         .layer(CatchPanicLayer::custom(problem::fault))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(Numbered))
         .with_state(service.clone())
+}
+
+/// Refuses a body that says itself that it is too large; nothing of it is kept meanwhile.
+async fn large(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    if request.body().size_hint().lower() <= service.body_bytes as u64 {
+        return next.run(request).await;
+    }
+    problem::pass_over(request.into_body()).await;
+    let hint = format!("send at most {} bytes at one time", service.body_bytes);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "").hint(hint).into_response()
+}
+
+/// Gives up a request that takes too long, whoever is slow.
+async fn in_time(State(time): State<Duration>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(time, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        let detail = format!("more than {} s; whether it was done is open", time.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "the request takes too long", detail)
+            .hint("send it again: what was kept all the same counts once")
+            .into_response()
+    })
 }
 
 /// Gives each request an id, which its answer has too.
@@ -176,7 +233,7 @@ fn router(service: &Arc<Service>, request_time: Duration) -> Router {
 struct Numbered;
 
 impl MakeRequestId for Numbered {
-    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
         uuid::Uuid::new_v4().to_string().parse().ok().map(RequestId::new)
     }
 }

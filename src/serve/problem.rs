@@ -1,15 +1,36 @@
 //! What went wrong, as a problem document (RFC 9457): what, why, and what to do about it.
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use serde::Serialize;
 
-use super::usage::RecordResult;
+use super::audit::Outcome;
 use crate::error::{Error, in_words};
+
+/// How long the rest of a body that is refused is taken.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What became of one record.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordResult {
+    /// Its number in the request, from 0.
+    pub(super) record: u64,
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transaction_id: Option<String>,
+    /// The first field that is wrong; none where the record as a whole is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+}
 
 /// A problem document.
 #[derive(Debug, Serialize)]
@@ -86,7 +107,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after;
+        let outcome = Outcome(self.title.clone());
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(outcome);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
@@ -98,7 +121,19 @@ impl IntoResponse for Problem {
 
 /// Nothing is there.
 pub(super) async fn no_route(uri: Uri) -> Problem {
+    nothing_at(&uri)
+}
+
+/// Nothing is there, or nothing that may be seen: no difference can be told.
+pub(super) fn nothing_at(uri: &Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing here", uri.path())
+}
+
+/// Lets a body that is refused come to its end, and keeps nothing of it: a client that is still sending when the
+/// connection ends may not see its answer. One that takes longer than [`LINGER`] has to look for it.
+pub(super) async fn pass_over(body: Body) {
+    let mut pieces = body.into_data_stream();
+    let _ = tokio::time::timeout(LINGER, async { while let Some(Ok(_)) = pieces.next().await {} }).await;
 }
 
 /// Something is there, but not for this method.

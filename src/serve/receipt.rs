@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 
 use super::Service;
 use super::problem::Problem;
+use super::who::Who;
 use crate::catalog;
 use crate::encode::{Encoder, Format};
 use crate::engine::plan::execution_error;
@@ -42,6 +44,7 @@ struct Sent<'a> {
 /// said before.
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
     Path((period, customer_id)): Path<(String, String)>,
     body: Bytes,
 ) -> std::result::Result<Response, Problem> {
@@ -61,13 +64,17 @@ pub(super) async fn post(
         document_number: sent.document_number,
         amount,
         currency: sent.currency,
-        received_by: sent.by.unwrap_or_else(|| "over HTTP".into()),
+        received_by: who.author(sent.by),
         received_at: (service.clock)(),
     };
-    taken(&service, &receipt).await.map_err(|error| Problem::of(&error))?
+    taken(&service, &who, &receipt).await.map_err(|error| Problem::of(&error))?
 }
 
-async fn taken(service: &Service, receipt: &Receipt) -> Result<std::result::Result<Response, Problem>> {
+async fn taken(
+    service: &Service,
+    who: &Who,
+    receipt: &Receipt,
+) -> Result<std::result::Result<Response, Problem>> {
     let (project, warehouse) = (&service.project, &service.warehouse);
     let context = session(&project.settings, Some(warehouse))?;
     let head = catalog::open(project, warehouse, &context, receipt.received_at).await?;
@@ -77,7 +84,8 @@ async fn taken(service: &Service, receipt: &Receipt) -> Result<std::result::Resu
         let problem = Problem::new(StatusCode::CONFLICT, title, "");
         return Ok(Err(problem.hint(format!("meterhouse close --period {billing_period}"))));
     }
-    if !has_rows(of_customer(&context, receipt).await?).await? {
+    // Of one who may not be seen, nothing is told but this.
+    if !who.may_see(customer_id) || !has_rows(of_customer(&context, receipt).await?).await? {
         let title = format!("nothing was billed to {customer_id} in {billing_period}");
         return Ok(Err(Problem::new(StatusCode::NOT_FOUND, title, "")));
     }

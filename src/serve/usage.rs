@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use super::problem::Problem;
+use super::audit::Outcome;
+use super::problem::{Problem, RecordResult};
+use super::who::Who;
 use crate::land::Format;
 use crate::land::sent::{self, Received, Refused};
 
@@ -47,24 +49,10 @@ struct Answer {
     records: Vec<RecordResult>,
 }
 
-/// What became of one record.
-#[derive(Debug, Serialize)]
-pub(super) struct RecordResult {
-    /// Its number in the request, from 0.
-    record: u64,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transaction_id: Option<String>,
-    /// The first field that is wrong; none where the record as a whole is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
 /// Takes records.
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
@@ -75,13 +63,14 @@ pub(super) async fn post(
         })?;
         let body = body
             .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
-        take(&service, asked, &headers, body).await
+        take(&service, &who, asked, &headers, body).await
     };
     taken.await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn take(
     service: &Arc<Service>,
+    who: &Who,
     asked: Asked,
     headers: &HeaderMap,
     body: Bytes,
@@ -110,17 +99,14 @@ async fn take(
         let title = "the body is too large when it is unpacked";
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, title, "").hint("send fewer records at one time")
     })?;
-    let lines = if with.as_deref() == Some(CLOUDEVENTS) { timed(&lines, (service.clock)()) } else { lines };
-    let received = match query {
-        None if !is_small => {
-            let (door, lines) = (service.door.clone(), lines.clone());
-            blocking(move || futures::executor::block_on(door.read(&lines, None))).await?
-        }
-        _ => service.door.read(&lines, query).await,
-    };
-    let received = received.map_err(|error| Problem::of(&error))?;
+    let mut lines =
+        if with.as_deref() == Some(CLOUDEVENTS) { timed(&lines, (service.clock)()) } else { lines };
+    let mut received = read(service, &lines, query).await?;
     if received.records == 0 {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "there is no record in the body", ""));
+    }
+    if who.sources().is_some() {
+        lines = of_own_sources(service, who, lines, query, &mut received).await?;
     }
     let hashes: Vec<i64> = received.good.iter().map(|(_, hash)| *hash).collect();
     let known = service.recent.known(&hashes);
@@ -132,17 +118,72 @@ async fn take(
     // What was reserved is more than what is kept now.
     let surplus = room.num_permits().saturating_sub(lines.len());
     drop(room.split(surplus));
-    service.gatherer.keep(with, lines, room).await.map_err(|error| {
-        let problem = Problem::of(&error);
-        problem.hint("send it again: what was kept all the same counts once")
-    })?;
+    let is_kept = !lines.is_empty();
+    if is_kept {
+        service.gatherer.keep(with, lines, room).await.map_err(|error| {
+            let problem = Problem::of(&error);
+            problem.hint("send it again: what was kept all the same counts once")
+        })?;
+    }
     service.recent.note(&hashes);
     service.metrics.received(answer.accepted, answer.duplicate, answer.rejected);
-    Ok(match (answer.accepted, answer.rejected) {
+    let outcome = Outcome(answer.to_string());
+    let mut response = match (answer.accepted, answer.rejected) {
         (_, 0) => Json(answer).into_response(),
-        (0, _) => answer.none("each is kept in usage_rejected").into_response(),
+        (0, _) if is_kept => answer.none("each is kept in usage_rejected").into_response(),
+        (0, _) => answer.none("none is kept").into_response(),
         _ => (StatusCode::MULTI_STATUS, Json(answer)).into_response(),
-    })
+    };
+    response.extensions_mut().insert(outcome);
+    Ok(response)
+}
+
+/// Reads records as they will be read when they land.
+async fn read(
+    service: &Service,
+    lines: &[u8],
+    query: Option<&crate::project::Query>,
+) -> Result<Received, Problem> {
+    let received = match query {
+        None if lines.len() > AT_ONCE => {
+            let (door, lines) = (service.door.clone(), lines.to_vec());
+            blocking(move || futures::executor::block_on(door.read(&lines, None))).await?
+        }
+        _ => service.door.read(lines, query).await,
+    };
+    received.map_err(|error| Problem::of(&error))
+}
+
+/// Refuses records of sources that the key may not write; the lines without theirs.
+///
+/// What is left is read once more, because a line may have several records: it has to have none of another source, and
+/// all the others.
+async fn of_own_sources(
+    service: &Service,
+    who: &Who,
+    lines: Vec<u8>,
+    query: Option<&crate::project::Query>,
+    received: &mut Received,
+) -> Result<Vec<u8>, Problem> {
+    let others = received.refuse_sources(|source| who.may_write(source));
+    if others.is_empty() {
+        return Ok(lines);
+    }
+    let own = sent::without(&lines, &others);
+    let mut left = read(service, &own, query).await?;
+    let is_whole = left.good.len() == received.good.len();
+    if is_whole && left.refuse_sources(|source| who.may_write(source)).is_empty() {
+        return Ok(own);
+    }
+    let title = "records of sources that the key may not write stand among others";
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, title, "none is kept")
+        .hint("send the others without them"))
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(text, "{} accepted, {} duplicate, {} rejected", self.accepted, self.duplicate, self.rejected)
+    }
 }
 
 impl Answer {

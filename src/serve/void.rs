@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -9,6 +10,7 @@ use meterhouse_sql::cycle::parse_instant;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use super::who::Who;
 use super::{Service, landing};
 use crate::books::{self, Asking};
 use crate::engine::session::session;
@@ -44,16 +46,19 @@ pub(super) struct Answer {
 /// Voids a record.
 pub(super) async fn void(
     State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
     Path(id): Path<String>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Answer>, Problem> {
-    let Query(asked) = asked.map_err(|error| {
+    let Query(mut asked) = asked.map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
             .hint("DELETE /subscriptions/v1/usage/ID?reason=WHY, where needed with source=, usage_start=, replaced_by=")
     })?;
     if asked.reason.trim().is_empty() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "no reason was given", "").hint("?reason=WHY"));
     }
+    asked.source = source(&who, asked.source)?;
+    asked.by = Some(who.author(asked.by));
     let source = asked.source.clone();
     match done(&service, &id, asked).await {
         Ok(answer) => Ok(Json(answer)),
@@ -70,6 +75,23 @@ pub(super) async fn void(
     }
 }
 
+/// Where the record has to be from, for the key that is used.
+fn source(who: &Who, asked: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(own) = who.sources() else { return Ok(asked) };
+    match asked {
+        Some(source) if who.may_write(&source) => Ok(Some(source)),
+        None if own.len() == 1 => Ok(own.first().cloned()),
+        None => {
+            let title = "the key is for some sources, and none of them is named";
+            Err(Problem::new(StatusCode::BAD_REQUEST, title, "").hint("?source=SOURCE"))
+        }
+        Some(source) => {
+            let detail = format!("it is not for the source `{source}`");
+            Err(Problem::new(StatusCode::FORBIDDEN, "the key is not for this", detail))
+        }
+    }
+}
+
 async fn done(service: &Service, id: &str, asked: Asked) -> Result<Answer> {
     let (project, warehouse, now) = (&service.project, &service.warehouse, (service.clock)());
     // It may have been sent a moment ago.
@@ -77,7 +99,7 @@ async fn done(service: &Service, id: &str, asked: Asked) -> Result<Answer> {
     let zone = project_zone(project)?;
     let usage_start = asked.usage_start.as_deref().map(|text| parse_instant(text, &zone)).transpose();
     let usage_start = usage_start.map_err(|error| Error::usage(format!("usage_start: {error}"), ""))?;
-    let by = asked.by.unwrap_or_else(|| "over HTTP".into());
+    let by = asked.by.unwrap_or_default();
     let ids = [id.to_string()];
     let asking = Asking {
         table: USAGE_RECORD,

@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 28] = [
+pub const SETTINGS: [Definition; 30] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -185,6 +185,21 @@ pub const SETTINGS: [Definition; 28] = [
         default: Some("20"),
         example: "60",
         meaning: "How long requests that are on their way may go on when the service is told to stop.",
+    },
+    Definition {
+        key: "serve.tls_certificate",
+        kind: "path",
+        default: None,
+        example: "\"tls/certificate.pem\"",
+        meaning: "The certificate of the service, as PEM, and behind it those that lead to one which clients trust. With \
+                  it only TLS is spoken. What the file holds is looked at every 5 seconds.",
+    },
+    Definition {
+        key: "serve.tls_key",
+        kind: "path",
+        default: None,
+        example: "\"tls/key.pem\"",
+        meaning: "The private key of the certificate, as PEM.",
     },
     Definition {
         key: "jobs.NAME.cron",

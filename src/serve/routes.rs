@@ -1,0 +1,68 @@
+//! What can be asked for, and who may: one list, from which the router is made.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::who::Rule;
+use super::{Service, health, metrics, receipt, usage, void};
+use crate::access::key::Scope;
+
+const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
+const POST: (&str, MethodFilter) = ("POST", MethodFilter::POST);
+const DELETE: (&str, MethodFilter) = ("DELETE", MethodFilter::DELETE);
+
+const ANYBODY: &[Scope] = &[];
+const LAND: &[Scope] = &[Scope::Land];
+const OPERATE: &[Scope] = &[Scope::Operate];
+/// How the service itself does.
+const SERVICE: &[Scope] = &[Scope::Read, Scope::Operate];
+
+/// A route, and what answers it.
+struct Route {
+    rule: Rule,
+    answer: MethodRouter<Arc<Service>>,
+}
+
+/// All there is.
+fn routes() -> Vec<Route> {
+    vec![
+        route(POST, "/subscriptions/v1/usage", LAND, usage::post),
+        route(DELETE, "/subscriptions/v1/usage/{transaction_id}", LAND, void::void),
+        route(POST, "/periods/{period}/customers/{customer_id}/receipts", OPERATE, receipt::post)
+            .by_customer(),
+        route(GET, "/healthz", ANYBODY, health::alive),
+        route(GET, "/readyz", SERVICE, health::ready),
+        route(GET, "/metrics", SERVICE, metrics::show),
+    ]
+}
+
+/// A route that is not there for a key which is bound to customers.
+fn route<T: 'static>(
+    (method, filter): (&'static str, MethodFilter),
+    path: &'static str,
+    scopes: &'static [Scope],
+    answer: impl Handler<T, Arc<Service>>,
+) -> Route {
+    Route { rule: Rule { method, path, scopes, is_by_customer: false }, answer: on(filter, answer) }
+}
+
+impl Route {
+    /// The same for a key that is bound to customers too: what answers asks which ones it may see.
+    fn by_customer(mut self) -> Self {
+        self.rule.is_by_customer = true;
+        self
+    }
+}
+
+/// Who may ask for what.
+pub fn rules() -> Vec<Rule> {
+    routes().into_iter().map(|route| route.rule).collect()
+}
+
+/// The router of all of them.
+pub(super) fn router() -> Router<Arc<Service>> {
+    routes().into_iter().fold(Router::new(), |router, route| router.route(route.rule.path, route.answer))
+}
