@@ -65,6 +65,7 @@ mod s3;
 mod sample;
 mod seaweed;
 mod serve;
+mod serve_keys;
 mod served;
 mod spans;
 mod taxi;

@@ -55,6 +55,11 @@ impl Served {
     /// The same with a command that `serve` is still missing from.
     pub fn of(mut command: Command) -> Self {
         command.args(["serve", "--bind", "127.0.0.1:0"]);
+        Self::with(command)
+    }
+
+    /// The same with a whole command.
+    pub fn with(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said = Arc::new(Mutex::new(String::new()));

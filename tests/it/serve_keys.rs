@@ -1,0 +1,589 @@
+//! Who may ask a service for what: keys, TLS, the note of what was changed, and what is refused before anybody is asked.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use meterhouse::access::key::Scope;
+use meterhouse::serve::rules;
+use serde_json::{Value, json};
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::sample::Sample;
+use crate::served::{Answer, Served};
+
+const USAGE: &str = "/subscriptions/v1/usage";
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+/// How soon a service knows of a key that was made or revoked.
+const SOON: Duration = Duration::from_secs(5);
+/// How long a client waits for an answer, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes a key; its text.
+fn key(sample: &Sample, arguments: &[&str]) -> String {
+    sample.ok(&[&["key", "add"], arguments].concat()).trim().to_string()
+}
+
+fn id(key: &str) -> &str {
+    key.split('_').nth(1).unwrap()
+}
+
+fn ask(served: &Served, method: &str, path: &str, key: Option<&str>, body: &str) -> Answer {
+    let bearer = key.map(|key| format!("Bearer {key}"));
+    let mut headers = vec![("content-type", NDJSON)];
+    headers.extend(bearer.as_ref().map(|bearer| ("authorization", bearer.as_str())));
+    served.send(method, path, &headers, body)
+}
+
+/// The time until what is asked for comes, which has to be soon.
+fn soon(what: &str, mut comes: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !comes() {
+        assert!(began.elapsed() < SOON, "{what}: not after {:?}", began.elapsed());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn record(id: &str, source: &str) -> Value {
+    json!({
+        "source": source, "transactionID": id, "usageType": "CarRentUsage",
+        "usageStart": "2026-10-05T12:00:00", "VIN": "SGZCZ43D13S812715", "distance": 21.25
+    })
+}
+
+/// The rows of a query, each as CSV, without the header.
+fn rows(sample: &Sample, arguments: &[&str]) -> Vec<String> {
+    sample.ok(arguments).lines().skip(1).map(String::from).collect()
+}
+
+/// The scopes that may ask for a route, and whether a key that is bound to customers may. Written down once more here:
+/// a route that is added has to be thought of twice.
+fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
+    match (method, path) {
+        ("GET", "/healthz") => (&[], false),
+        ("GET", "/readyz" | "/metrics") => (&[Scope::Read, Scope::Operate], false),
+        ("POST", "/subscriptions/v1/usage") => (&[Scope::Land], false),
+        ("DELETE", "/subscriptions/v1/usage/{transaction_id}") => (&[Scope::Land], false),
+        ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Operate], true),
+        _ => panic!("{method} {path}: who may ask for it? Say so in this test"),
+    }
+}
+
+#[test]
+fn each_route_lets_the_scopes_that_it_is_for_and_nobody_else() {
+    let sample = Sample::empty();
+    let of_scope = |scope: Scope| key(&sample, &[scope.word(), "--scope", scope.word()]);
+    let scopes = [Scope::Land, Scope::Read, Scope::Operate];
+    let keys: Vec<(Scope, String)> = scopes.into_iter().map(|scope| (scope, of_scope(scope))).collect();
+    let bound = key(&sample, &["bound", "--scope", "read", "--customer", "CUST-1"]);
+    let revoked = key(&sample, &["gone", "--scope", "land", "--scope", "read", "--scope", "operate"]);
+    sample.ok(&["key", "revoke", id(&revoked), "--reason", "lost"]);
+    let changed = format!("{}0", &keys[0].1[..keys[0].1.len() - 1]);
+    let changed = if changed == keys[0].1 { format!("{}1", &changed[..changed.len() - 1]) } else { changed };
+    let day = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let served = Served::start(sample.path(), &[]);
+    assert!(!served.said().contains("there is no key"), "{}", served.said());
+
+    let is_let = |answer: &Answer| {
+        let is_nothing = answer.status == 404 && answer.json()["title"] == "there is nothing here";
+        !(is_nothing || [401, 403].contains(&answer.status))
+    };
+    let rules = rules();
+    assert!(rules.len() >= 5);
+    for rule in &rules {
+        let (scopes, is_by_customer) = allowed(rule.method, rule.path);
+        assert_eq!((rule.scopes, rule.is_by_customer), (scopes, is_by_customer), "{rule:?}");
+        let path: String = rule.path.replace('{', "").replace('}', "");
+        let ask = |key: Option<&str>| ask(&served, rule.method, &path, key, "");
+        for (scope, key) in &keys {
+            let answer = ask(Some(key));
+            let expected = scopes.is_empty() || scopes.contains(scope);
+            assert_eq!(is_let(&answer), expected, "{rule:?} {scope:?} {} {}", answer.status, answer.body);
+            if !expected {
+                assert_eq!(
+                    (answer.status, &answer.json()["title"]),
+                    (403, &json!("the key is not for this"))
+                );
+            }
+        }
+        let expected = scopes.is_empty() || (scopes.contains(&Scope::Read) && is_by_customer);
+        let answer = ask(Some(&bound));
+        assert_eq!(is_let(&answer), expected, "{rule:?} {} {}", answer.status, answer.body);
+        if !expected {
+            assert_eq!(answer.status, if scopes.contains(&Scope::Read) { 404 } else { 403 }, "{rule:?}");
+        }
+        for wrong in [None, Some(revoked.as_str()), Some(&changed), Some("mh_"), Some("")] {
+            let answer = ask(wrong);
+            assert_eq!(answer.status == 401, !scopes.is_empty(), "{rule:?} {wrong:?} {}", answer.status);
+            if answer.status == 401 {
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{rule:?}");
+                assert_eq!(answer.kind, "application/problem+json");
+            }
+        }
+    }
+    // Who is refused hears of it also when all of a large body is sent first.
+    let large = vec![b'x'; 8 << 20];
+    for (key, status) in [("", 401), (keys[1].1.as_str(), 403), (keys[0].1.as_str(), 422)] {
+        let bearer = format!("Bearer {key}");
+        let headers = [("content-type", NDJSON), ("authorization", bearer.as_str())];
+        assert_eq!(served.send("POST", USAGE, &headers, &large).status, status);
+    }
+    // What is not there, and what cannot be done there.
+    for (method, path, with, without) in [("GET", "/nothing", 404, 401), ("GET", USAGE, 405, 401)] {
+        for (_, key) in &keys {
+            assert_eq!(ask(&served, method, path, Some(key), "").status, with, "{path}");
+        }
+        assert_eq!(ask(&served, method, path, None, "").status, without, "{path}");
+    }
+    let metrics = ask(&served, "GET", "/metrics", Some(&keys[2].1), "").body;
+    assert!(metrics.contains("status=\"401\""), "{metrics}");
+    served.stop();
+    let listed = rows(&sample, &["key", "list"]);
+    assert_eq!(listed.len(), 5);
+    let last =
+        |key: &str| listed.iter().find(|row| row.starts_with(id(key))).unwrap().rsplit(',').next().unwrap();
+    assert_eq!(last(&revoked), "", "{listed:?}");
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    assert!(last(&bound) >= day.as_str() && last(&bound) <= today.as_str(), "{listed:?}");
+}
+
+#[test]
+fn a_key_counts_from_soon_after_it_is_made_until_soon_after_it_is_revoked() {
+    let sample = Sample::empty();
+    let served = Served::start(sample.path(), &[]);
+    assert!(
+        served.said().contains("there is no key, so that every program on this machine"),
+        "{}",
+        served.said()
+    );
+    assert_eq!(served.get("/readyz").status, 200);
+    // A page of somebody else in a browser on this machine.
+    let cross = served.send("GET", "/readyz", &[("sec-fetch-site", "cross-site")], "");
+    assert_eq!(cross.status, 403, "{}", cross.body);
+    let first = key(&sample, &["first", "--scope", "operate"]);
+    soon("a first key", || served.get("/readyz").status == 401);
+    assert_eq!(ask(&served, "GET", "/readyz", Some(&first), "").status, 200);
+    let second = key(&sample, &["second", "--scope", "read"]);
+    soon("a second key", || ask(&served, "GET", "/readyz", Some(&second), "").status == 200);
+    // Somebody has found it, and gives all of it.
+    sample.ok(&["key", "revoke", &first, "--reason", "it was in a log", "--by", "anna"]);
+    soon("a revoked key", || ask(&served, "GET", "/readyz", Some(&first), "").status == 401);
+    sample.ok(&["key", "revoke", id(&second), "--reason", "nobody needs it"]);
+    soon("another", || ask(&served, "GET", "/readyz", Some(&second), "").status == 401);
+    // Nothing is open again because nobody has a key any more.
+    assert_eq!(served.get("/readyz").status, 401);
+    let again = sample.meterhouse(&["key", "revoke", id(&first), "--reason", "once more", "--by", "ben"]);
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("is revoked already, by anna: it was in a log"), "{said}");
+    let (status, said) = sample.fails(&["key", "revoke", "0123456789abcdef", "--reason", "x"]);
+    assert!(status == 2 && said.contains("there is no key 0123456789abcdef"), "{said}");
+    let (status, said) = sample.fails(&["key", "revoke", id(&first)]);
+    assert!(status == 2 && said.contains("no reason was given"), "{said}");
+    // What is kept tells nobody the secret.
+    let secret = first.rsplit('_').next().unwrap();
+    let found = Command::new("grep").args(["-r", secret]).arg(sample.path()).output().unwrap();
+    assert!(found.stdout.is_empty());
+}
+
+#[test]
+fn a_key_for_some_sources_sends_and_voids_no_others() {
+    let sample = Sample::empty();
+    let shop = key(&sample, &["shop", "--scope", "land", "--source", "shop"]);
+    let both = key(&sample, &["both", "--scope", "land", "--source", "shop", "--source", "gateway"]);
+    let all = key(&sample, &["all", "--scope", "land"]);
+    let served = Served::start(sample.path(), &[]);
+    let post = |key: &str, body: &str| ask(&served, "POST", USAGE, Some(key), body);
+
+    let mixed = [record("a-1", "shop"), record("a-2", "other"), record("a-3", "shop"), json!({"x": 1})];
+    let mixed: String = mixed.iter().map(|record| format!("{record}\n")).collect();
+    let answer = post(&shop, &mixed);
+    assert_eq!(answer.status, 207, "{}", answer.body);
+    let told = answer.json();
+    assert_eq!((&told["accepted"], &told["rejected"]), (&json!(2), &json!(2)), "{told}");
+    assert_eq!(
+        (&told["records"][0]["record"], &told["records"][0]["field"]),
+        (&json!(1), &json!("source")),
+        "{told}"
+    );
+    assert_eq!(told["records"][0]["reason"], "`other` is no source that the key may write");
+    let (mixed_id, none) =
+        (answer.header("x-request-id").to_string(), post(&shop, &record("a-4", "other").to_string()));
+    assert_eq!((none.status, &none.json()["detail"]), (422, &json!("none is kept")), "{}", none.body);
+    // Two records on one line cannot be told apart by their line.
+    let line = format!("{} {}\n{}\n", record("a-5", "shop"), record("a-6", "other"), record("a-7", "shop"));
+    let answer = post(&shop, &line);
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    assert_eq!(post(&all, &record("a-8", "other").to_string()).status, 200);
+    let event = |id: &str, source: &str| {
+        json!({
+            "specversion": "1.0", "id": id, "source": source, "type": "tokens", "subject": "ACC-1",
+            "time": "2026-10-05T12:00:00Z", "data": {"quantity": 1}
+        })
+    };
+    let bearer = format!("Bearer {both}");
+    let headers =
+        [("content-type", "application/cloudevents-batch+json"), ("authorization", bearer.as_str())];
+    let events = json!([event("e-1", "gateway"), event("e-2", "other"), event("e-3", "shop")]);
+    let answer = served.send("POST", USAGE, &headers, events.to_string());
+    assert_eq!((answer.status, &answer.json()["accepted"]), (207, &json!(2)), "{}", answer.body);
+
+    let void = |key: &str, path: &str| ask(&served, "DELETE", &format!("{USAGE}/{path}"), Some(key), "");
+    assert_eq!(void(&shop, "a-8?reason=wrong&source=other").status, 403);
+    // Of its own source there is none of that id.
+    assert_eq!(void(&shop, "a-8?reason=wrong").status, 404);
+    assert_eq!(void(&both, "a-1?reason=wrong").status, 400);
+    let answer = void(&shop, "a-1?reason=wrong&by=anna");
+    assert_eq!((answer.status, &answer.json()["voided"]), (200, &json!(1)), "{}", answer.body);
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+
+    let landed = rows(&sample, &["sql", "select source, transaction_id from usage_record order by 2"]);
+    assert_eq!(landed, ["shop,a-1", "shop,a-3", "other,a-8", "gateway,e-1", "shop,e-3"]);
+    let decided = rows(&sample, &["sql", "select source, decided_by from usage_decision"]);
+    assert_eq!(decided, ["shop,\"anna, by key shop\""]);
+
+    let audit = sample.ok(&["audit", "--format", "ndjson"]);
+    let audit: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<String> = audit
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap_or("-").to_string();
+            format!("{} {} {}: {}", text("key_name"), text("method"), row["status"], text("outcome"))
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "shop POST 207: 2 accepted, 0 duplicate, 2 rejected",
+            "shop POST 422: 0 accepted, 0 duplicate, 1 rejected",
+            "shop POST 422: records of sources that the key may not write stand among others",
+            "all POST 200: 1 accepted, 0 duplicate, 0 rejected",
+            "both POST 207: 2 accepted, 0 duplicate, 1 rejected",
+            "shop DELETE 403: the key is not for this",
+            "shop DELETE 404: the request cannot be done",
+            "both DELETE 400: the key is for some sources, and none of them is named",
+            "shop DELETE 200: done",
+        ]
+    );
+    assert_eq!(audit[0]["key_id"], id(&shop));
+    assert_eq!(audit[0]["request_id"], mixed_id);
+    assert_eq!(audit[8]["path"], format!("{USAGE}/a-1"));
+    assert_eq!(rows(&sample, &["audit", "--since", "2200-01-01T00:00:00Z"]), Vec::<String>::new());
+}
+
+/// A certificate for `localhost` that is signed by itself, with its key.
+fn certificate(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).unwrap();
+    std::fs::write(folder.join("certificate.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap()
+}
+
+fn authority(address: &str) -> &str {
+    address.split_once("://").unwrap().1
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(authority(address).replace("0.0.0.0", "127.0.0.1")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// What comes back to bytes, until the connection ends.
+fn answered(mut stream: impl Read + Write, bytes: &[u8]) -> std::io::Result<String> {
+    // A service that has refused them does not take the rest.
+    let _ = stream.write_all(bytes).and_then(|()| stream.flush());
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => answer.extend_from_slice(&piece[..read]),
+            Err(_) if !answer.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// The same over TLS, by a client that trusts one certificate.
+fn encrypted(address: &str, trusted: &CertificateDer<'static>, bytes: &[u8]) -> std::io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(Arc::new(config), name).unwrap();
+    answered(StreamOwned::new(client, connect(address)), bytes)
+}
+
+fn get(path: &str, key: &str) -> Vec<u8> {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n");
+    format!("{head}connection: close\r\n\r\n").into_bytes()
+}
+
+#[test]
+fn tls_follows_its_files() {
+    let sample = Sample::empty();
+    let folder = tempfile::tempdir().unwrap();
+    let first = certificate(folder.path());
+    let set = |name: &str, file: &str| format!("serve.{name}={}", folder.path().join(file).display());
+    let (certificate_at, key_at) = (set("tls_certificate", "certificate.pem"), set("tls_key", "key.pem"));
+    let arguments = ["--set", certificate_at.as_str(), "--set", key_at.as_str()];
+    let (status, said) = sample.fails(&[&arguments[..2], &["serve", "--bind", "127.0.0.1:0"]].concat());
+    assert!(status == 2 && said.contains("serve.tls_certificate is there without serve.tls_key"), "{said}");
+    let key = key(&sample, &["ops", "--scope", "operate"]);
+    let served = Served::start(sample.path(), &arguments);
+    assert!(served.address.starts_with("https://127.0.0.1:"), "{}", served.address);
+    let ready = get("/readyz", &key);
+    let asked = |trusted| encrypted(&served.address, trusted, &ready);
+    let answer = asked(&first).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("ready\n"), "{answer}");
+    // Plain text, and a client that says nothing.
+    let plain = answered(connect(&served.address), &ready).unwrap_or_default();
+    assert!(!plain.contains("HTTP/1.1"), "{plain}");
+    let silent = connect(&served.address);
+    let began = Instant::now();
+    let waiting = std::thread::spawn(move || answered(silent, b"").map(|answer| (answer, began.elapsed())));
+
+    let second = certificate(folder.path());
+    assert!(first != second && asked(&second).is_err());
+    let began = Instant::now();
+    while asked(&second).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{}", served.said());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(asked(&first).is_err());
+    // A file that is no certificate changes nothing, and is told once.
+    std::fs::write(folder.path().join("certificate.pem"), "nothing\n").unwrap();
+    let began = Instant::now();
+    while !served.said().contains("warning: the certificate before stays in force") {
+        assert!(began.elapsed() < Duration::from_secs(10), "{}", served.said());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(asked(&second).unwrap().starts_with("HTTP/1.1 200 OK"));
+    let (answer, took) = waiting.join().unwrap().unwrap();
+    assert!(answer.is_empty() && took < Duration::from_secs(20), "{took:?} {answer}");
+    let (status, said) = served.stop();
+    assert_eq!((status, said.matches("stays in force").count()), (Some(0), 1), "{said}");
+    // A key of another certificate.
+    let other = tempfile::tempdir().unwrap();
+    certificate(other.path());
+    certificate(folder.path());
+    let foreign = format!("serve.tls_key={}", other.path().join("key.pem").display());
+    let (status, said) =
+        sample.fails(&["--set", &certificate_at, "--set", &foreign, "serve", "--bind", "127.0.0.1:0"]);
+    assert!(status == 2 && said.contains("it does not fit"), "{said}");
+}
+
+#[test]
+fn other_machines_reach_it_with_keys_over_tls_only() {
+    let sample = Sample::empty();
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = certificate(folder.path());
+    let set = |name: &str, file: &str| format!("serve.{name}={}", folder.path().join(file).display());
+    let (certificate_at, key_at) = (set("tls_certificate", "certificate.pem"), set("tls_key", "key.pem"));
+    let tls = ["--set", certificate_at.as_str(), "--set", key_at.as_str()];
+    let serve = ["serve", "--bind", "0.0.0.0:0"];
+    let refused = |arguments: &[&str], why: &str| {
+        let (status, said) = sample.fails(arguments);
+        assert!(
+            status == 2 && said.contains("can be reached from other machines") && said.contains(why),
+            "{said}"
+        );
+    };
+    refused(&serve, "nobody would be asked who they are");
+    refused(&[&tls[..], &serve].concat(), "nobody has a key");
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"));
+        command.current_dir(sample.path()).args(arguments);
+        Served::with(command)
+    };
+    let open = start(&[&serve[..], &["--insecure"]].concat());
+    assert!(
+        open.said().contains("warning: there is no key, so that everybody on the network"),
+        "{}",
+        open.said()
+    );
+    assert!(
+        open.said().contains("warning: keys and usage go over the network in plain text"),
+        "{}",
+        open.said()
+    );
+    assert!(answered(connect(&open.address), &get("/readyz", "")).unwrap().starts_with("HTTP/1.1 200 OK"));
+    let key = key(&sample, &["ops", "--scope", "operate"]);
+    refused(&serve, "in plain text");
+    soon("the first key", || {
+        answered(connect(&open.address), &get("/readyz", "")).unwrap().contains(" 401 ")
+    });
+    drop(open);
+    let safe = start(&[&tls[..], &serve].concat());
+    assert!(!safe.said().contains("warning"), "{}", safe.said());
+    let answer = encrypted(&safe.address, &trusted, &get("/readyz", &key)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(encrypted(&safe.address, &trusted, &get("/readyz", "")).unwrap().contains(" 401 "));
+    drop(safe);
+    sample.ok(&["key", "revoke", id(&key), "--reason", "x"]);
+    refused(&[&tls[..], &serve].concat(), "nobody has a key");
+}
+
+/// The head of a request that sends usage.
+fn head(rest: &str) -> String {
+    let head = format!("POST {USAGE} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+    format!("{head}content-type: {JSON}\r\n{rest}\r\n")
+}
+
+#[test]
+fn what_is_slow_huge_or_malformed_is_refused_within_its_limits() {
+    let sample = Sample::empty();
+    let limits = ["--set", "serve.body_mb=1", "--set", "serve.request_seconds=2"];
+    let served = Served::start(sample.path(), &limits);
+    let address = served.address.as_str();
+    let status = |bytes: &[u8]| {
+        let began = Instant::now();
+        let answer = answered(connect(address), bytes).unwrap_or_default();
+        let status = answer.split(' ').nth(1).unwrap_or_default().to_string();
+        (status, began.elapsed(), answer)
+    };
+    // Some that take their time, while the others are answered.
+    let slow_head = connect(address);
+    let slow = std::thread::spawn(move || {
+        let began = Instant::now();
+        let answer = answered(slow_head, b"GET /healthz HTTP/1.1\r\nhost: lo").unwrap_or_default();
+        (answer, began.elapsed())
+    });
+    let mut dripping = connect(address);
+    let dripping = std::thread::spawn(move || {
+        let began = Instant::now();
+        dripping.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+        // A letter a second does not keep it going.
+        while began.elapsed() < Duration::from_secs(40) && dripping.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        began.elapsed()
+    });
+    for (rest, body) in [("content-length: 100\r\n", "{"), ("transfer-encoding: chunked\r\n", "5\r\n{")] {
+        let (status, took, answer) = status(format!("{}{body}", head(rest)).as_bytes());
+        assert!(status == "408" && took < Duration::from_secs(12), "{took:?} {answer}");
+    }
+    let huge = format!("x-huge: {}\r\n", "x".repeat(64 << 10));
+    let many: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&vec![b' '; 256 << 20]).unwrap();
+    let bomb = bomb.finish().unwrap();
+    let packed = head(&format!("content-encoding: gzip\r\ncontent-length: {}\r\n", bomb.len()));
+    let deep = |open: &str, close: &str| {
+        let deep = format!("{{\"a\":{}{}}}", open.repeat(10_000), close.repeat(10_000));
+        [head(&format!("content-length: {}\r\n", deep.len())).into_bytes(), deep.into_bytes()].concat()
+    };
+    let mut wrong = Vec::new();
+    for (name, expected, bytes) in [
+        ("huge header", &["431"][..], head(&huge).into_bytes()),
+        ("many headers", &["431"], head(&many).into_bytes()),
+        ("long path", &["414", "431"], format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000)).into_bytes()),
+        ("no HTTP", &["400"], b"\x00\x01\x02\x03\r\n\r\n".to_vec()),
+        ("two lengths", &["400"], head("content-length: 1\r\ncontent-length: 2\r\n").into_bytes()),
+        ("bad length", &["400"], head("content-length: -1\r\n").into_bytes()),
+        ("bad chunk", &["400"], format!("{}zz\r\n", head("transfer-encoding: chunked\r\n")).into_bytes()),
+        (
+            "huge chunk",
+            &["400", "413"],
+            format!("{}fffffffffffffffff\r\n", head("transfer-encoding: chunked\r\n")).into(),
+        ),
+        ("long body", &["413"], head("content-length: 2000000000\r\n").into_bytes()),
+        ("bomb", &["413"], [packed.into_bytes(), bomb.clone()].concat()),
+        ("deep lists", &["422"], deep("[", "]")),
+        ("deep objects", &["422"], deep("{\"a\":", "}")),
+        ("not closed", &["422"], deep("[", "")),
+    ] {
+        let stream = connect(address);
+        let began = Instant::now();
+        let closing = stream.try_clone().unwrap();
+        let asking = std::thread::spawn(move || answered(stream, &bytes).unwrap_or_default());
+        while !asking.is_finished() && began.elapsed() < Duration::from_secs(8) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let took = began.elapsed();
+        // One that goes on is let go.
+        let _ = closing.shutdown(Shutdown::Both);
+        let answer = asking.join().unwrap();
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        if !expected.contains(&status) || took > Duration::from_secs(6) {
+            wrong.push(format!("{name}: {took:?} {answer}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let (answer, took) = slow.join().unwrap();
+    assert!(took < Duration::from_secs(25) && !answer.contains(" 200 "), "{took:?} {answer}");
+    let took = dripping.join().unwrap();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(served.get("/healthz").status, 200);
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!said.contains("fault"), "{said}");
+    let audit = sample.ok(&["audit"]);
+    assert_eq!(audit.matches("not answered; whether it was done is open").count(), 2, "{audit}");
+    assert!(audit.contains("413,the body is too large when it is unpacked"), "{audit}");
+}
+
+/// A line with ids and times of another run in the place of its own.
+fn same_ids(line: &str) -> String {
+    let is_id = |word: &str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_time = |word: &str| word.len() == 27 && word.starts_with("20") && word.ends_with('Z');
+    let mut same = String::new();
+    for word in line.split_inclusive([' ', '_', '"', '`', ',']) {
+        let (text, end) = word.split_at(word.trim_end_matches([' ', '_', '"', '`', ',']).len());
+        let text = if is_id(text) { "ID" } else { text };
+        same += if is_time(text) { "TIME" } else { text };
+        same += end;
+    }
+    same
+}
+
+#[test]
+fn the_page_says_what_its_commands_say() {
+    let page = std::fs::read_to_string(crate::sample::repository().join("docs/service.md")).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("Who may do what")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut here = folder.path().to_path_buf();
+    let program = Path::new(env!("CARGO_BIN_EXE_meterhouse")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let blocks = section.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let mut typed = 0;
+    for block in blocks {
+        for entry in block.split("$ meterhouse ").filter(|entry| !entry.is_empty()) {
+            let (command, shown) = entry.split_once('\n').unwrap();
+            let (shown, cd) = shown.split_once("$ cd ").unwrap_or((shown, ""));
+            let output = Command::new("sh")
+                .args(["-c", &format!("exec 2>&1; {{ meterhouse {command} ; }}")])
+                .current_dir(&here)
+                .env("PATH", &path)
+                .env("USER", "anna")
+                .env("NO_COLOR", "1")
+                .output()
+                .unwrap();
+            let said: Vec<String> = String::from_utf8(output.stdout)
+                .unwrap()
+                .lines()
+                .map(|line| same_ids(line.trim_end()))
+                .collect();
+            let shown: Vec<String> = shown.lines().map(same_ids).collect();
+            assert_eq!(said, shown, "meterhouse {command}");
+            typed += 1;
+            if !cd.is_empty() {
+                here.push(cd.trim());
+            }
+        }
+    }
+    assert!(typed > 6, "{typed}");
+}
