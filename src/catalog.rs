@@ -36,8 +36,19 @@ pub async fn open(
     context: &SessionContext,
     as_of: i64,
 ) -> Result<Option<Entry>> {
+    let (head, files) = readable(project, warehouse).await?;
+    register_all(project, context, files, as_of).await?;
+    Ok(head)
+}
+
+/// Makes every table readable by its files, and every view; each file that is read is compared with what was written.
+pub async fn register_all(
+    project: &Project,
+    context: &SessionContext,
+    mut files: BTreeMap<String, Vec<DataFile>>,
+    as_of: i64,
+) -> Result<()> {
     checksum::demand(context);
-    let (head, mut files) = readable(project, warehouse).await?;
     for schema in project.schemas.values() {
         register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
     }
@@ -46,7 +57,7 @@ pub async fn open(
             register_view(context, &project.queries[name], as_of).await?;
         }
     }
-    Ok(head)
+    Ok(())
 }
 
 /// The newest published run, and the files of every table as whoever reads now has to see them.

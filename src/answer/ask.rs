@@ -5,14 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::FunctionRegistry;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
@@ -20,12 +21,12 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use meterhouse_sql::name::did_you_mean;
 
-use super::describe::describe;
+use super::describe::columns;
 use crate::encode::answer::Answer;
 use crate::encode::{Encoder, Format};
 use crate::engine::plan::{Failure, failure, planning_mistake, syntax_mistake};
 use crate::engine::words::with_sql_types;
-use crate::error::{Error, Mistake, Place, Result};
+use crate::error::{Error, Mistake, Place, Result, While};
 use crate::project::Project;
 use crate::project::schema::parser_error;
 use crate::table::scan::FIELDS;
@@ -48,22 +49,39 @@ pub async fn ask(
     format: Format,
     out: &mut (dyn Write + Send),
 ) -> Result<usize> {
-    let wrong = |mistake| Error::Query { text: text.into(), mistake: Box::new(mistake) };
-    let statement = parsed(text).map_err(wrong)?;
-    if let Some(table) = described(project, &statement) {
-        return describe(project, context, &table, format, out).await;
-    }
-    let frame = planned(context, text, statement, as_of).await.map_err(wrong)?;
-    let encoder = Encoder::new(format, &Arc::new(frame.schema().as_arrow().clone()))?;
-    let rows = frame.execute_stream().await.map_err(|error| failed(&error))?;
+    let rows = rows(project, context, text, as_of).await?;
+    let encoder = Encoder::new(format, &rows.schema())?;
     let mut answer = Answer::to(out);
     let count = answer.rows(encoder, rows, &failed).await?;
     answer.finish()?;
     Ok(count)
 }
 
+/// The same rows for whoever writes them; what fails on the way is told by [`failed`].
+///
+/// # Errors
+/// SQL that does not plan, anything but a query.
+pub async fn rows(
+    project: &Project,
+    context: &SessionContext,
+    text: &str,
+    as_of: i64,
+) -> Result<SendableRecordBatchStream> {
+    let wrong = |mistake| Error::Query { text: text.into(), mistake: Box::new(mistake) };
+    let statement = parsed(text).map_err(wrong)?;
+    if let Some(table) = described(project, &statement) {
+        let columns = columns(project, context, &table).await?;
+        let schema = columns.schema();
+        return Ok(Box::pin(
+            MemoryStream::try_new(vec![columns], schema, None).during(|| "describing".into())?,
+        ));
+    }
+    let frame = planned(context, text, statement, as_of).await.map_err(wrong)?;
+    frame.execute_stream().await.map_err(|error| failed(&error))
+}
+
 /// What an error on the data says to whoever asked.
-fn failed(error: &DataFusionError) -> Error {
+pub fn failed(error: &DataFusionError) -> Error {
     match failure(error, "the query") {
         Failure::OfMachine(error) => error,
         Failure::OfData(cause) => {

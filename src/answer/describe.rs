@@ -24,6 +24,16 @@ pub async fn describe(
     format: Format,
     out: &mut (dyn Write + Send),
 ) -> Result<usize> {
+    let columns = columns(project, context, table).await?;
+    answer::write(out, &columns, format)?;
+    Ok(columns.num_rows())
+}
+
+/// The columns of a table or view, a row each.
+///
+/// # Errors
+/// No such table.
+pub async fn columns(project: &Project, context: &SessionContext, table: &str) -> Result<RecordBatch> {
     let columns: Vec<[String; 5]> = match project.schemas.get(table) {
         Some(schema) => schema
             .columns
@@ -51,8 +61,7 @@ pub async fn describe(
                 .collect()
         }
     };
-    write(["column", "type", "null", "references", "comment"], &columns, format, out)?;
-    Ok(columns.len())
+    batch(["column", "type", "null", "references", "comment"], &columns)
 }
 
 /// The columns whose rows a column names, as `price.price_id`; with others, each names its own.
@@ -89,21 +98,15 @@ pub fn tables(project: &Project, format: Format, out: &mut (dyn Write + Send)) -
         rows.push([query.name.clone(), "view".into(), query.file.clone(), comment.into()]);
     }
     rows.sort();
-    write(["name", "kind", "made_by", "comment"], &rows, format, out)
+    answer::write(out, &batch(["name", "kind", "made_by", "comment"], &rows)?, format)
 }
 
-fn write<const N: usize>(
-    names: [&str; N],
-    rows: &[[String; N]],
-    format: Format,
-    out: &mut (dyn Write + Send),
-) -> Result<()> {
+fn batch<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<RecordBatch> {
     let schema = Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, false)).to_vec()));
     let column = |at: usize| -> ArrayRef {
         Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>())
     };
-    let batch = RecordBatch::try_new(schema, (0..N).map(column).collect());
-    answer::write(out, &batch.during(|| "describing".into())?, format)
+    RecordBatch::try_new(schema, (0..N).map(column).collect()).during(|| "describing".into())
 }
 
 /// A view's column means what the column of that name means in the tables behind it, those first that it reads itself.

@@ -131,6 +131,21 @@ impl Encoder {
         Self::framed(format, schema, frame, None)
     }
 
+    /// The same, whose JSON document says before its rows what they are about; other formats have no place for it.
+    pub fn about(mut self, about: &[(&str, serde_json::Value)]) -> Self {
+        const BEGIN: &[u8] = b"{\"schema_version\":1,";
+        if !matches!(self.rows, Rows::Json(_)) {
+            return self;
+        }
+        let about = about.iter().map(|(name, value)| format!("{}:{value},", serde_json::Value::from(*name)));
+        let about = about.collect::<String>().into_bytes();
+        let Frame { before, empty, .. } = &mut self.frame;
+        for text in std::iter::once(before).chain(empty).filter(|text| text.starts_with(BEGIN)) {
+            text.splice(BEGIN.len()..BEGIN.len(), about.iter().copied());
+        }
+        self
+    }
+
     /// The same for files that people open with a spreadsheet: in CSV, texts that it would run as formulas are
     /// neutralized.
     ///

@@ -28,6 +28,7 @@ pub use self::file_name::folder_name;
 use self::manifest::{About, FileEntry, Manifest, Totals};
 use self::page::Pages;
 use self::sorted::{Customers, Sorted};
+pub use self::sorted::{Whose, rows};
 use self::target::{FileWriter, Target};
 use crate::catalog;
 use crate::encode::{Encoder, Format};

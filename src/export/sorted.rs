@@ -1,6 +1,6 @@
 //! The rows of an export query for one billing period, customer after customer, streamed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use crate::engine::plan::{BILLING_PERIOD, execution_error, plan, totals_by};
+use crate::engine::plan::{BILLING_PERIOD, CUSTOMER, execution_error, plan, totals_by};
 use crate::error::{Error, Result, While};
 use crate::project::Query;
 
@@ -45,6 +45,58 @@ impl Customers {
     }
 }
 
+/// Whose rows of a period are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose<'a> {
+    /// This customer's; none: all customers'.
+    pub customer: Option<&'a str>,
+    /// But not those of these.
+    pub without: &'a BTreeSet<String>,
+}
+
+/// The rows of one query for one billing period, in the order of its columns from the left.
+///
+/// # Errors
+/// A query that does not plan, or whose columns cannot be sorted.
+pub async fn rows(
+    context: &SessionContext,
+    query: &Query,
+    period: &str,
+    whose: Whose<'_>,
+    as_of: i64,
+) -> Result<SendableRecordBatchStream> {
+    let is = whose.customer.map(|is| customer().eq(lit(is)));
+    let others = whose.without.iter().map(|other| lit(other.as_str())).collect::<Vec<_>>();
+    let is_other = (!others.is_empty()).then(|| customer().in_list(others, true));
+    Ok(in_order(context, query, period, is.into_iter().chain(is_other).collect(), as_of).await?.1)
+}
+
+/// The column of the customer, which every export has.
+fn customer() -> Expr {
+    Expr::Column(Column::from_name(CUSTOMER))
+}
+
+/// The columns of a query, and its rows of a billing period of which all this holds.
+async fn in_order(
+    context: &SessionContext,
+    query: &Query,
+    period: &str,
+    holds: Vec<Expr>,
+    as_of: i64,
+) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+    let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &query.name);
+    let frame = plan(context, query, as_of).await?;
+    let schema = SchemaRef::new(frame.schema().as_arrow().clone());
+    let column = |name: &str| Expr::Column(Column::from_name(name));
+    let order = schema.fields().iter().map(|field| column(field.name()).sort(true, true)).collect();
+    let mut frame = frame.filter(column(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
+    for holds in holds {
+        frame = frame.filter(holds).map_err(failed)?;
+    }
+    let rows = frame.sort(order).map_err(failed)?.execute_stream().await.map_err(failed)?;
+    Ok((schema, rows))
+}
+
 /// The rows of one query, in the order of its columns from the left, so that the same rows are always in one order.
 ///
 /// No more than a batch is held; the sort spills to disk.
@@ -68,21 +120,10 @@ impl<'a> Sorted<'a> {
         customers: &Customers,
         as_of: i64,
     ) -> Result<Self> {
-        let failed = |error: datafusion::error::DataFusionError| execution_error(&error, &query.name);
-        let frame = plan(context, query, as_of).await?;
-        let schema = SchemaRef::new(frame.schema().as_arrow().clone());
-        let column = |name: &str| Expr::Column(Column::from_name(name));
-        let order = schema.fields().iter().map(|field| column(field.name()).sort(true, true)).collect();
-        let mut frame = frame.filter(column(BILLING_PERIOD).eq(lit(period))).map_err(failed)?;
-        let customer = || column(schema.field(0).name());
-        if let Some(from) = &customers.from {
-            frame = frame.filter(customer().gt_eq(lit(from.as_str()))).map_err(failed)?;
-        }
-        if let Some(to) = &customers.to {
-            frame = frame.filter(customer().lt(lit(to.as_str()))).map_err(failed)?;
-        }
-        let frame = frame.sort(order).map_err(failed)?;
-        let rows = frame.execute_stream().await.map_err(failed)?;
+        let from = customers.from.as_ref().map(|from| customer().gt_eq(lit(from.as_str())));
+        let to = customers.to.as_ref().map(|to| customer().lt(lit(to.as_str())));
+        let holds = from.into_iter().chain(to).collect();
+        let (schema, rows) = in_order(context, query, period, holds, as_of).await?;
         Ok(Self { query, schema, rows, batch: None })
     }
 
