@@ -12,7 +12,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 
-use crate::engine::plan::{Values, export_misfits, misfits, try_plan};
+use crate::engine::plan::{OfService, Values, export_misfits, misfits, try_plan};
 use crate::error::{Error, Mistake, Result};
 use crate::land;
 use crate::project::{LEFT_USAGE, Project, Query, USAGE_RECORD};
@@ -82,6 +82,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
     let all = made.chain(others.into_iter().flat_map(BTreeMap::values)).map(as_of);
     let all = all.chain(project.explain_line.values().map(|query| (query, Values::of_line(0, ""))));
     let all = all.chain(project.explain_usage.values().map(|query| (query, Values::of_usage(0, "", None))));
+    let all = all.chain(project.service.values().map(|query| (query, Values::from(OfService::default()))));
     for (query, values) in all {
         findings.queries += 1;
         mistakes.extend(volatile(query, context));

@@ -65,6 +65,39 @@ impl Values {
     }
 }
 
+/// What is asked of the queries of the service.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfService<'a> {
+    /// `$as_of`, and `$used_from` and `$used_to`, in microseconds since the epoch.
+    pub as_of: i64,
+    /// Usage from here on, inclusive.
+    pub used_from: i64,
+    /// Usage to here, exclusive.
+    pub used_to: i64,
+    /// `$contract_id`; none where it is not about one.
+    pub contract_id: Option<&'a str>,
+    /// `$customer_id`; none where it is not about one.
+    pub customer_id: Option<&'a str>,
+    /// `$granularity`: hour, day or month.
+    pub granularity: Option<&'a str>,
+    /// `$group_by`: usage_type or contract_item.
+    pub group_by: Option<&'a str>,
+}
+
+impl From<OfService<'_>> for Values {
+    fn from(asked: OfService<'_>) -> Self {
+        let instant = |at: i64| ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into()));
+        let mut values = Self::from(asked.as_of)
+            .with("contract_id", asked.contract_id)
+            .with("customer_id", asked.customer_id)
+            .with("granularity", asked.granularity)
+            .with("group_by", asked.group_by);
+        values.0.insert("used_from", instant(asked.used_from));
+        values.0.insert("used_to", instant(asked.used_to));
+        values
+    }
+}
+
 /// Plans a query with its parameters bound.
 pub async fn plan(context: &SessionContext, query: &Query, values: impl Into<Values>) -> Result<DataFrame> {
     try_plan(context, query, &values.into()).await.map_err(|mistake| Error::Project(vec![mistake]))

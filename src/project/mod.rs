@@ -112,6 +112,8 @@ pub struct Project {
     pub rerate: BTreeMap<String, Query>,
     /// What `verify` asks: each row is something that was kept and is not what it was made from.
     pub verify: BTreeMap<String, Query>,
+    /// What the service reads, for whoever asks it over HTTP.
+    pub service: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
     pub landing: BTreeMap<String, Query>,
     /// The queries that make a sample.
@@ -197,10 +199,11 @@ impl Project {
         let guards = read_queries("queries/closing/guards")?;
         let rerate = read_queries("queries/rerate")?;
         let verify = read_queries("queries/verify")?;
+        let service = read_queries("queries/service")?;
         let landing = read_queries("queries/landing")?;
         let generate = read_queries("queries/generate")?;
 
-        let shown = [&reach_back, &explain_line, &explain_usage];
+        let shown = [&reach_back, &explain_line, &explain_usage, &service];
         let others =
             [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify];
         let others: Vec<&Query> = others.into_iter().chain(shown).flat_map(BTreeMap::values).collect();
@@ -245,7 +248,8 @@ impl Project {
         let root = root.to_path_buf();
         #[rustfmt::skip]
         let project = Self { root, settings, schemas, queries, checks, reports, status, accrual, reach_back,
-            explain_line, explain_usage, export, page, closing, guards, rerate, verify, landing, generate, order };
+            explain_line, explain_usage, export, page, closing, guards, rerate, verify, service, landing, generate,
+            order };
         Ok((project, mistakes))
     }
 

@@ -160,6 +160,12 @@ pub struct ServeSettings {
     pub tls_certificate: Option<String>,
     /// The file with its private key, as PEM.
     pub tls_key: Option<String>,
+    /// The most rows that a query over HTTP may have.
+    pub sql_rows: usize,
+    /// Memory of one query over HTTP before it goes on in files, in MiB.
+    pub sql_memory_mb: usize,
+    /// Queries over HTTP at one time.
+    pub sql_queries: usize,
 }
 
 /// Something that is done when it is due.
@@ -248,6 +254,9 @@ impl Default for ServeSettings {
             stop_seconds: default("serve.stop_seconds"),
             tls_certificate: default("serve.tls_certificate"),
             tls_key: default("serve.tls_key"),
+            sql_rows: default("serve.sql_rows"),
+            sql_memory_mb: default("serve.sql_memory_mb"),
+            sql_queries: default("serve.sql_queries"),
         }
     }
 }

@@ -11,10 +11,15 @@ pub mod jobs;
 mod landing;
 mod metrics;
 mod problem;
+mod published;
+mod quotas;
 mod reach;
+mod read;
 mod receipt;
 mod recent;
 mod routes;
+mod rows;
+mod sql;
 mod tls;
 mod usage;
 mod void;
@@ -32,7 +37,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 
@@ -41,6 +46,7 @@ use self::gather::Gatherer;
 use self::jobs::Job;
 use self::metrics::Metrics;
 use self::problem::Problem;
+use self::published::Published;
 use self::reach::Reach;
 use self::recent::Recent;
 pub use self::routes::rules;
@@ -61,6 +67,9 @@ pub type Reread = Arc<dyn Fn() -> Result<Project> + Send + Sync>;
 /// Hears what happens, a line each.
 pub type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// What is left of the time of a request for saying that it takes too long.
+const ANSWER: Duration = Duration::from_millis(250);
+
 /// What every request may use.
 struct Service {
     project: Arc<Project>,
@@ -75,6 +84,11 @@ struct Service {
     gate: Gate,
     rules: Vec<Rule>,
     audit: Audit,
+    published: Arc<Published>,
+    /// Queries that may begin.
+    sql: Arc<Semaphore>,
+    /// How long the answer of a query may take.
+    answer_time: Duration,
     /// The most that a body may have, in bytes: as it comes, and unpacked.
     body_bytes: usize,
 }
@@ -128,6 +142,10 @@ pub async fn bind(
     let metrics = Metrics::default();
     let (gatherer, committing) = Gatherer::start(warehouse.clone(), clock, &settings, metrics.clone());
     let service = Service {
+        published: Published::new(&project, &warehouse, clock, &reread, &hear)?,
+        sql: Arc::new(Semaphore::new(settings.sql_queries)),
+        // So that it is told before the request is given up.
+        answer_time: Duration::from_secs(settings.request_seconds).saturating_sub(ANSWER),
         door,
         gatherer,
         metrics,

@@ -48,6 +48,11 @@ pub(super) struct Problem {
     /// The records that it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     records: Vec<RecordResult>,
+    /// Where it is in the text of a query, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u64>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -61,6 +66,8 @@ impl Problem {
             detail: detail.into(),
             hint: String::new(),
             records: Vec::new(),
+            line: None,
+            column: None,
             retry_after: None,
         }
     }
@@ -81,6 +88,11 @@ impl Problem {
         self
     }
 
+    /// It in one line.
+    pub(super) fn told(&self) -> String {
+        if self.detail.is_empty() { self.title.clone() } else { format!("{}: {}", self.title, self.detail) }
+    }
+
     /// After so many seconds the same may be sent again.
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
@@ -98,7 +110,12 @@ impl Problem {
             Error::Project(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the project has mistakes"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "the service could not do it"),
         };
-        let problem = Self::new(status, title, in_words(&error.to_string())).hint(error.hint());
+        let mut problem = Self::new(status, title, in_words(&error.to_string())).hint(error.hint());
+        if let Error::Query { mistake, .. } = error {
+            let known = |number: u64| Some(number).filter(|number| *number > 0);
+            (problem.line, problem.column) = (known(mistake.place.line), known(mistake.place.column));
+            problem.hint.clone_from(&mistake.hint);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(1) } else { problem }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::who::Rule;
-use super::{Service, health, metrics, receipt, usage, void};
+use super::{Service, health, metrics, read, receipt, sql, usage, void};
 use crate::access::key::Scope;
 
 const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
@@ -16,6 +17,7 @@ const DELETE: (&str, MethodFilter) = ("DELETE", MethodFilter::DELETE);
 
 const ANYBODY: &[Scope] = &[];
 const LAND: &[Scope] = &[Scope::Land];
+const READ: &[Scope] = &[Scope::Read];
 const OPERATE: &[Scope] = &[Scope::Operate];
 /// How the service itself does.
 const SERVICE: &[Scope] = &[Scope::Read, Scope::Operate];
@@ -33,6 +35,17 @@ fn routes() -> Vec<Route> {
         route(DELETE, "/subscriptions/v1/usage/{transaction_id}", LAND, void::void),
         route(POST, "/periods/{period}/customers/{customer_id}/receipts", OPERATE, receipt::post)
             .by_customer(),
+        route(GET, "/subscriptions/v1/contracts/{contract_id}/entitlements", READ, read::of_contract)
+            .by_customer(),
+        route(GET, "/subscriptions/v1/contracts/{contract_id}/access", READ, read::access).by_customer(),
+        route(GET, "/subscriptions/v1/contracts/{contract_id}/usage", READ, read::usage).by_customer(),
+        route(GET, "/subscriptions/v1/customers/{customer_id}/entitlements", READ, read::of_customer)
+            .by_customer(),
+        route(GET, "/periods", READ, read::periods),
+        route(GET, "/periods/{period}/{name}", READ, read::of_period),
+        route(GET, "/periods/{period}/customers/{customer_id}/{name}", READ, read::of_period_and_customer)
+            .by_customer(),
+        route(POST, "/sql", READ, sql::answer).at_most(sql::TEXT_BYTES),
         route(GET, "/healthz", ANYBODY, health::alive),
         route(GET, "/readyz", SERVICE, health::ready),
         route(GET, "/metrics", SERVICE, metrics::show),
@@ -53,6 +66,12 @@ impl Route {
     /// The same for a key that is bound to customers too: what answers asks which ones it may see.
     fn by_customer(mut self) -> Self {
         self.rule.is_by_customer = true;
+        self
+    }
+
+    /// The same with bodies of so many bytes at most.
+    fn at_most(mut self, bytes: usize) -> Self {
+        self.answer = self.answer.layer(DefaultBodyLimit::max(bytes));
         self
     }
 }

@@ -66,6 +66,7 @@ mod sample;
 mod seaweed;
 mod serve;
 mod serve_keys;
+mod serve_read;
 mod served;
 mod spans;
 mod taxi;

@@ -55,7 +55,8 @@ fn headers_are_true() {
             }
         }
         let shown = [&project.reports, &project.status, &project.accrual];
-        let shown = shown.into_iter().chain([&project.explain_line, &project.explain_usage]);
+        let shown =
+            shown.into_iter().chain([&project.explain_line, &project.explain_usage, &project.service]);
         for query in project.checks.values().chain(shown.flat_map(|queries| queries.values())) {
             if !query.text.starts_with(&format!("-- {}: ", query.name)) {
                 mistakes.insert(format!("{}:1: does not begin with its name", query.file));

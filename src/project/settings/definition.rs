@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 30] = [
+pub const SETTINGS: [Definition; 33] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -200,6 +200,27 @@ pub const SETTINGS: [Definition; 30] = [
         default: None,
         example: "\"tls/key.pem\"",
         meaning: "The private key of the certificate, as PEM.",
+    },
+    Definition {
+        key: "serve.sql_rows",
+        kind: "number",
+        default: Some("100000"),
+        example: "1000000",
+        meaning: "The most rows of a query that was sent to the service. One that has more is an error, never cut off.",
+    },
+    Definition {
+        key: "serve.sql_memory_mb",
+        kind: "MiB",
+        default: Some("1024"),
+        example: "256",
+        meaning: "The memory of one such query for sorts, joins and sums, before it goes on in files.",
+    },
+    Definition {
+        key: "serve.sql_queries",
+        kind: "number",
+        default: Some("4"),
+        example: "2",
+        meaning: "How many such queries may be answered at one time. One more waits for a second, and is then answered by 429.",
     },
     Definition {
         key: "jobs.NAME.cron",

@@ -26,7 +26,7 @@ pub struct Folder {
 }
 
 /// Every folder of `queries/` that is no stage.
-pub const QUERY_FOLDERS: [Folder; 15] = [
+pub const QUERY_FOLDERS: [Folder; 16] = [
     Folder {
         path: "landing",
         queries: |project| &project.landing,
@@ -74,7 +74,7 @@ pub const QUERY_FOLDERS: [Folder; 15] = [
     Folder {
         path: "status",
         queries: |project| &project.status,
-        asked: "`status`; `period` also by `export`, for what is a draft",
+        asked: "`status`; `period` also by `export`, for what is a draft, and by `serve`",
         columns: "any; `period` has `billing_period` and `state` (`open`, `due`, `closed`)",
         parameters: &["as_of"],
         rows: "Shown, as those of `report`.",
@@ -143,6 +143,25 @@ pub const QUERY_FOLDERS: [Folder; 15] = [
         columns: "`customer_id` first; `billing_period`",
         parameters: &["as_of"],
         rows: "`statement.html` sees them, and those of `export`, by the name of the query.",
+    },
+    Folder {
+        path: "service",
+        queries: |project| &project.service,
+        asked: "`serve`, over HTTP",
+        columns: "any; `access` has `contract_id`, `usage_type`, `in_force_from` and `in_force_to` first, `quota_id` and `has_access` \
+                  among the others",
+        parameters: &[
+            "as_of",
+            "contract_id",
+            "customer_id",
+            "used_from",
+            "used_to",
+            "granularity",
+            "group_by",
+        ],
+        rows: "The answer ([what can be read](service.md#what-can-be-read)); those of `access` are kept in memory. Of \
+               `known_contract` and `known_customer` a row says that there is one. `$contract_id` or `$customer_id` is null where \
+               it was not named.",
     },
     Folder {
         path: "generate",

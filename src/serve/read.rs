@@ -1,0 +1,459 @@
+//! What is read over HTTP of what was published: entitlements, whether a contract may go on, usage, billing periods and
+//! the rows that are exported of them.
+//!
+//! Which rows belong to whom stands in `queries/service/` and `queries/export/`. Every answer says of which run it is,
+//! and as of when that was.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use axum::Extension;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use meterhouse_sql::cycle::parse_instant;
+use meterhouse_sql::name::did_you_mean;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Service;
+use super::problem::Problem;
+use super::published::{Published, State as Tables};
+use super::quotas::InForce;
+use super::rows::{self, Shape};
+use super::who::Who;
+use crate::engine::plan::{CUSTOMER, OfService, Values, execution_error, rows_of, stream_of};
+use crate::error::Error;
+use crate::export;
+use crate::land::project_zone;
+use crate::ledger::Entry;
+use crate::project::{LANDED, Query as SqlQuery};
+use crate::store::digest::sha256;
+
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// What may stand behind the path of an entitlement.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedAt {
+    /// Whose cycles; without it those of now.
+    at: Option<String>,
+    format: Option<String>,
+}
+
+/// What has to stand behind the path of an access check.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedAccess {
+    usage_type: String,
+}
+
+/// What may stand behind the path of usage.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedUsage {
+    /// Inclusive.
+    from: String,
+    /// Exclusive; without it now.
+    to: Option<String>,
+    granularity: Option<Granularity>,
+    group_by: Option<GroupBy>,
+    format: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Granularity {
+    Hour,
+    Day,
+    Month,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum GroupBy {
+    UsageType,
+    ContractItem,
+}
+
+/// What may stand behind the path of other rows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedRows {
+    format: Option<String>,
+}
+
+/// How far the quotas of a contract are used.
+pub(super) async fn of_contract(
+    State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    asked: Asked<AskedAt>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asked = parameters(asked)?;
+    let tables = published(&service.published).await?;
+    let at = service.instant("at", asked.at.as_deref())?;
+    let values = Values::from(OfService { as_of: at, contract_id: Some(&id), ..OfService::default() });
+    let about = vec![("contract_id", json!(id)), ("at", json!(text(at)))];
+    let format = rows::format(asked.format.as_deref(), &headers)?;
+    let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
+    service.rows(tables, "entitlement", values, known, shape(format, about)).await
+}
+
+/// How far the quotas of a customer are used.
+pub(super) async fn of_customer(
+    State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    asked: Asked<AskedAt>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asked = parameters(asked)?;
+    let tables = published(&service.published).await?;
+    let at = service.instant("at", asked.at.as_deref())?;
+    let values = Values::from(OfService { as_of: at, customer_id: Some(&id), ..OfService::default() });
+    let about = vec![("customer_id", json!(id)), ("at", json!(text(at)))];
+    let format = rows::format(asked.format.as_deref(), &headers)?;
+    let known = Known { query: KNOWN_CUSTOMER, who, unknown: no_customer(&id) };
+    service.rows(tables, "entitlement", values, known, shape(format, about)).await
+}
+
+/// Whether a contract may go on with a usage type; answered from memory.
+pub(super) async fn access(
+    State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    asked: Asked<AskedAccess>,
+) -> Result<Response, Problem> {
+    let usage_type = parameters(asked)?.usage_type;
+    let tables = published(&service.published).await?;
+    let head = head(&tables)?;
+    let Some(access) = &tables.access else { return Err(no_query("access")) };
+    let now = (service.clock)();
+    let found = access.at(&id, &usage_type, now);
+    if found.is_none() || who.customers().is_some() {
+        let values = Values::from(OfService { contract_id: Some(&id), ..OfService::default() });
+        let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
+        service.known(&tables, values, known).await?;
+    }
+    let none = InForce { has_access: false, is_metered: false, quotas: Vec::new() };
+    let found = found.unwrap_or(none);
+    let seconds =
+        head.as_of.parse::<jiff::Timestamp>().map_or(0, |as_of| now - as_of.as_microsecond()) / 1_000_000;
+    let mut body = format!(
+        "{{\"contract_id\":{},\"usage_type\":{},\"has_access\":{},\"is_metered\":{},\"quotas\":[",
+        json!(id),
+        json!(usage_type),
+        found.has_access,
+        found.is_metered
+    )
+    .into_bytes();
+    for (number, quota) in found.quotas.iter().enumerate() {
+        body.extend_from_slice(if number > 0 { b"," } else { b"" });
+        body.extend_from_slice(quota);
+    }
+    let end = format!("],\"run\":{},\"as_of\":{},\"age_seconds\":{seconds}}}\n", head.run, json!(head.as_of));
+    body.extend_from_slice(end.as_bytes());
+    Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// What a contract has used.
+pub(super) async fn usage(
+    State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    asked: Asked<AskedUsage>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asked = parameters(asked)?;
+    let tables = published(&service.published).await?;
+    let used_from = service.instant("from", Some(&asked.from))?;
+    let used_to = service.instant("to", asked.to.as_deref())?;
+    if used_from >= used_to {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "`from` is not before `to`", ""));
+    }
+    let granularity = match asked.granularity {
+        Some(Granularity::Hour) => "hour",
+        Some(Granularity::Month) => "month",
+        Some(Granularity::Day) | None => "day",
+    };
+    let group_by = match asked.group_by {
+        Some(GroupBy::ContractItem) => "contract_item",
+        Some(GroupBy::UsageType) | None => "usage_type",
+    };
+    let values = Values::from(OfService {
+        as_of: (service.clock)(),
+        used_from,
+        used_to,
+        contract_id: Some(&id),
+        granularity: Some(granularity),
+        group_by: Some(group_by),
+        ..OfService::default()
+    });
+    let about = vec![
+        ("contract_id", json!(id)),
+        ("from", json!(text(used_from))),
+        ("to", json!(text(used_to))),
+        ("granularity", json!(granularity)),
+        ("group_by", json!(group_by)),
+    ];
+    let format = rows::format(asked.format.as_deref(), &headers)?;
+    let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
+    service.rows(tables, "usage", values, known, shape(format, about)).await
+}
+
+/// The billing periods with their states and totals.
+pub(super) async fn periods(
+    State(service): State<Arc<Service>>,
+    asked: Asked<AskedRows>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let format = rows::format(parameters(asked)?.format.as_deref(), &headers)?;
+    let tables = published(&service.published).await?;
+    let about = about_run(head(&tables)?);
+    let as_of = (service.clock)();
+    let work = async move {
+        let query = tables.project.status.get(PERIOD).ok_or_else(|| {
+            let title = "the project does not say what its billing periods are";
+            Problem::new(StatusCode::NOT_IMPLEMENTED, title, "").hint("write queries/status/period.sql")
+        })?;
+        stream_of(&tables.context, query, as_of).await.map_err(|error| Problem::of(&error))
+    };
+    Ok(rows::answer(service.published.start(), &service.hear, shape(format, about), work).await)
+}
+
+/// The rows of an export, of all customers.
+pub(super) async fn of_period(
+    State(service): State<Arc<Service>>,
+    Path((period, name)): Path<(String, String)>,
+    asked: Asked<AskedRows>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    exported(&service, period, None, name, &parameters(asked)?, &headers).await
+}
+
+/// The rows of an export, of one customer.
+pub(super) async fn of_period_and_customer(
+    State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
+    Path((period, customer, name)): Path<(String, String, String)>,
+    asked: Asked<AskedRows>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    exported(&service, period, Some((customer, who)), name, &parameters(asked)?, &headers).await
+}
+
+async fn exported(
+    service: &Service,
+    period: String,
+    customer: Option<(String, Who)>,
+    name: String,
+    asked: &AskedRows,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let format = rows::format(asked.format.as_deref(), headers)?;
+    if period.len() != 7 || format!("{period}-01").parse::<jiff::civil::Date>().is_err() {
+        let title = format!("`{period}` is no billing period");
+        return Err(
+            Problem::new(StatusCode::NOT_FOUND, title, "").hint("/periods shows all; such as 2026-10")
+        );
+    }
+    let tables = published(&service.published).await?;
+    let head = head(&tables)?;
+    let Some(query) = tables.project.export.get(&name) else {
+        let known: Vec<&str> = tables.project.export.keys().map(String::as_str).collect();
+        let hint = match did_you_mean(&name, known.iter().copied()) {
+            none if none.is_empty() => format!("there is {}", known.join(", ")),
+            meant => meant,
+        };
+        let title = format!("there is no queries/export/{name}.sql");
+        return Err(Problem::new(StatusCode::NOT_FOUND, title, "").hint(hint));
+    };
+    let mut held_back: BTreeSet<String> = head.parked.iter().map(|(customer, _)| customer.clone()).collect();
+    let (customer, who) = customer.map_or((None, None), |(customer, who)| (Some(customer), Some(who)));
+    if let (Some(customer), Some(who)) = (&customer, who) {
+        let values = Values::from(OfService { customer_id: Some(customer), ..OfService::default() });
+        let known = Known { query: KNOWN_CUSTOMER, who, unknown: no_customer(customer) };
+        service.known(&tables, values, known).await?;
+        if let Some((_, check)) = head.parked.iter().find(|(parked, _)| parked == customer) {
+            let title = format!("{customer} is held back by the check `{check}`");
+            let hint = "what it found is mended, and then a run lets the customer go";
+            return Err(Problem::new(StatusCode::CONFLICT, title, "").hint(hint));
+        }
+        held_back.clear();
+    }
+    let tag = tag(&tables, head, query, &[&period, customer.as_deref().unwrap_or("*"), format.extension()]);
+    if let Some(unchanged) = rows::unchanged(&tag, headers) {
+        return Ok(unchanged);
+    }
+    let state = if head.is_closed(&period) { "closed" } else { "draft" };
+    let mut about = about_run(head);
+    about.extend([("billing_period", json!(period)), ("state", json!(state))]);
+    about.extend(customer.iter().map(|customer| ("customer_id", json!(customer))));
+    if customer.is_none() {
+        about.push(("held_back", json!(held_back)));
+    }
+    let shape = Shape { tag: Some(tag), is_file: true, ..shape(format, about) };
+    let as_of = (service.clock)();
+    let work = async move {
+        let query = tables.project.export.get(&name).ok_or_else(|| no_query(&name))?;
+        let whose = export::Whose { customer: customer.as_deref(), without: &held_back };
+        let rows = export::rows(&tables.context, query, &period, whose, as_of).await;
+        rows.map_err(|error| Problem::of(&error))
+    };
+    Ok(rows::answer(service.published.start(), &service.hear, shape, work).await)
+}
+
+/// A tag that is the same for the same bytes: of the run and of all that was asked for; where a query reads what lands
+/// between runs, of that too, and where it reads the clock, of when these tables were opened.
+fn tag(tables: &Tables, head: &Entry, query: &SqlQuery, asked: &[&str]) -> String {
+    let project = &tables.project;
+    let mut all =
+        vec![env!("CARGO_PKG_VERSION").to_string(), head.run.to_string(), project.text_behind(query)];
+    all.extend(asked.iter().map(|part| (*part).to_string()));
+    if project.tables_behind(query).iter().any(|table| LANDED.contains(&table.as_str())) {
+        all.push(tables.landed.clone());
+    }
+    if project.reads_as_of(query) {
+        all.push(uuid::Uuid::new_v4().to_string());
+    }
+    format!("\"{}-{}\"", head.run, &sha256(all.join("\0"))[..32])
+}
+
+/// The query that knows every contract.
+const KNOWN_CONTRACT: &str = "known_contract";
+/// The query that knows every customer.
+const KNOWN_CUSTOMER: &str = "known_customer";
+/// The query of `status` that knows every billing period.
+const PERIOD: &str = "period";
+
+impl Service {
+    /// The rows of a query of the service, where what it is about is known.
+    async fn rows(
+        &self,
+        tables: Arc<Tables>,
+        name: &'static str,
+        values: Values,
+        known: Known,
+        mut shape: Shape,
+    ) -> Result<Response, Problem> {
+        shape.about.extend(about_run(head(&tables)?));
+        let work = async move {
+            is_known(&tables, values.clone(), known).await?;
+            let query = tables.project.service.get(name).ok_or_else(|| no_query(name))?;
+            stream_of(&tables.context, query, values).await.map_err(|error| Problem::of(&error))
+        };
+        Ok(rows::answer(self.published.start(), &self.hear, shape, work).await)
+    }
+
+    /// Makes sure that a contract or customer is known.
+    async fn known(&self, tables: &Arc<Tables>, values: Values, known: Known) -> Result<(), Problem> {
+        let tables = tables.clone();
+        let asked = async move { is_known(&tables, values, known).await };
+        self.published.threads().spawn(asked).await.unwrap_or_else(|error| {
+            let source = error.into();
+            Err(Problem::of(&Error::Machine { what: "reading what was published".into(), source }))
+        })
+    }
+
+    /// An instant of a request, in microseconds since the epoch; without one, now.
+    pub(super) fn instant(&self, name: &str, text: Option<&str>) -> Result<i64, Problem> {
+        let Some(text) = text else { return Ok((self.clock)()) };
+        let zone = project_zone(&self.project).map_err(|error| Problem::of(&error))?;
+        parse_instant(text, &zone).map_err(|error| {
+            let hint = "such as 2026-10-01T12:00:00Z; in a URL + is written %2B";
+            Problem::new(StatusCode::BAD_REQUEST, format!("`{name}` is no time"), error.to_string())
+                .hint(hint)
+        })
+    }
+}
+
+/// A contract or customer that somebody asks for.
+struct Known {
+    /// The query that has a row with its `customer_id` where it is known.
+    query: &'static str,
+    /// Who asks.
+    who: Who,
+    /// What is answered where it is not known, or is not for them to see.
+    unknown: Problem,
+}
+
+async fn is_known(tables: &Tables, values: Values, known: Known) -> Result<(), Problem> {
+    let Known { query, who, unknown } = known;
+    let query = tables.project.service.get(query).ok_or_else(|| no_query(query))?;
+    let found = rows_of(&tables.context, query, values).await.map_err(|error| Problem::of(&error))?;
+    let may_see = |rows: &RecordBatch| {
+        let customers =
+            rows.column_by_name(CUSTOMER).and_then(|column| cast(column, &DataType::Utf8View).ok());
+        match (customers, who.customers()) {
+            (_, None) => rows.num_rows() > 0,
+            (None, Some(_)) => false,
+            (Some(customers), Some(_)) => {
+                customers.as_string_view().iter().flatten().any(|one| who.may_see(one))
+            }
+        }
+    };
+    if found.iter().any(may_see) { Ok(()) } else { Err(unknown) }
+}
+
+/// The tables, where anything was published.
+async fn published(published: &Arc<Published>) -> Result<Arc<Tables>, Problem> {
+    published.state().await.map_err(|error| Problem::of(&error))
+}
+
+fn head(tables: &Tables) -> Result<&Entry, Problem> {
+    tables.head.as_ref().ok_or_else(|| {
+        let title = "nothing was published yet";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, title, "").hint("meterhouse run").retry_after(1)
+    })
+}
+
+/// How rows of a query of the project are answered.
+fn shape(format: crate::encode::Format, about: Vec<(&'static str, Value)>) -> Shape {
+    Shape {
+        format,
+        about,
+        tag: None,
+        is_file: false,
+        most: None,
+        time: None,
+        failed: |error| execution_error(error, "the answer"),
+    }
+}
+
+fn about_run(head: &Entry) -> Vec<(&'static str, Value)> {
+    vec![("run", json!(head.run)), ("as_of", json!(head.as_of))]
+}
+
+fn parameters<T>(asked: Asked<T>) -> Result<T, Problem> {
+    let Query(asked) = asked.map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
+    })?;
+    Ok(asked)
+}
+
+fn no_contract(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no contract {id}"), "")
+        .hint("one that was added to data/ is known once a run has published it")
+}
+
+fn no_customer(id: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no customer {id}"), "")
+        .hint("one that was added to data/ is known once a run has published it")
+}
+
+fn no_query(name: &str) -> Problem {
+    let title = format!("the project has no queries/service/{name}.sql");
+    Problem::new(StatusCode::NOT_IMPLEMENTED, title, "").hint("take it from the sample, or set `extends`")
+}
+
+/// RFC 3339 in UTC.
+pub(super) fn text(instant: i64) -> String {
+    jiff::Timestamp::from_microsecond(instant).map(|instant| instant.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,399 @@
+//! What is read over HTTP is what was published, and no more than may be read.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::sample::{AS_OF, Sample, repository};
+use crate::served::{Answer, Served};
+
+const TEXT: &str = "text/plain";
+const JSON: &str = "application/json";
+/// How long something may take that takes a second or two.
+const SOON: Duration = Duration::from_secs(60);
+
+/// The shipped project, with a run as of the end of its usage, served.
+fn published(arguments: &[&str]) -> (Sample, Served) {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let served = Served::start(sample.path(), arguments);
+    (sample, served)
+}
+
+/// A run as of now, or of what is said.
+fn run(sample: &Sample, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"));
+    let output = command.current_dir(sample.path()).args(arguments).arg("run").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn ok(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+/// Status, title and hint of a problem document.
+fn problem(answer: &Answer) -> (u16, String, String) {
+    assert_eq!(answer.kind, "application/problem+json", "{}", answer.body);
+    let told = answer.json();
+    assert_eq!(told["status"], answer.status);
+    let text = |name: &str| told[name].as_str().unwrap_or_default().to_string();
+    (answer.status, text("title"), text("hint"))
+}
+
+/// Asks until the answer is as wanted.
+fn until(ask: impl Fn() -> Answer, wanted: impl Fn(&Answer) -> bool) -> Answer {
+    let began = Instant::now();
+    loop {
+        let answer = ask();
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(began.elapsed() < SOON, "{} {}", answer.status, answer.body);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn entitlements_are_those_of_the_contract_and_of_its_customer() {
+    let (_sample, served) = published(&[]);
+    let of = |path: &str| served.get(&format!("/subscriptions/v1/{path}"));
+    let pooled = ok(&of("contracts/CON123/entitlements?at=2026-10-15"));
+    assert_eq!(pooled["contract_id"], "CON123");
+    assert_eq!((&pooled["run"], &pooled["as_of"]), (&json!(1), &json!(AS_OF)));
+    assert_eq!(pooled["at"], "2026-10-14T22:00:00Z");
+    let quota = json!({
+        "quota_id": "fleet_km", "quota_scope": "customer", "owner_id": "ALPEN", "customer_id": "ALPEN",
+        "cycle_start": "2026-09-30T22:00:00Z", "cycle_end": "2026-10-31T23:00:00Z", "included_quantity": "1500",
+        "used_quantity": "2627.25", "remaining_quantity": "0", "goodwill_quantity": "0",
+        "overage_quantity": "1127.25", "used_percent": "175.15", "limit_type": "soft", "state": "overage",
+        "has_access": true, "billing_period": "2026-10"
+    });
+    assert_eq!(pooled["rows"], json!([quota]));
+    for path in ["contracts/CON124", "customers/ALPEN"] {
+        let same = ok(&of(&format!("{path}/entitlements?at=2026-10-31T22:59:59Z")));
+        assert_eq!(same["rows"], json!([quota]), "{path}");
+    }
+    // A cycle does not hold its end.
+    let next = ok(&of("contracts/CON123/entitlements?at=2026-10-31T23:00:00Z"));
+    assert_eq!(next["rows"][0]["cycle_start"], "2026-10-31T23:00:00Z");
+
+    let own = of("contracts/BYTE-API/entitlements?at=2026-10-15&format=csv");
+    assert_eq!((own.status, own.kind.as_str()), (200, "text/csv"));
+    assert_eq!((own.header("meterhouse-run"), own.header("meterhouse-as-of")), ("1", AS_OF));
+    let lines: Vec<&str> = own.body.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", own.body);
+    assert!(
+        lines[1].starts_with("api_included,contract,BYTE-API,BYTE,2026-09-30T04:00:00Z,"),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(ok(&of("contracts/BYTE-SUPPORT/entitlements?at=2026-10-15"))["rows"], json!([]));
+    assert_eq!(ok(&of("customers/KANJI/entitlements"))["rows"], json!([]));
+
+    let (status, title, _) = problem(&of("contracts/NONE/entitlements"));
+    assert_eq!((status, title.as_str()), (404, "there is no contract NONE"));
+    let (status, title, _) = problem(&of("customers/NONE/entitlements"));
+    assert_eq!((status, title.as_str()), (404, "there is no customer NONE"));
+    assert_eq!(problem(&of("contracts/CON123/entitlements?at=soon")).1, "`at` is no time");
+    assert_eq!(problem(&of("contracts/CON123/entitlements?when=2026-10-15")).0, 400);
+    assert_eq!(problem(&of("contracts/CON123/entitlements?format=table")).0, 406);
+}
+
+#[test]
+fn access_is_told_by_what_is_counted_and_a_new_run_is_seen() {
+    let sample = Sample::new();
+    let quota = "quota_id,included_quantity,proration,limit_type,valid_from,valid_to\n\
+                 fleet_km,1500,none,soft,2026-01-01,\napi_included,0,none,hard,2026-01-01,\n";
+    sample.write("data/quota.csv", quota);
+    run(&sample, &[]);
+    let served = Served::start(sample.path(), &[]);
+    let of = |contract: &str, usage_type: &str| {
+        served.get(&format!("/subscriptions/v1/contracts/{contract}/access?usage_type={usage_type}"))
+    };
+    let hard = ok(&of("BYTE-API", "api_call"));
+    assert_eq!(
+        (&hard["has_access"], &hard["is_metered"], &hard["run"]),
+        (&json!(false), &json!(true), &json!(1))
+    );
+    assert_eq!(hard["quotas"].as_array().unwrap().len(), 1, "{hard}");
+    assert_eq!(hard["quotas"][0]["state"], "exhausted");
+    assert_eq!(hard["quotas"][0]["remaining_quantity"], "0");
+    let age = hard["age_seconds"].as_i64().unwrap();
+    assert!((0..600).contains(&age), "{age}");
+    // An item without quota stands in nobody's way, one that is not there does.
+    let free = ok(&of("BYTE-API", "storage"));
+    assert_eq!((&free["has_access"], &free["quotas"]), (&json!(true), &json!([])));
+    let none = ok(&of("BYTE-API", "CarRentUsage"));
+    assert_eq!((&none["has_access"], &none["is_metered"]), (&json!(false), &json!(false)));
+    assert_eq!(ok(&of("BYTE-SUPPORT", "api_call"))["has_access"], false);
+    let pooled = ok(&of("CON124", "CarRentUsage"));
+    assert_eq!((&pooled["has_access"], &pooled["quotas"][0]["owner_id"]), (&json!(true), &json!("ALPEN")));
+    assert_eq!(problem(&of("NONE", "api_call")).0, 404);
+    assert_eq!(problem(&served.get("/subscriptions/v1/contracts/BYTE-API/access")).0, 400);
+
+    // Of a project that was changed and run elsewhere.
+    sample.write("data/quota.csv", &quota.replace("api_included,0,none,hard", "api_included,9,none,hard"));
+    run(&sample, &[]);
+    let again = until(|| of("BYTE-API", "api_call"), |answer| answer.json()["run"] == 2).json();
+    assert_eq!(
+        (&again["has_access"], &again["quotas"][0]["remaining_quantity"]),
+        (&json!(true), &json!("9"))
+    );
+}
+
+#[test]
+fn a_cycle_that_no_run_has_counted_has_what_it_begins_with() {
+    let sample = Sample::new();
+    let quota = "quota_id,included_quantity,proration,limit_type,valid_from,valid_to\n\
+                 fleet_km,1500,none,hard,2026-01-01,\napi_included,0,none,hard,2026-01-01,\n";
+    sample.write("data/quota.csv", quota);
+    run(&sample, &["--as-of", "2026-10-20T00:00:00Z"]);
+    let served = Served::start(sample.path(), &[]);
+    let of = |contract: &str, usage_type: &str| {
+        ok(&served.get(&format!("/subscriptions/v1/contracts/{contract}/access?usage_type={usage_type}")))
+    };
+    // Exhausted when it was counted, and full since its next cycle has begun.
+    let full = of("CON123", "CarRentUsage");
+    assert_eq!((&full["has_access"], &full["quotas"][0]["state"]), (&json!(true), &json!("uncounted")));
+    assert_eq!(full["quotas"][0]["remaining_quantity"], Value::Null);
+    let none = of("BYTE-API", "api_call");
+    assert_eq!((&none["has_access"], &none["quotas"][0]["state"]), (&json!(false), &json!("uncounted")));
+}
+
+#[test]
+fn what_is_exported_is_read_with_the_same_bytes() {
+    let (sample, served) = published(&[]);
+    let periods = ok(&served.get("/periods"));
+    let october = periods["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["billing_period"] == "2026-10" && row["currency"] == "EUR");
+    assert!(october.unwrap()["amount"].is_string(), "{periods}");
+
+    let to = |name: &str| sample.path().join(name).display().to_string();
+    sample.ok(&["export", "--period", "2026-10", "--to", &to("out")]);
+    sample.ok(&["export", "--period", "2026-10", "--to", &to("one"), "--one-file"]);
+    for name in ["invoice_line", "usage_statement", "entitlement_status"] {
+        let customer = served.get(&format!("/periods/2026-10/customers/ALPEN/{name}?format=csv"));
+        assert_eq!(customer.body, sample.read(&format!("out/2026-10/ALPEN/{name}.csv")), "{name}");
+        let all = served.get(&format!("/periods/2026-10/{name}?format=csv"));
+        assert_eq!(all.body, sample.read(&format!("one/2026-10/{name}.csv")), "{name}");
+    }
+    let path = "/periods/2026-10/customers/ALPEN/invoice_line";
+    let lines = ok(&served.get(path));
+    assert_eq!((&lines["state"], &lines["customer_id"]), (&json!("draft"), &json!("ALPEN")));
+    let rows = lines["rows"].as_array().unwrap().len();
+    let accepted = |kind: &str| served.send("GET", path, &[("accept", kind)], "");
+    assert_eq!(accepted("application/x-ndjson").body.lines().count(), rows);
+    assert!(accepted("application/vnd.apache.parquet").body.starts_with("PAR1"));
+    assert_eq!(accepted("text/html").status, 406);
+
+    assert_eq!(problem(&served.get("/periods/2026-10/invoice_lines")).2, "did you mean `invoice_line`?");
+    assert_eq!(problem(&served.get("/periods/2026-13/invoice_line")).0, 404);
+    assert_eq!(problem(&served.get("/periods/2026-10/customers/NONE/invoice_line")).0, 404);
+    assert_eq!(ok(&served.get("/periods/2031-10/invoice_line"))["rows"], json!([]));
+}
+
+#[test]
+fn rows_have_a_tag_that_holds_until_the_next_run() {
+    let (sample, served) = published(&[]);
+    let path = "/periods/2026-10/customers/BYTE/invoice_line";
+    let first = served.get(path);
+    let tag = first.header("etag").to_string();
+    assert!(tag.starts_with("\"1-") && first.header("vary") == "accept", "{:?}", first.headers);
+    assert_eq!(served.get(path).header("etag"), tag);
+    assert_ne!(served.get(&format!("{path}?format=csv")).header("etag"), tag);
+    assert_ne!(served.get("/periods/2026-10/customers/ALPEN/invoice_line").header("etag"), tag);
+    let known = |tag: &str| served.send("GET", path, &[("if-none-match", tag)], "");
+    let same = known(&format!("\"x\", W/{tag}"));
+    assert_eq!((same.status, same.body.as_str(), same.header("etag")), (304, "", tag.as_str()));
+
+    // A check that holds a customer back.
+    let check = "-- no_byte: nobody bills this customer.\n\nselect customer.customer_id\nfrom customer\n\
+                 where customer.customer_id = 'BYTE'\n";
+    sample.write("queries/checks/no_byte.sql", check);
+    sample.replace("data/quota.csv", "30000", "30001");
+    sample.meterhouse(&["run"]);
+    let parked = until(|| known(&tag), |answer| answer.status != 304);
+    let (status, title, _) = problem(&parked);
+    assert_eq!((status, title.as_str()), (409, "BYTE is held back by the check `no_byte`"));
+    let others = ok(&served.get("/periods/2026-10/invoice_line"));
+    assert_eq!(others["held_back"], json!(["BYTE"]));
+    assert!(others["rows"].as_array().unwrap().iter().all(|row| row["customer_id"] != "BYTE"), "{others}");
+}
+
+#[test]
+fn usage_is_summed_in_the_zone_of_the_contract() {
+    let (sample, served) = published(&[]);
+    let of = |asked: &str| served.get(&format!("/subscriptions/v1/contracts/CON123/usage?{asked}"));
+    let month = ok(&of("from=2026-10-01&to=2026-11-01&granularity=month&group_by=contract_item"));
+    let sums = "select contract_item_id, count(*), sum(quantity) from counted_usage where contract_item_id like 'CON123-%' \
+                and local_period(usage_start, 'Europe/Berlin') = '2026-10' group by 1 order by 1";
+    let expected = sample.ok(&["sql", sums]);
+    let found: Vec<String> = month["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            assert_eq!((&row["used_in"], &row["usage_type"]), (&json!("2026-10"), &json!("CarRentUsage")));
+            format!(
+                "{},{},{}",
+                row["contract_item_id"].as_str().unwrap(),
+                row["parts"],
+                row["quantity"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(found, expected.lines().skip(1).collect::<Vec<_>>());
+    let days = ok(&of("from=2026-10-01&to=2026-11-01"));
+    assert!(
+        days["rows"].as_array().unwrap().len() > 2
+            && days["rows"][0]["used_in"].as_str().unwrap().len() == 10
+    );
+    let hours = ok(&of("from=2026-10-01&to=2026-11-01&granularity=hour"));
+    assert!(hours["rows"][0]["used_in"].as_str().unwrap().ends_with(":00:00Z"), "{hours}");
+    assert_eq!(problem(&of("from=2026-11-01&to=2026-10-01")).1, "`from` is not before `to`");
+    assert_eq!(problem(&of("from=2026-10-01&granularity=week")).0, 400);
+    assert_eq!(problem(&of("to=2026-10-01")).0, 400);
+}
+
+#[test]
+fn a_query_reads_and_does_nothing_else() {
+    let (sample, served) = published(&["--set", "serve.sql_rows=50"]);
+    let ask = |query: &str| served.post("/sql", TEXT, query);
+    let sum =
+        ok(&ask("select count(*) as lines, sum(amount) as amount from invoice_line where currency = 'JPY'"));
+    assert_eq!((&sum["run"], &sum["as_of"]), (&json!(1), &json!(AS_OF)));
+    assert!(sum["rows"][0]["amount"].is_string(), "{sum}");
+    let at = json!({"query": "select $as_of as t, max(cycle_start) <= $as_of as holds from contract_cycle", "as_of": "2026-09-15"});
+    let at = ok(&served.post("/sql", JSON, at.to_string()));
+    assert_eq!(at["rows"], json!([{"t": "2026-09-14T22:00:00Z", "holds": true}]));
+    let csv = served.send("POST", "/sql", &[("accept", "text/csv")], "select 1 as a, '=b' as b");
+    assert_eq!(csv.body, "a,b\n1,=b\n");
+    assert!(served.send("POST", "/sql?format=parquet", &[], "select 1 as a").body.starts_with("PAR1"));
+    assert_eq!(ok(&ask("describe quota"))["rows"][0]["column"], "quota_id");
+
+    let wrong = ask("select line_id,\n  amout from invoice_line");
+    assert_eq!(wrong.status, 400);
+    let told = wrong.json();
+    assert_eq!((&told["line"], &told["column"]), (&json!(2), &json!(3)), "{told}");
+    assert!(told["hint"].as_str().unwrap().contains("amount"), "{told}");
+    for query in [
+        "delete from price",
+        "insert into price values (1)",
+        "create table x as select 1",
+        "create external table x stored as csv location '/etc/passwd'",
+        "copy (select 1) to 'x.csv'",
+        "set datafusion.execution.batch_size = 1",
+        "drop table price",
+        "select 1; select 2",
+        "select * from 'meterhouse.toml'",
+        "select * from information_schema.tables",
+        "",
+    ] {
+        let (status, ..) = problem(&ask(query));
+        assert_eq!(status, 400, "{query}");
+    }
+    let (status, title, hint) = problem(&ask("select value from generate_series(1, 51)"));
+    assert_eq!((status, title.as_str()), (422, "the query has more than 50 rows"));
+    assert!(hint.contains("limit 50"), "{hint}");
+    assert_eq!(ok(&ask("select value from generate_series(1, 50)"))["rows"].as_array().unwrap().len(), 50);
+    assert_eq!(problem(&ask("select 1 / 0 as x")).0, 422);
+    assert_eq!(problem(&served.post("/sql", JSON, "{\"quer\":\"select 1\"}")).0, 400);
+    assert_eq!(served.post("/sql", TEXT, " ".repeat(300 << 10)).status, 413);
+    assert!(!sample.path().join("x.csv").exists());
+}
+
+#[test]
+fn a_query_stops_when_nobody_waits_or_its_time_is_over() {
+    let arguments = ["--set", "serve.sql_queries=1", "--set", "serve.request_seconds=2"];
+    let (_sample, served) = published(&arguments);
+    ok(&served.post("/sql", TEXT, "select 1 as a"));
+    let long = "select max(value % 7) as n from generate_series(1, 1000000000000)";
+    let mut gone = TcpStream::connect(served.address.trim_start_matches("http://")).unwrap();
+    let length = long.len();
+    write!(gone, "POST /sql HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{long}").unwrap();
+    let ask = || served.post("/sql", TEXT, "select 1 as a");
+    let busy = until(ask, |answer| answer.status == 429);
+    assert_eq!(busy.header("retry-after"), "1");
+    // Others are not in its way.
+    assert_eq!(served.get("/periods").status, 200);
+    drop(gone);
+    until(ask, |answer| answer.status == 200);
+
+    let (status, title, _) = problem(&served.post("/sql", TEXT, long));
+    assert_eq!(status, 408, "{title}");
+    until(ask, |answer| answer.status == 200);
+}
+
+#[test]
+fn a_long_answer_is_streamed_and_ends_in_the_middle_where_it_fails() {
+    let (_sample, served) = published(&["--set", "serve.sql_rows=300000"]);
+    let all =
+        served.post("/sql?format=ndjson", TEXT, "select value as number from generate_series(1, 300000)");
+    assert_eq!((all.status, all.header("transfer-encoding")), (200, "chunked"));
+    assert_eq!(all.body.lines().last(), Some("{\"number\":300000}"));
+    let query = "select value as number from generate_series(1, 900000)";
+    let mut raw = TcpStream::connect(served.address.trim_start_matches("http://")).unwrap();
+    write!(raw, "POST /sql HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{query}", query.len()).unwrap();
+    let mut text = Vec::new();
+    raw.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text);
+    // Without its last chunk, of which every client knows that it has to come.
+    assert!(text.starts_with("HTTP/1.1 200") && !text.ends_with("0\r\n\r\n"));
+    let warning = "warning: an answer ends in the middle: the query has more than 300000 rows";
+    let began = Instant::now();
+    while !served.said().contains(warning) {
+        assert!(began.elapsed() < SOON, "{}", served.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_page_shows_what_can_be_typed() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no curl");
+        return;
+    }
+    let (sample, served) = published(&[]);
+    let page = std::fs::read_to_string(repository().join("docs/service.md")).unwrap();
+    let (_, section) = page.split_once("\n## What can be read\n").unwrap();
+    let section = section.split("\n## ").next().unwrap().replace("\\\n", "");
+    let mut typed = 0;
+    for command in section.lines().filter(|line| line.starts_with("curl ")) {
+        let here = command.replace("127.0.0.1:8473", served.address.trim_start_matches("http://"));
+        let here = here.replacen("curl ", "curl --fail-with-body --silent --show-error ", 1);
+        let output = Command::new("sh").args(["-c", &here]).current_dir(sample.path()).output().unwrap();
+        let (said, wrong) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{command}\n{said}{wrong}");
+        typed += 1;
+    }
+    assert!(typed >= 8, "{typed}");
+}
+
+#[test]
+fn before_the_first_run_there_is_nothing_to_read() {
+    let sample = Sample::new();
+    let served = Served::start(sample.path(), &[]);
+    for path in
+        ["/periods", "/subscriptions/v1/contracts/CON123/entitlements", "/periods/2026-10/invoice_line"]
+    {
+        let (status, title, hint) = problem(&served.get(path));
+        assert_eq!(
+            (status, title.as_str(), hint.as_str()),
+            (503, "nothing was published yet", "meterhouse run")
+        );
+    }
+    assert_eq!(
+        ok(&served.post("/sql", TEXT, "select count(*) as n from invoice_line"))["rows"],
+        json!([{"n": 0}])
+    );
+    sample.ok(&["run"]);
+    until(|| served.get("/periods"), |answer| answer.status == 200);
+}
