@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::sample::Sample;
+use crate::sample::{Sample, repository};
 use crate::served::{Answer, Served};
 
 const USAGE: &str = "/subscriptions/v1/usage";
@@ -306,6 +308,48 @@ pub fn pour(served: &Served, sender: usize, next: &AtomicUsize) -> Vec<String> {
             Err(_) => return acknowledged,
         }
     }
+}
+
+/// A time of the clock, which is another each time.
+fn without_times(text: &str) -> String {
+    let (before, after) = text.split_once("\"received_at\":\"").unwrap_or((text, ""));
+    match after.split_once('"') {
+        Some((_, after)) => format!("{before}\"received_at\":\"...\"{after}"),
+        None => text.to_string(),
+    }
+}
+
+#[test]
+fn the_page_can_be_typed() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no curl");
+        return;
+    }
+    let page = std::fs::read_to_string(repository().join("docs/service.md")).unwrap();
+    let sample = Sample::whole();
+    let served = Served::start(sample.path(), &[]);
+    let program = Path::new(env!("CARGO_BIN_EXE_meterhouse")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut typed = 0;
+    // The sections of usage and of receipts; the others have tests of their own.
+    for section in page.split("\n## ").filter(|section| {
+        ["Usage in", "Taking a record back", "What was booked"].iter().any(|title| section.starts_with(title))
+    }) {
+        for block in section.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap()) {
+            for entry in block.split("$ ").filter(|entry| !entry.is_empty()) {
+                let (command, shown) = entry.split_once('\n').unwrap();
+                let here = command.replace("127.0.0.1:8473", served.address.trim_start_matches("http://"));
+                let here = here.replacen("curl ", "curl --silent --show-error ", 1);
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &here]).current_dir(sample.path()).env("PATH", &path);
+                let output = shell.env("USER", "anna").output().unwrap();
+                let said = without_times(String::from_utf8_lossy(&output.stdout).trim_end());
+                assert_eq!(said, without_times(shown.trim_end()), "{command}");
+                typed += 1;
+            }
+        }
+    }
+    assert_eq!(typed, 7);
 }
 
 /// Every landed record with how often it is there.
