@@ -195,7 +195,9 @@ pub(super) async fn ask(State(service): State<Arc<Service>>, mut request: Reques
         None if is_known || path.is_none() => Ok(()),
         None => Err(Problem::new(StatusCode::FORBIDDEN, "nobody may do this", "no rule is written for it")),
     };
-    let begun = (rule.is_some() && !method.is_safe()).then(|| begun(&service, &who, &request));
+    // A query is sent as a body, and changes nothing.
+    let is_change = |rule: Rule| !method.is_safe() && rule.scopes != [Scope::Read];
+    let begun = rule.is_some_and(is_change).then(|| begun(&service, &who, &request));
     let response = match may {
         Ok(()) => {
             request.extensions_mut().insert(who);

@@ -72,6 +72,12 @@ fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
         ("POST", "/subscriptions/v1/usage") => (&[Scope::Land], false),
         ("DELETE", "/subscriptions/v1/usage/{transaction_id}") => (&[Scope::Land], false),
         ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Operate], true),
+        ("GET", "/periods" | "/periods/{period}/{name}") | ("POST", "/sql") => (&[Scope::Read], false),
+        ("GET", "/subscriptions/v1/contracts/{contract_id}/entitlements") => (&[Scope::Read], true),
+        ("GET", "/subscriptions/v1/contracts/{contract_id}/access") => (&[Scope::Read], true),
+        ("GET", "/subscriptions/v1/contracts/{contract_id}/usage") => (&[Scope::Read], true),
+        ("GET", "/subscriptions/v1/customers/{customer_id}/entitlements") => (&[Scope::Read], true),
+        ("GET", "/periods/{period}/customers/{customer_id}/{name}") => (&[Scope::Read], true),
         _ => panic!("{method} {path}: who may ask for it? Say so in this test"),
     }
 }
@@ -152,6 +158,44 @@ fn each_route_lets_the_scopes_that_it_is_for_and_nobody_else() {
     assert_eq!(last(&revoked), "", "{listed:?}");
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     assert!(last(&bound) >= day.as_str() && last(&bound) <= today.as_str(), "{listed:?}");
+}
+
+#[test]
+fn a_key_for_some_customers_finds_nothing_of_others() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    let bound = key(&sample, &["portal", "--scope", "read", "--customer", "ALPEN"]);
+    let all = key(&sample, &["all", "--scope", "read"]);
+    let served = Served::start(sample.path(), &[]);
+    let get = |path: &str, key: &str| ask(&served, "GET", path, Some(key), "");
+    // Each for a customer or a contract of his, one of another, and one that there is not.
+    for (path, own, other) in [
+        ("/subscriptions/v1/customers/{}/entitlements", "ALPEN", "BYTE"),
+        ("/subscriptions/v1/contracts/{}/entitlements", "CON123", "BYTE-API"),
+        ("/subscriptions/v1/contracts/{}/access?usage_type=api_call", "CON123", "BYTE-API"),
+        ("/subscriptions/v1/contracts/{}/usage?from=2026-10-01", "CON123", "BYTE-API"),
+        ("/periods/2026-10/customers/{}/invoice_line", "ALPEN", "BYTE"),
+    ] {
+        let of = |id: &str, key: &str| get(&path.replace("{}", id), key);
+        for (id, key) in [(own, &bound), (own, &all), (other, &all)] {
+            let answer = of(id, key);
+            assert_eq!(answer.status, 200, "{path} {id} {}", answer.body);
+        }
+        let (hidden, none) = (of(other, &bound), of("NONE", &bound));
+        assert_eq!((hidden.status, none.status), (404, 404), "{path} {}", hidden.body);
+        assert_eq!(hidden.body.replace(other, "NONE"), none.body, "{path}");
+    }
+    // What is about all customers is not there.
+    for path in ["/periods", "/periods/2026-10/invoice_line", "/metrics"] {
+        assert_eq!((get(path, &all).status, get(path, &bound).status), (200, 404), "{path}");
+    }
+    let query = |key: &str| ask(&served, "POST", "/sql", Some(key), "select 1").status;
+    assert_eq!(query(&bound), 404);
+    let is_let = query(&all);
+    assert!(![401, 403, 404].contains(&is_let), "{is_let}");
+    served.stop();
+    // To ask is no change.
+    assert_eq!(rows(&sample, &["audit"]), Vec::<String>::new());
 }
 
 #[test]
