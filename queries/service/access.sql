@@ -11,6 +11,7 @@
 with metered_item as (
     select
         contract.contract_id,
+        contract.customer_id,
         contract_item.usage_type,
         contract_item.usage_tag,
         contract_item.quota_id,
@@ -102,6 +103,7 @@ access as (
 
 select distinct
     access.contract_id,
+    access.customer_id,
     access.usage_type,
     access.in_force_from,
     access.in_force_to,

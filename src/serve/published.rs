@@ -52,7 +52,7 @@ pub(super) struct State {
     /// A hash of those of the landed tables.
     pub(super) landed: String,
     /// Who may go on; none where the project has no query that says so.
-    pub(super) access: Option<Access>,
+    pub(super) access: Option<Arc<Access>>,
     /// When it was made.
     made: Instant,
 }
@@ -193,8 +193,12 @@ impl Published {
         let context = self.without_tables();
         let as_of = (self.clock)();
         catalog::register_all(&project, &context, files.clone(), as_of).await?;
-        let access = match (project.service.get("access"), &head) {
-            (Some(query), Some(_)) => Some(Access::load(&context, query, as_of).await?),
+        let run = head.as_ref().map(|head| head.run);
+        let same = before.filter(|before| before.run() == run && Arc::ptr_eq(&before.project, &project));
+        let access = match (same, project.service.get("access"), run) {
+            // Of the same run it is the same: it says itself from when to when.
+            (Some(before), ..) => before.access.clone(),
+            (None, Some(query), Some(_)) => Some(Arc::new(Access::load(&context, query, as_of).await?)),
             _ => None,
         };
         if let Some(head) = &mut head {

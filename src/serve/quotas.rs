@@ -18,7 +18,7 @@ use crate::error::{Error, Result, While};
 use crate::project::Query;
 
 /// The columns that the query yields first; the others are shown as they are, `has_access` among them.
-const FIRST: [&str; 4] = ["contract_id", "usage_type", "in_force_from", "in_force_to"];
+const FIRST: [&str; 5] = ["contract_id", "customer_id", "usage_type", "in_force_from", "in_force_to"];
 /// The column that says whether there is a quota to show.
 const QUOTA: &str = "quota_id";
 /// The column that says whether it may go on.
@@ -26,7 +26,13 @@ const HAS_ACCESS: &str = "has_access";
 
 /// By contract, what each of its usage types may.
 #[derive(Debug, Default)]
-pub(super) struct Access(HashMap<Box<str>, Vec<Row>>);
+pub(super) struct Access(HashMap<Box<str>, Contract>);
+
+#[derive(Debug)]
+struct Contract {
+    customer_id: Box<str>,
+    rows: Vec<Row>,
+}
 
 /// What one item of a contract says of a usage type, for a time.
 #[derive(Debug)]
@@ -43,6 +49,8 @@ struct Row {
 
 /// What is in force at an instant.
 pub(super) struct InForce<'a> {
+    /// Whose contract it is.
+    pub(super) customer_id: &'a str,
     /// Whether it may go on: some row is in force, and each lets it.
     pub(super) has_access: bool,
     /// Whether any row is in force.
@@ -69,11 +77,12 @@ impl Access {
 
     /// Whether it knows of anything that the contract meters, and what is in force of this usage type at an instant.
     pub(super) fn at(&self, contract: &str, usage_type: &str, now: i64) -> Option<InForce<'_>> {
-        let rows = self.0.get(contract)?;
+        let Contract { customer_id, rows } = self.0.get(contract)?;
         let in_force =
             rows.iter().filter(|row| &*row.usage_type == usage_type && row.from <= now && now < row.to);
         let in_force: Vec<&Row> = in_force.collect();
         Some(InForce {
+            customer_id,
             has_access: !in_force.is_empty() && in_force.iter().all(|row| row.has_access),
             is_metered: !in_force.is_empty(),
             quotas: in_force.iter().map(|row| &*row.shown).filter(|shown| !shown.is_empty()).collect(),
@@ -93,8 +102,10 @@ impl Access {
         let text = |at: usize| cast(batch.column(at), &DataType::Utf8).during(reading);
         let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
         let time = |at: usize| cast(batch.column(at), &micros).during(reading);
-        let (contracts, usage_types, from, to) = (text(0)?, text(1)?, time(2)?, time(3)?);
-        let (contracts, usage_types) = (contracts.as_string::<i32>(), usage_types.as_string::<i32>());
+        let (contracts, customers, usage_types) = (text(0)?, text(1)?, text(2)?);
+        let [contracts, customers, usage_types] =
+            [&contracts, &customers, &usage_types].map(|column| column.as_string::<i32>());
+        let (from, to) = (time(3)?, time(4)?);
         let from = from.as_primitive::<TimestampMicrosecondType>();
         let to = to.as_primitive::<TimestampMicrosecondType>();
         let has_access = cast(has_access, &DataType::Boolean).during(reading)?;
@@ -109,7 +120,8 @@ impl Access {
                 has_access: has_access.is_valid(row) && has_access.value(row),
                 shown: if quota.is_valid(row) { line.into() } else { Box::default() },
             };
-            self.0.entry(contracts.value(row).into()).or_default().push(found);
+            let contract = || Contract { customer_id: customers.value(row).into(), rows: Vec::new() };
+            self.0.entry(contracts.value(row).into()).or_insert_with(contract).rows.push(found);
         }
         Ok(())
     }

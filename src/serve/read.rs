@@ -136,14 +136,16 @@ pub(super) async fn access(
     let head = head(&tables)?;
     let Some(access) = &tables.access else { return Err(no_query("access")) };
     let now = (service.clock)();
-    let found = access.at(&id, &usage_type, now);
-    if found.is_none() || who.customers().is_some() {
-        let values = Values::from(OfService { contract_id: Some(&id), ..OfService::default() });
-        let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
-        service.known(&tables, values, known).await?;
-    }
-    let none = InForce { has_access: false, is_metered: false, quotas: Vec::new() };
-    let found = found.unwrap_or(none);
+    let found = match access.at(&id, &usage_type, now) {
+        Some(found) if who.may_see(found.customer_id) => found,
+        Some(_) => return Err(no_contract(&id)),
+        None => {
+            let values = Values::from(OfService { contract_id: Some(&id), ..OfService::default() });
+            let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
+            service.known(&tables, values, known).await?;
+            InForce { customer_id: "", has_access: false, is_metered: false, quotas: Vec::new() }
+        }
+    };
     let seconds =
         head.as_of.parse::<jiff::Timestamp>().map_or(0, |as_of| now - as_of.as_microsecond()) / 1_000_000;
     let mut body = format!(

@@ -148,7 +148,7 @@ pub const QUERY_FOLDERS: [Folder; 16] = [
         path: "service",
         queries: |project| &project.service,
         asked: "`serve`, over HTTP",
-        columns: "any; `access` has `contract_id`, `usage_type`, `in_force_from` and `in_force_to` first, `quota_id` and `has_access` \
+        columns: "any; `access` has `contract_id`, `customer_id`, `usage_type`, `in_force_from` and `in_force_to` first, `quota_id` and `has_access` \
                   among the others",
         parameters: &[
             "as_of",
@@ -160,7 +160,7 @@ pub const QUERY_FOLDERS: [Folder; 16] = [
             "group_by",
         ],
         rows: "The answer ([what can be read](service.md#what-can-be-read)); those of `access` are kept in memory. Of \
-               `known_contract` and `known_customer` a row says that there is one. `$contract_id` or `$customer_id` is null where \
+               `known_contract` and `known_customer` a row says that there is one, and its `customer_id` whose it is. `$contract_id` or `$customer_id` is null where \
                it was not named.",
     },
     Folder {
