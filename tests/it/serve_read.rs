@@ -355,6 +355,44 @@ fn a_long_answer_is_streamed_and_ends_in_the_middle_where_it_fails() {
 }
 
 #[test]
+fn a_key_for_some_customers_reads_of_no_others() {
+    let sample = Sample::new();
+    run(&sample, &[]);
+    let key = sample.ok(&["key", "add", "portal", "--scope", "read", "--customer", "ALPEN"]);
+    let served = Served::start(sample.path(), &[]);
+    let bearer = format!("Bearer {}", key.trim());
+    let get = |path: &str| served.send("GET", path, &[("authorization", &bearer)], "");
+    for path in [
+        "/subscriptions/v1/contracts/CON123/entitlements",
+        "/subscriptions/v1/contracts/CON124/access?usage_type=CarRentUsage",
+        "/subscriptions/v1/contracts/CON123/usage?from=2026-10-01",
+        "/subscriptions/v1/customers/ALPEN/entitlements",
+        "/periods/2026-10/customers/ALPEN/invoice_line",
+    ] {
+        assert_eq!(get(path).status, 200, "{path}");
+    }
+    // As if there were none.
+    for (path, none) in [
+        ("/subscriptions/v1/contracts/{}/entitlements", ["BYTE-API", "NONE"]),
+        ("/subscriptions/v1/contracts/{}/access?usage_type=api_call", ["BYTE-API", "NONE"]),
+        ("/subscriptions/v1/contracts/{}/access?usage_type=api_call", ["BYTE-SUPPORT", "NONE"]),
+        ("/subscriptions/v1/contracts/{}/usage?from=2026-10-01", ["BYTE-API", "NONE"]),
+        ("/subscriptions/v1/customers/{}/entitlements", ["BYTE", "NONE"]),
+        ("/periods/2026-10/customers/{}/invoice_line", ["BYTE", "NONE"]),
+    ] {
+        let [other, none] = none.map(|id| (id, get(&path.replace("{}", id))));
+        assert_eq!((other.1.status, none.1.status), (404, 404), "{path}");
+        assert_eq!(other.1.body.replace(other.0, ""), none.1.body.replace(none.0, ""), "{path}");
+    }
+    for path in ["/periods", "/periods/2026-10/invoice_line"] {
+        assert_eq!(problem(&get(path)).1, "there is nothing here", "{path}");
+    }
+    let asked =
+        served.send("POST", "/sql", &[("authorization", &bearer), ("content-type", TEXT)], "select 1");
+    assert_eq!(asked.status, 404);
+}
+
+#[test]
 fn the_page_shows_what_can_be_typed() {
     if Command::new("curl").arg("--version").output().is_err() {
         eprintln!("skipped: there is no curl");
