@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    244 queries plan, 95 tables have contracts
+    252 queries plan, 96 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -389,7 +389,7 @@ fn a_wrong_command_line() {
     exit 2
     ----- stdout
     ----- stderr
-    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`
+    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `jobs`
     hint: did you mean `time_zone`?
     "#);
     assert_snapshot!(said(&sample, &["land", "missing.ndjson"], ""), @r#"
@@ -404,7 +404,7 @@ fn a_wrong_command_line() {
     ----- stdout
     ----- stderr
     error: there is no queries/landing/nope.sql
-    hint: write it
+    hint: there are: cloudevents
     "#);
     assert_snapshot!(said(&sample, &["frobnicate"], ""), @r#"
     exit 2

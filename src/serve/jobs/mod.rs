@@ -1,9 +1,9 @@
 //! Scheduled jobs: what the settings say is done when it is due, by one of however many services there are.
 //!
 //! When a job is due is counted by its cron expression in its time zone. What was missed while no service was there is
-//! done once, for the last time that it was due; jobs that are due together are done one after another, the one that was
-//! due first at first. Who does one has claimed it (`register`); a claim only spares useless work, since a run of a
-//! service that has lost its own cannot publish: somebody else has published by then.
+//! done once, for the last time that it was due; of jobs that are due together the one that was due first is done
+//! first. Who does one has claimed it (`register`). A claim only spares useless work, since a run of a service that
+//! has lost its own cannot publish: somebody else has published by then.
 
 mod register;
 
