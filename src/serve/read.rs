@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use meterhouse_sql::cycle::parse_instant;
 use meterhouse_sql::name::did_you_mean;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Service;
@@ -66,17 +66,19 @@ pub(super) struct AskedUsage {
     format: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Granularity {
     Hour,
+    #[default]
     Day,
     Month,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum GroupBy {
+    #[default]
     UsageType,
     ContractItem,
 }
@@ -180,22 +182,15 @@ pub(super) async fn usage(
     if used_from >= used_to {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "`from` is not before `to`", ""));
     }
-    let granularity = match asked.granularity {
-        Some(Granularity::Hour) => "hour",
-        Some(Granularity::Month) => "month",
-        Some(Granularity::Day) | None => "day",
-    };
-    let group_by = match asked.group_by {
-        Some(GroupBy::ContractItem) => "contract_item",
-        Some(GroupBy::UsageType) | None => "usage_type",
-    };
+    let granularity = word(asked.granularity.unwrap_or_default());
+    let group_by = word(asked.group_by.unwrap_or_default());
     let values = Values::from(OfService {
         as_of: (service.clock)(),
         used_from,
         used_to,
         contract_id: Some(&id),
-        granularity: Some(granularity),
-        group_by: Some(group_by),
+        granularity: Some(&granularity),
+        group_by: Some(&group_by),
         ..OfService::default()
     });
     let about = vec![
@@ -431,6 +426,11 @@ fn shape(format: crate::encode::Format, about: Vec<(&'static str, Value)>) -> Sh
 
 fn about_run(head: &Entry) -> Vec<(&'static str, Value)> {
     vec![("run", json!(head.run)), ("as_of", json!(head.as_of))]
+}
+
+/// A choice as it is written in a request.
+fn word(choice: impl Serialize) -> String {
+    json!(choice).as_str().unwrap_or_default().into()
 }
 
 fn parameters<T>(asked: Asked<T>) -> Result<T, Problem> {
