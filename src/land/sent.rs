@@ -42,6 +42,11 @@ pub fn lines(body: Vec<u8>, format: Option<Format>, limit: usize) -> Result<Opti
     if has_ended.load(Ordering::Relaxed) { Ok(None) } else { read.map(Some) }
 }
 
+/// Whether a body is gzip or zstd, by its first bytes.
+pub fn is_packed(body: &[u8]) -> bool {
+    matches!(body, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..])
+}
+
 fn cut(mut source: Bytes, format: Format, damage: &Damage) -> Result<Vec<u8>> {
     let mut records = Vec::new();
     match format {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::extract::{FromRequest, Query, Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Service;
 use super::audit::Outcome;
@@ -54,16 +55,13 @@ pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-    headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Response {
     let taken = async {
         let Query(asked) = asked.map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
         })?;
-        let body = body
-            .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
-        take(&service, &who, asked, &headers, body).await
+        take(&service, &who, asked, request).await
     };
     taken.await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -72,16 +70,12 @@ async fn take(
     service: &Arc<Service>,
     who: &Who,
     asked: Asked,
-    headers: &HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let shape = shape(headers)?;
-    // What it unpacks to is not known yet; the whole of what it may be waits for room.
-    let Some(mut room) = service.gatherer.room(service.room_for(body.len(), headers)) else {
-        service.metrics.refused_for_room();
-        let title = "too much waits to be kept";
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, title, "").retry_after(LATER));
-    };
+    let headers = request.headers().clone();
+    let shape = shape(&headers)?;
+    // There is room for a body before anything of it is in memory.
+    let mut room = service.room(service.room_for(&headers))?;
     let with = asked.with.or(shape.with.map(String::from));
     let query = with.as_ref().map(|name| {
         service.project.landing.get(name).ok_or_else(|| {
@@ -90,6 +84,13 @@ async fn take(
         })
     });
     let query = query.transpose()?;
+    let body = Bytes::from_request(request, &())
+        .await
+        .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
+    if sent::is_packed(&body) {
+        let more = service.body_bytes.saturating_sub(room.num_permits());
+        room.merge(service.room(more)?);
+    }
     let (format, limit) = (shape.format, service.body_bytes);
     let body = shape.event(body);
     let is_small = body.len() <= AT_ONCE;
@@ -225,12 +226,21 @@ impl Answer {
 }
 
 impl Service {
-    /// Bytes to reserve for a body before it is unpacked.
-    fn room_for(&self, bytes: usize, headers: &HeaderMap) -> usize {
-        let is_packed = headers.contains_key(CONTENT_ENCODING);
+    /// Bytes to reserve for a body before it is there, as if it were not packed.
+    fn room_for(&self, headers: &HeaderMap) -> usize {
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         // As JSON with its names, a row of CSV is longer.
-        let grown = if is_packed { self.body_bytes } else { bytes.saturating_mul(4) };
-        grown.clamp(1, self.body_bytes)
+        length.map_or(self.body_bytes, |length| length.saturating_mul(4)).clamp(1, self.body_bytes)
+    }
+
+    /// Room for so many bytes.
+    fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        self.gatherer.room(bytes).ok_or_else(|| {
+            self.metrics.refused_for_room();
+            let title = "too much waits to be kept";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, title, "").retry_after(LATER)
+        })
     }
 }
 
