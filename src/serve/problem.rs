@@ -32,9 +32,13 @@ pub(super) struct RecordResult {
     pub(super) reason: Option<String>,
 }
 
+/// A problem, small to hand on.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Document>);
+
 /// A problem document.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+struct Document {
     /// What kind of problem it is; this service tells them apart by status and title.
     r#type: &'static str,
     title: String,
@@ -59,7 +63,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, title: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Document {
             r#type: "about:blank",
             title: title.into(),
             status: status.as_u16(),
@@ -69,33 +73,37 @@ impl Problem {
             line: None,
             column: None,
             retry_after: None,
-        }
+        }))
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.0.hint = hint.into();
         self
     }
 
     /// The same with another status.
     pub(super) fn status(mut self, status: StatusCode) -> Self {
-        self.status = status.as_u16();
+        self.0.status = status.as_u16();
         self
     }
 
     pub(super) fn records(mut self, records: Vec<RecordResult>) -> Self {
-        self.records = records;
+        self.0.records = records;
         self
     }
 
     /// It in one line.
     pub(super) fn told(&self) -> String {
-        if self.detail.is_empty() { self.title.clone() } else { format!("{}: {}", self.title, self.detail) }
+        if self.0.detail.is_empty() {
+            self.0.title.clone()
+        } else {
+            format!("{}: {}", self.0.title, self.0.detail)
+        }
     }
 
     /// After so many seconds the same may be sent again.
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -113,8 +121,8 @@ impl Problem {
         let mut problem = Self::new(status, title, in_words(&error.to_string())).hint(error.hint());
         if let Error::Query { mistake, .. } = error {
             let known = |number: u64| Some(number).filter(|number| *number > 0);
-            (problem.line, problem.column) = (known(mistake.place.line), known(mistake.place.column));
-            problem.hint.clone_from(&mistake.hint);
+            (problem.0.line, problem.0.column) = (known(mistake.place.line), known(mistake.place.column));
+            problem.0.hint.clone_from(&mistake.hint);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(1) } else { problem }
     }
@@ -122,10 +130,10 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
-        let outcome = Outcome(self.title.clone());
-        let mut response = (status, Json(self)).into_response();
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.0.retry_after;
+        let outcome = Outcome(self.0.title.clone());
+        let mut response = (status, Json(self.0)).into_response();
         response.extensions_mut().insert(outcome);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

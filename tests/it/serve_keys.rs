@@ -106,7 +106,7 @@ fn each_route_lets_the_scopes_that_it_is_for_and_nobody_else() {
     for rule in &rules {
         let (scopes, is_by_customer) = allowed(rule.method, rule.path);
         assert_eq!((rule.scopes, rule.is_by_customer), (scopes, is_by_customer), "{rule:?}");
-        let path: String = rule.path.replace('{', "").replace('}', "");
+        let path: String = rule.path.replace(['{', '}'], "");
         let ask = |key: Option<&str>| ask(&served, rule.method, &path, key, "");
         for (scope, key) in &keys {
             let answer = ask(Some(key));
