@@ -6,9 +6,9 @@
 -- item may name any of them as its quantity.
 
 select
-    file.source,
-    file.id as transaction_id,
-    file.type as usage_type,
+    json_text(file._text, 'source') as source,
+    json_text(file._text, 'id') as transaction_id,
+    json_text(file._text, 'type') as usage_type,
     json_text(file._text, 'time') as usage_start,
     json_text(file._text, 'subject') as account_id,
     json_text(json_text(file._text, 'data'), 'quantity') as quantity,

@@ -39,14 +39,10 @@ struct Parcel {
 /// `now` is the clock in microseconds since the epoch: batches land in this order.
 pub async fn keep(warehouse: &Warehouse, with: Option<&str>, lines: &[u8], now: i64) -> Result<()> {
     let packed = zstd::encode_all(lines, LEVEL).during(|| "packing records".into())?;
-    let (hash, with) = (sha256(&packed), with.unwrap_or_default());
-    for time in now.. {
-        let path = Path::from(format!("{BATCHES}/{time:020}-{hash}.{with}.zst"));
-        if warehouse.create_durable(&path, packed.clone()).await? {
-            break;
-        }
-        // Somebody kept the same at the same moment.
-    }
+    let (hash, own, with) = (sha256(&packed), uuid::Uuid::new_v4().simple(), with.unwrap_or_default());
+    let path = Path::from(format!("{BATCHES}/{now:020}-{hash}-{own}.{with}.zst"));
+    // Where it is there already, that was the first try of this one, whose answer was lost.
+    warehouse.create_durable(&path, packed).await?;
     Ok(())
 }
 
@@ -95,14 +91,15 @@ pub async fn waiting_bytes(warehouse: &Warehouse) -> Result<u64> {
     Ok(batches(warehouse).await?.iter().map(|(_, bytes)| bytes).sum())
 }
 
-/// The next parcel: the first batches of one shape.
+/// The next parcel: the first batches of the shape that has waited longest.
 fn first_of(waiting: &[(String, u64)]) -> Option<Parcel> {
     let shape = |name: &str| name.split('.').nth(1).unwrap_or_default().to_string();
     let with = shape(&waiting.first()?.0);
     let mut bytes = 0;
-    let batches = waiting.iter().take_while(|(name, size)| {
+    let of_shape = waiting.iter().filter(|(name, _)| shape(name) == with);
+    let batches = of_shape.take_while(|(_, size)| {
         bytes += size;
-        shape(name) == with && (bytes == *size || bytes <= PARCEL_BYTES)
+        bytes == *size || bytes <= PARCEL_BYTES
     });
     let batches = batches.map(|(name, _)| name.clone()).collect();
     Some(Parcel { with: Some(with).filter(|with| !with.is_empty()), batches })
@@ -151,8 +148,7 @@ fn batch_at(name: &str) -> Path {
 }
 
 fn hash_of(name: &str) -> &str {
-    let hash = name.split_once('-').map_or("", |(_, rest)| rest);
-    hash.split('.').next().unwrap_or_default()
+    name.split('-').nth(1).unwrap_or_default()
 }
 
 fn gone(path: &Path) -> Error {
@@ -178,9 +174,9 @@ mod tests {
             Some((None, all(&["1-a..zst"])))
         );
         assert_eq!(
-            names(&[("1-a.shop.zst", 5), ("2-b..zst", 5)]),
-            Some((Some("shop".into()), all(&["1-a.shop.zst"])))
+            names(&[("1-a.shop.zst", 5), ("2-b..zst", 5), ("3-c.shop.zst", 5)]),
+            Some((Some("shop".into()), all(&["1-a.shop.zst", "3-c.shop.zst"])))
         );
-        assert_eq!(hash_of("00012-abc.shop.zst"), "abc");
+        assert_eq!(hash_of("00012-abc-f00.shop.zst"), "abc");
     }
 }

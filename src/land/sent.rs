@@ -10,6 +10,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 use meterhouse_sql::cycle::TimeZone;
+use serde::de::IgnoredAny;
 
 use super::checks::Checks;
 use super::delimited::Delimited;
@@ -25,7 +26,8 @@ use crate::project::{Project, Query, USAGE_RECORD};
 const BODY: &str = "the body";
 
 /// Reads a body, also one that is gzip or zstd, as records: one JSON text a line, in the order of the body. `format` is
-/// what it says to be; none: it is told by its first bytes. None where it unpacks to more than `limit` bytes.
+/// what it says to be; none: it is told by its first bytes. None where it unpacks to more than `limit` bytes, or its
+/// records are longer than that as JSON, which rows of CSV under long names are.
 ///
 /// # Errors
 /// A body that is damaged, CSV without a header, Parquet.
@@ -37,9 +39,9 @@ pub fn lines(body: Vec<u8>, format: Option<Format>, limit: usize) -> Result<Opti
     let has_ended = Arc::new(AtomicBool::new(false));
     let source: Bytes =
         Box::new(BufReader::new(Limited { source, left: limit, has_ended: has_ended.clone() }));
-    let read = cut(source, format, &damage);
+    let read = cut(source, format, &damage, limit);
     // Whatever was said then follows from it.
-    if has_ended.load(Ordering::Relaxed) { Ok(None) } else { read.map(Some) }
+    if has_ended.load(Ordering::Relaxed) { Ok(None) } else { read }
 }
 
 /// Whether a body is gzip or zstd, by its first bytes.
@@ -47,10 +49,10 @@ pub fn is_packed(body: &[u8]) -> bool {
     matches!(body, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..])
 }
 
-fn cut(mut source: Bytes, format: Format, damage: &Damage) -> Result<Vec<u8>> {
+fn cut(mut source: Bytes, format: Format, damage: &Damage, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut records = Vec::new();
     match format {
-        Format::Csv => csv(source, damage, &mut records)?,
+        Format::Csv => return csv(source, damage, limit),
         Format::Json => {
             let mut elements = Elements::new(source);
             each(|text| elements.next(text), damage, &mut records)?;
@@ -61,7 +63,7 @@ fn cut(mut source: Bytes, format: Format, damage: &Damage) -> Result<Vec<u8>> {
             each(|text| lines.next(text), damage, &mut records)?;
         }
     }
-    Ok(records)
+    Ok(Some(records))
 }
 
 /// Writes each text as a line.
@@ -72,41 +74,57 @@ fn each(
 ) -> Result<()> {
     let mut text = Text::default();
     while next(&mut text).map_err(|error| damage.error(error))? {
-        // In JSON the end of a line stands between words only, never in a text.
-        let one_line = text.bytes.iter().map(|byte| match byte {
-            b'\n' | b'\r' => b' ',
-            byte => *byte,
-        });
-        records.extend(one_line);
-        if text.bytes.trim_ascii().is_empty() {
-            // A list that is not closed: there is no record, and it has to be told.
-            records.extend_from_slice(b"[");
+        let has_ends = memchr::memchr2(b'\n', b'\r', &text.bytes).is_some();
+        if text.fault.is_none() && !has_ends {
+            records.extend_from_slice(&text.bytes);
+        } else if text.fault.is_none() && serde_json::from_slice::<IgnoredAny>(&text.bytes).is_ok() {
+            // In valid JSON the end of a line stands between words, never in a text.
+            let in_one_line = text.bytes.iter().map(|byte| if b"\n\r".contains(byte) { b' ' } else { *byte });
+            records.extend(in_one_line);
+        } else {
+            no_record(&String::from_utf8_lossy(&text.bytes), records);
         }
         records.push(b'\n');
     }
     Ok(())
 }
 
-/// Writes each row of a CSV body as a JSON object.
-fn csv(source: Bytes, damage: &Damage, records: &mut Vec<u8>) -> Result<()> {
+/// Writes a text that is no record as a JSON text, so that it is rejected with it: joined to one line as it is, a
+/// broken one could become valid, and another than was sent.
+fn no_record(raw: &str, records: &mut Vec<u8>) {
+    let mut text = String::new();
+    write_json_string(raw, &mut text);
+    records.extend_from_slice(text.as_bytes());
+}
+
+/// Each row of a CSV body as a JSON object; none where these are longer than `limit` bytes.
+fn csv(source: Bytes, damage: &Damage, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut rows = Delimited::new(source, damage.clone())?;
     rows.resolve(|_| None);
-    let mut objects = Objects::default();
+    let mut objects = Objects { text: Vec::new(), begun: 0, limit };
     loop {
+        let before = objects.text.len();
         rows.feed(&mut objects, CHUNK_ROWS)?;
-        if objects.text.is_empty() {
-            return Ok(());
+        if objects.text.len() > limit {
+            return Ok(None);
         }
-        records.extend_from_slice(objects.text.as_bytes());
-        objects.text.clear();
+        if objects.text.len() == before {
+            return Ok(Some(objects.text));
+        }
     }
 }
 
-/// Makes JSON objects of rows.
-#[derive(Default)]
+/// Makes JSON objects of rows. Beyond the limit they are not whole any more, and nothing is added.
 struct Objects {
-    text: String,
+    text: Vec<u8>,
     begun: usize,
+    limit: usize,
+}
+
+impl Objects {
+    fn is_full(&self) -> bool {
+        self.text.len() > self.limit
+    }
 }
 
 impl Sink for Objects {
@@ -115,21 +133,29 @@ impl Sink for Objects {
     }
 
     fn field(&mut self, name: &str, _: Option<usize>, cell: Cell<'_>) {
-        self.text.push(if self.text.len() == self.begun { '{' } else { ',' });
-        write_json_string(name, &mut self.text);
-        self.text.push(':');
-        cell.write_json(&mut self.text);
+        if self.is_full() {
+            return;
+        }
+        let mut field = String::from(if self.text.len() == self.begun { "{" } else { "," });
+        write_json_string(name, &mut field);
+        field.push(':');
+        cell.write_json(&mut field);
+        self.text.extend_from_slice(field.as_bytes());
     }
 
     fn finish(&mut self, _: u64, _: &mut dyn FnMut() -> String) {
-        self.text.push_str(if self.text.len() == self.begun { "{}\n" } else { "}\n" });
+        if !self.is_full() {
+            let end: &[u8] = if self.text.len() == self.begun { b"{}\n" } else { b"}\n" };
+            self.text.extend_from_slice(end);
+        }
     }
 
     fn abandon(&mut self, _: u64, raw: String, _: String) {
-        // No object, so that it is rejected with its text.
-        self.text.truncate(self.begun);
-        write_json_string(&raw, &mut self.text);
-        self.text.push('\n');
+        if !self.is_full() {
+            self.text.truncate(self.begun);
+            no_record(&raw, &mut self.text);
+            self.text.push(b'\n');
+        }
     }
 }
 
@@ -341,6 +367,27 @@ mod tests {
             "{\"a\":\"1\",\"b\":\"x\\\"y\"}\n{\"b\":\"2\"}\n"
         );
         assert_eq!(cut("", Some(Format::Ndjson)), "");
+    }
+
+    #[test]
+    fn what_is_broken_is_not_joined_to_something_valid() {
+        // The end of a line is no part of a JSON text, however it is written.
+        for (body, format) in [
+            ("{\"a\": \"x\ny\"}", Format::Json),
+            ("{\"a\": \"x\ry\"}\n", Format::Ndjson),
+            ("{\"a\":\n1", Format::Json),
+        ] {
+            for line in cut(body, Some(format)).lines() {
+                let read = serde_json::from_str::<serde_json::Value>(line);
+                assert!(!read.is_ok_and(|value| value.is_object()), "{body:?}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_csv_under_long_names_are_bounded_as_json() {
+        let body = format!("{}\n{}", "n".repeat(200), "1\n".repeat(100));
+        assert_eq!(lines(body.into(), Some(Format::Csv), 1000).unwrap(), None);
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl Gatherer {
         let (sender, receiver) = unbounded_channel();
         let pause = Duration::from_millis(settings.gather_ms);
         let committing = tokio::spawn(commit(warehouse, clock, pause, receiver, metrics));
-        let room = Arc::new(Semaphore::new((settings.waiting_mb << 20).min(Semaphore::MAX_PERMITS)));
+        let room =
+            Arc::new(Semaphore::new(settings.waiting_mb.saturating_mul(1 << 20).min(Semaphore::MAX_PERMITS)));
         (Self { waiting: Mutex::new(Some(sender)), room }, committing)
     }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::problem::told;
 use super::{Hear, Service};
 use crate::engine::session::session;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::land::gathered;
 use crate::project::Project;
 use crate::store::warehouse::Warehouse;
@@ -22,7 +23,7 @@ pub(super) async fn from_time_to_time(service: Arc<Service>, mut stopped: watch:
         }
         if let Err(error) = land(&service.project, &service.warehouse, &service.hear).await {
             // It waits, and is tried again.
-            (service.hear)(&said(&error));
+            (service.hear)(&format!("warning: what was sent waits to be landed: {}", told(&error)));
             service.metrics.failed_landing();
         }
     }
@@ -33,12 +34,4 @@ pub(super) async fn land(project: &Project, warehouse: &Warehouse, hear: &Hear) 
     let context = session(&project.settings, Some(warehouse))?;
     let notice = |landed: &crate::land::Landed| hear(&landed.to_string());
     gathered::land_gathered(project, warehouse, &context, &notice).await
-}
-
-fn said(error: &Error) -> String {
-    let hint = match error.hint() {
-        "" => String::new(),
-        hint => format!("; {hint}"),
-    };
-    format!("warning: what was sent waits to be landed: {error}{hint}")
 }

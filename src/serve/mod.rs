@@ -70,6 +70,9 @@ pub type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 /// What is left of the time of a request for saying that it takes too long.
 const ANSWER: Duration = Duration::from_millis(250);
 
+/// The most that one request may be allowed to send, in MiB.
+const MOST_MB: usize = 1024;
+
 /// What every request may use.
 struct Service {
     project: Arc<Project>,
@@ -124,6 +127,14 @@ pub async fn bind(
         let what = format!("`{}` is no address with a port", settings.bind);
         project.settings.wrong("serve.bind", what, "such as 127.0.0.1:8473")
     })?;
+    if !(1..=MOST_MB).contains(&settings.body_mb) {
+        let what = format!("{} MiB is no size for a body", settings.body_mb);
+        return Err(project.settings.wrong("serve.body_mb", what, &format!("from 1 to {MOST_MB}")));
+    }
+    if settings.waiting_mb < settings.body_mb {
+        let what = "one request may send more than may wait, so that it would never be taken".to_string();
+        return Err(project.settings.wrong("serve.waiting_mb", what, "at least as much as serve.body_mb"));
+    }
     let tls = Tls::of(&project)?;
     let reach = Reach { address, is_insecure, has_tls: tls.is_some() };
     let keys = Keys::default().read_again(&warehouse).await?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -142,6 +144,36 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// What stands behind the `?` of a request.
+pub(super) type Parameters<T> = Result<Query<T>, QueryRejection>;
+
+/// The same, or what is wrong with it.
+pub(super) fn parameters<T>(asked: Parameters<T>) -> Result<T, Problem> {
+    asked.map(|Query(asked)| asked).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
+    })
+}
+
+/// An error on one line, with its mistakes and what to do about it.
+pub(super) fn told(error: &Error) -> String {
+    let mistakes = match error {
+        Error::Project(mistakes) => {
+            mistakes.iter().map(|one| format!("; {}: {}", one.place, one.what)).collect()
+        }
+        _ => String::new(),
+    };
+    let hint = match error.hint() {
+        "" => String::new(),
+        hint => format!("; {hint}"),
+    };
+    format!("{error}{mistakes}{hint}").replace('\n', " ")
+}
+
+/// RFC 3339 in UTC, of microseconds since the epoch.
+pub(super) fn instant_text(instant: i64) -> String {
+    jiff::Timestamp::from_microsecond(instant).map(|instant| instant.to_string()).unwrap_or_default()
 }
 
 /// Nothing is there.

@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::problem::Problem;
+use super::problem::{Problem, told};
 use super::quotas::Access;
 use super::{Clock, Hear, Reread};
 use crate::catalog;
@@ -165,7 +165,7 @@ impl Published {
         self.is_loading.store(false, Ordering::Release);
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if let Err(error) = &outcome {
-            (self.hear)(&format!("warning: what is read over HTTP stays as it was: {error}"));
+            (self.hear)(&format!("warning: what is read over HTTP stays as it was: {}", told(error)));
         }
         outcome
     }
@@ -217,7 +217,7 @@ impl Published {
         match (self.reread)() {
             Ok(project) => Ok(Arc::new(project)),
             Err(error) => {
-                (self.hear)(&format!("warning: queries stay as they were: {error}"));
+                (self.hear)(&format!("warning: queries stay as they were: {}", told(&error)));
                 Ok(before.project.clone())
             }
         }

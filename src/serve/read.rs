@@ -11,8 +11,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use axum::Extension;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Service;
-use super::problem::Problem;
+use super::problem::{Parameters, Problem, instant_text, parameters};
 use super::published::{Published, State as Tables};
 use super::quotas::InForce;
 use super::rows::{self, Shape};
@@ -34,8 +33,6 @@ use crate::land::project_zone;
 use crate::ledger::Entry;
 use crate::project::{LANDED, Query as SqlQuery};
 use crate::store::digest::sha256;
-
-type Asked<T> = Result<Query<T>, QueryRejection>;
 
 /// What may stand behind the path of an entitlement.
 #[derive(Debug, Deserialize)]
@@ -95,17 +92,12 @@ pub(super) async fn of_contract(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    asked: Asked<AskedAt>,
+    asked: Parameters<AskedAt>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let asked = parameters(asked)?;
-    let tables = published(&service.published).await?;
-    let at = service.instant("at", asked.at.as_deref())?;
-    let values = Values::from(OfService { as_of: at, contract_id: Some(&id), ..OfService::default() });
-    let about = vec![("contract_id", json!(id)), ("at", json!(text(at)))];
-    let format = rows::format(asked.format.as_deref(), &headers)?;
+    let of = OfService { contract_id: Some(&id), ..OfService::default() };
     let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
-    service.rows(tables, "entitlement", values, known, shape(format, about)).await
+    entitlements(&service, of, ("contract_id", &id), known, asked, &headers).await
 }
 
 /// How far the quotas of a customer are used.
@@ -113,16 +105,28 @@ pub(super) async fn of_customer(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    asked: Asked<AskedAt>,
+    asked: Parameters<AskedAt>,
     headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let of = OfService { customer_id: Some(&id), ..OfService::default() };
+    let known = Known { query: KNOWN_CUSTOMER, who, unknown: no_customer(&id) };
+    entitlements(&service, of, ("customer_id", &id), known, asked, &headers).await
+}
+
+async fn entitlements(
+    service: &Service,
+    of: OfService<'_>,
+    (name, id): (&'static str, &str),
+    known: Known,
+    asked: Parameters<AskedAt>,
+    headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = parameters(asked)?;
     let tables = published(&service.published).await?;
     let at = service.instant("at", asked.at.as_deref())?;
-    let values = Values::from(OfService { as_of: at, customer_id: Some(&id), ..OfService::default() });
-    let about = vec![("customer_id", json!(id)), ("at", json!(text(at)))];
-    let format = rows::format(asked.format.as_deref(), &headers)?;
-    let known = Known { query: KNOWN_CUSTOMER, who, unknown: no_customer(&id) };
+    let about = vec![(name, json!(id)), ("at", json!(instant_text(at)))];
+    let format = rows::format(asked.format.as_deref(), headers)?;
+    let values = Values::from(OfService { as_of: at, ..of });
     service.rows(tables, "entitlement", values, known, shape(format, about)).await
 }
 
@@ -131,7 +135,7 @@ pub(super) async fn access(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    asked: Asked<AskedAccess>,
+    asked: Parameters<AskedAccess>,
 ) -> Result<Response, Problem> {
     let usage_type = parameters(asked)?.usage_type;
     let tables = published(&service.published).await?;
@@ -172,7 +176,7 @@ pub(super) async fn usage(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    asked: Asked<AskedUsage>,
+    asked: Parameters<AskedUsage>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = parameters(asked)?;
@@ -195,8 +199,8 @@ pub(super) async fn usage(
     });
     let about = vec![
         ("contract_id", json!(id)),
-        ("from", json!(text(used_from))),
-        ("to", json!(text(used_to))),
+        ("from", json!(instant_text(used_from))),
+        ("to", json!(instant_text(used_to))),
         ("granularity", json!(granularity)),
         ("group_by", json!(group_by)),
     ];
@@ -208,7 +212,7 @@ pub(super) async fn usage(
 /// The billing periods with their states and totals.
 pub(super) async fn periods(
     State(service): State<Arc<Service>>,
-    asked: Asked<AskedRows>,
+    asked: Parameters<AskedRows>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let format = rows::format(parameters(asked)?.format.as_deref(), &headers)?;
@@ -229,7 +233,7 @@ pub(super) async fn periods(
 pub(super) async fn of_period(
     State(service): State<Arc<Service>>,
     Path((period, name)): Path<(String, String)>,
-    asked: Asked<AskedRows>,
+    asked: Parameters<AskedRows>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     exported(&service, period, None, name, &parameters(asked)?, &headers).await
@@ -240,7 +244,7 @@ pub(super) async fn of_period_and_customer(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     Path((period, customer, name)): Path<(String, String, String)>,
-    asked: Asked<AskedRows>,
+    asked: Parameters<AskedRows>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     exported(&service, period, Some((customer, who)), name, &parameters(asked)?, &headers).await
@@ -433,13 +437,6 @@ fn word(choice: impl Serialize) -> String {
     json!(choice).as_str().unwrap_or_default().into()
 }
 
-fn parameters<T>(asked: Asked<T>) -> Result<T, Problem> {
-    let Query(asked) = asked.map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
-    })?;
-    Ok(asked)
-}
-
 fn no_contract(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no contract {id}"), "")
         .hint("one that was added to data/ is known once a run has published it")
@@ -453,9 +450,4 @@ fn no_customer(id: &str) -> Problem {
 fn no_query(name: &str) -> Problem {
     let title = format!("the project has no queries/service/{name}.sql");
     Problem::new(StatusCode::NOT_IMPLEMENTED, title, "").hint("take it from the sample, or set `extends`")
-}
-
-/// RFC 3339 in UTC.
-pub(super) fn text(instant: i64) -> String {
-    jiff::Timestamp::from_microsecond(instant).map(|instant| instant.to_string()).unwrap_or_default()
 }

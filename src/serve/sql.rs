@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -15,9 +15,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Service;
-use super::problem::Problem;
+use super::problem::{Parameters, Problem, instant_text, parameters};
 use super::published::{State as Tables, limited, start_apart};
-use super::read::text;
 use super::rows::{self, Shape};
 use crate::answer::ask;
 use crate::catalog;
@@ -48,13 +47,11 @@ struct Question {
 /// Answers a query.
 pub(super) async fn answer(
     State(service): State<Arc<Service>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: Parameters<Asked>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let Query(asked) = asked.map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
-    })?;
+    let asked = parameters(asked)?;
     let format = rows::format(asked.format.as_deref(), &headers)?;
     let body =
         body.map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
@@ -72,7 +69,7 @@ pub(super) async fn answer(
     if let Some(head) = &tables.head {
         about.push(("as_of", json!(head.as_of)));
     }
-    about.extend(given.map(|given| ("asked_as_of", json!(text(given)))));
+    about.extend(given.map(|given| ("asked_as_of", json!(instant_text(given)))));
     let settings = &service.project.settings.serve;
     let memory_mb = settings.sql_memory_mb;
     let shape = Shape {

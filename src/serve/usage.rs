@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Query, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Service;
 use super::audit::Outcome;
-use super::problem::{Problem, RecordResult};
+use super::problem::{Parameters, Problem, RecordResult, instant_text, parameters};
 use super::who::Who;
+use crate::error::Error;
 use crate::land::Format;
 use crate::land::sent::{self, Received, Refused};
 
@@ -54,15 +56,10 @@ struct Answer {
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    asked: Parameters<Asked>,
     request: Request,
 ) -> Response {
-    let taken = async {
-        let Query(asked) = asked.map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
-        })?;
-        take(&service, &who, asked, request).await
-    };
+    let taken = async { take(&service, &who, parameters(asked)?, request).await };
     taken.await.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -102,6 +99,10 @@ async fn take(
     })?;
     let mut lines =
         if with.as_deref() == Some(CLOUDEVENTS) { timed(&lines, (service.clock)()) } else { lines };
+    // A row of CSV is longer as JSON than it was.
+    if let Some(more) = lines.len().checked_sub(room.num_permits()) {
+        room.merge(service.room(more)?);
+    }
     let mut received = read(service, &lines, query).await?;
     if received.records == 0 {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "there is no record in the body", ""));
@@ -152,7 +153,15 @@ async fn read(
         }
         _ => service.door.read(lines, query).await,
     };
-    received.map_err(|error| Problem::of(&error))
+    received.map_err(|error| match &error {
+        // What a landing query needs, and no record has.
+        Error::Project(mistakes) => {
+            let title = "the records are not what the landing query reads";
+            let detail: Vec<String> = mistakes.iter().map(|mistake| mistake.what.clone()).collect();
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, title, detail.join("; "))
+        }
+        _ => Problem::of(&error),
+    })
 }
 
 /// Refuses records of sources that the key may not write; the lines without theirs.
@@ -293,11 +302,17 @@ impl Shape<'_> {
             event.insert((*name).into(), (*value).into());
         }
         let mut text = serde_json::Value::Object(event).to_string().into_bytes();
-        // The data as it came: its numbers keep their digits.
         if !body.trim_ascii().is_empty() {
             text.pop();
             text.extend_from_slice(b",\"data\":");
-            text.extend_from_slice(&body);
+            // JSON as it came: its numbers keep their digits.
+            match serde_json::from_slice::<&RawValue>(&body) {
+                Ok(data) => text.extend_from_slice(data.get().as_bytes()),
+                Err(_) => {
+                    let data = String::from_utf8_lossy(&body).into_owned();
+                    text.extend_from_slice(serde_json::Value::from(data).to_string().as_bytes());
+                }
+            }
             text.push(b'}');
         }
         text
@@ -310,7 +325,7 @@ fn timed(lines: &[u8], now: i64) -> Vec<u8> {
     struct Time {
         time: Option<serde::de::IgnoredAny>,
     }
-    let now = jiff::Timestamp::from_microsecond(now).map(|now| now.to_string()).unwrap_or_default();
+    let now = instant_text(now);
     let mut timed = Vec::with_capacity(lines.len());
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         let lacks_it = serde_json::from_slice::<Time>(line).is_ok_and(|event| event.time.is_none());

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use meterhouse_sql::cycle::parse_instant;
 use serde::{Deserialize, Serialize};
 
-use super::problem::Problem;
+use super::problem::{Parameters, Problem, parameters};
 use super::who::Who;
 use super::{Service, landing};
 use crate::books::{self, Asking};
@@ -48,10 +48,10 @@ pub(super) async fn void(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    asked: Parameters<Asked>,
 ) -> Result<Json<Answer>, Problem> {
-    let Query(mut asked) = asked.map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
+    let mut asked = parameters(asked).map_err(|problem| {
+        problem
             .hint("DELETE /subscriptions/v1/usage/ID?reason=WHY, where needed with source=, usage_start=, replaced_by=")
     })?;
     if asked.reason.trim().is_empty() {

@@ -132,6 +132,13 @@ fn what_cannot_be_taken_says_why() {
         (413, NDJSON, vec![b'x'; 2 << 20], "body"),
         (413, NDJSON, bomb, "the body is too large when it is unpacked"),
         (422, JSON, b"{\"a\": ".to_vec(), "the record is rejected"),
+        (422, JSON, b"{\"transactionID\": \"a\nb\"}".to_vec(), "rejected"),
+        (
+            413,
+            "text/csv",
+            format!("{}\n{}", "n".repeat(100_000), "1\n".repeat(1000)).into_bytes(),
+            "too large",
+        ),
         (422, JSON, deep.into_bytes(), "rejected"),
         (422, NDJSON, b"\x80\x81\n".to_vec(), "the record is rejected"),
         (400, "text/csv", b"".to_vec(), ""),
@@ -186,6 +193,13 @@ fn cloudevents_are_usage_by_a_landing_query() {
     ];
     let answer = served.send("POST", USAGE, &headers, "{\"tokens\": 0.1000}");
     assert_eq!(answer.status, 200, "{}", answer.body);
+    // What is no JSON is a text, and adds nothing to the event.
+    let headers = headers.map(|(name, value)| (name, if name == "ce-id" { "e-6" } else { value }));
+    let answer = served.send("POST", USAGE, &headers, "1,\"source\":\"other\"");
+    assert!(answer.status == 422 && answer.body.contains("attributes"), "{}", answer.body);
+    let lacking = json!({"specversion": "1.0", "id": "e-7", "source": "gateway"});
+    let answer = served.post(USAGE, "application/cloudevents+json", lacking.to_string());
+    assert_eq!((answer.status, answer.json()["records"][0]["field"].as_str()), (422, Some("usage_type")));
     let bad = event("e-5", json!({"quantity": "many"}));
     let rejected = served.post(USAGE, "application/cloudevents+json", bad.to_string());
     assert_eq!((rejected.status, rejected.json()["records"][0]["field"].as_str()), (422, Some("quantity")));

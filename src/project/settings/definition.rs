@@ -162,14 +162,15 @@ pub const SETTINGS: [Definition; 33] = [
         kind: "MiB",
         default: Some("16"),
         example: "64",
-        meaning: "The most that one request may send, as it comes and unpacked.",
+        meaning: "The most that one request may send, as it comes and unpacked; rows of CSV count as the JSON that they \
+                  are kept as. At most 1024.",
     },
     Definition {
         key: "serve.waiting_mb",
         kind: "MiB",
         default: Some("256"),
         example: "1024",
-        meaning: "The most that may wait to be written, over all requests. Beyond it a request is answered by 429, and \
+        meaning: "The most that may wait to be written, over all requests; at least `serve.body_mb`. Beyond it a request is answered by 429, and \
                   nothing of it is taken.",
     },
     Definition {

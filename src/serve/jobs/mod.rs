@@ -19,6 +19,7 @@ use tokio::sync::watch;
 pub use self::register::{Done, Outcome, history};
 
 use self::register::{Claim, Register};
+use super::problem::{instant_text, told};
 use super::{Clock, Service};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -119,11 +120,11 @@ async fn round(service: &Service, jobs: &[Job], holder: &str) -> Duration {
         Ok(due) => {
             for (due, job) in due {
                 if let Err(error) = claimed(service, job, due, holder).await {
-                    (service.hear)(&format!("warning: job {}: {error}", job.name));
+                    (service.hear)(&format!("warning: job {}: {}", job.name, told(&error)));
                 }
             }
         }
-        Err(error) => (service.hear)(&format!("warning: jobs are not looked at: {error}")),
+        Err(error) => (service.hear)(&format!("warning: jobs are not looked at: {}", told(&error))),
     }
     let now = (service.clock)();
     let next = jobs.iter().filter_map(|job| job.next_due(now).ok().flatten()).min();
@@ -155,9 +156,11 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     let Some(mut claim) = register.claim(&job.name, due, holder, (service.clock)(), HOLDS).await? else {
         return Ok(());
     };
-    (service.hear)(&format!("job {}: {} begins, due {}", job.name, job.settings.does, text_of(due)));
+    (service.hear)(&format!("job {}: {} begins, due {}", job.name, job.settings.does, instant_text(due)));
     let began = (service.clock)();
     let before = register.last_run(&job.name).await?;
+    // Known before it begins: what closes meanwhile is for the next time.
+    let newest = ledger::head(&service.warehouse).await?.map(|head| head.run);
     let outcome = tokio::select! {
         outcome = tried(service, job, before) => outcome,
         lost = keep(&register, &mut claim, service.clock) => return lost,
@@ -170,7 +173,7 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     let run = match outcome {
         // What it did not get to is still to do.
         Outcome::Failed => before,
-        _ => ledger::head(&service.warehouse).await?.map(|head| head.run),
+        _ => newest,
     };
     (service.hear)(&match outcome {
         Outcome::Failed => format!("warning: job {} failed: {detail}", job.name),
@@ -287,26 +290,6 @@ async fn exported(
     Ok(if said.is_empty() { "no period has closed since".into() } else { said.join(", ") })
 }
 
-/// An error on one line, with what to do about it.
-fn told(error: &Error) -> String {
-    let mistakes = match error {
-        Error::Project(mistakes) => {
-            mistakes.iter().map(|one| format!("; {}: {}", one.place, one.what)).collect()
-        }
-        _ => String::new(),
-    };
-    let hint = match error.hint() {
-        "" => String::new(),
-        hint => format!("; {hint}"),
-    };
-    format!("{error}{mistakes}{hint}").replace('\n', " ")
-}
-
-/// RFC 3339 in UTC.
-fn text_of(instant: i64) -> String {
-    Timestamp::from_microsecond(instant).map(|instant| instant.to_string()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,7 +321,7 @@ mod tests {
         let seen = (0..=hours).map(|hour| job.last_due(from + hour * 3_600_000_000).unwrap().unwrap());
         let mut seen: Vec<i64> = seen.filter(|due| *due >= from).collect();
         seen.dedup();
-        seen.into_iter().map(text_of).collect()
+        seen.into_iter().map(instant_text).collect()
     }
 
     #[test]
@@ -362,7 +345,7 @@ mod tests {
         while let Some(next) =
             often.next_due(now).unwrap().filter(|next| *next <= instant("2026-10-25T03:00:00Z"))
         {
-            assert_eq!(next - now, 600_000_000, "{}", text_of(next));
+            assert_eq!(next - now, 600_000_000, "{}", instant_text(next));
             (now, count) = (next, count + 1);
         }
         assert_eq!(count, 18);
@@ -372,8 +355,8 @@ mod tests {
     fn what_was_missed_is_due_once() {
         let often = job("*/10 * * * *", "UTC");
         let last = often.last_due(instant("2026-11-30T09:59:59Z")).unwrap();
-        assert_eq!(last.map(text_of).as_deref(), Some("2026-11-30T09:50:00Z"));
+        assert_eq!(last.map(instant_text).as_deref(), Some("2026-11-30T09:50:00Z"));
         let at_the_time = often.last_due(instant("2026-11-30T10:00:00Z")).unwrap();
-        assert_eq!(at_the_time.map(text_of).as_deref(), Some("2026-11-30T10:00:00Z"));
+        assert_eq!(at_the_time.map(instant_text).as_deref(), Some("2026-11-30T10:00:00Z"));
     }
 }

@@ -38,7 +38,7 @@ pub struct Done {
     pub detail: String,
     /// The service that did it.
     pub by: String,
-    /// The newest run when it ended.
+    /// The newest run when it began; of one that failed, that of the time before.
     pub run: Option<u64>,
 }
 
