@@ -5,6 +5,7 @@
 //! Paths may name environment variables, `${NAME}` or `${NAME:-default}`, and are relative to the project.
 
 mod definition;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use crate::encode::Format;
 use crate::error::{Error, Mistake, Place, Result, While};
 use definition::default;
 pub use definition::{Definition, SETTINGS};
+pub use serve::{Does, JobSettings, ServeSettings};
 
 /// The name of the settings file.
 pub const FILE: &str = "meterhouse.toml";
@@ -138,87 +139,6 @@ pub struct EngineSettings {
     pub update_percent: u64,
 }
 
-/// How the service is reached, and what it takes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServeSettings {
-    /// Address and port.
-    pub bind: String,
-    /// How long records are gathered before they are written together, in milliseconds.
-    pub gather_ms: u64,
-    /// How often what was gathered is landed, in seconds.
-    pub land_seconds: u64,
-    /// The most that one request may send, in MiB.
-    pub body_mb: usize,
-    /// The most that may wait to be written, in MiB.
-    pub waiting_mb: usize,
-    /// The longest that a request may take, in seconds.
-    pub request_seconds: u64,
-    /// How long requests may go on when the service stops, in seconds.
-    pub stop_seconds: u64,
-    /// The file with the certificate, as PEM; with it, TLS is spoken.
-    pub tls_certificate: Option<String>,
-    /// The file with its private key, as PEM.
-    pub tls_key: Option<String>,
-    /// The most rows that a query over HTTP may have.
-    pub sql_rows: usize,
-    /// Memory of one query over HTTP before it goes on in files, in MiB.
-    pub sql_memory_mb: usize,
-    /// Queries over HTTP at one time.
-    pub sql_queries: usize,
-}
-
-/// Something that is done when it is due.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobSettings {
-    /// When it is due: minute, hour, day, month, weekday.
-    pub cron: String,
-    /// What is done.
-    pub does: Does,
-    /// The zone of the cron expression; none: that of the project.
-    pub time_zone: Option<String>,
-    /// Where an export goes.
-    pub to: Option<String>,
-    /// How an export is written; none: CSV.
-    pub format: Option<Format>,
-    /// For how many days a vacuum keeps what runs made.
-    #[serde(default = "a_week")]
-    pub keep_days: u32,
-}
-
-fn a_week() -> u32 {
-    7
-}
-
-/// What a job does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Does {
-    /// Lands the inboxes, and what was sent.
-    Land,
-    /// Runs, and closes what is due where the settings say so.
-    Run,
-    /// Runs, and closes what is due.
-    Close,
-    /// Exports what has closed since.
-    Export,
-    /// Removes files that nobody needs.
-    Vacuum,
-}
-
-impl std::fmt::Display for Does {
-    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        text.write_str(match self {
-            Self::Land => "land",
-            Self::Run => "run",
-            Self::Close => "close",
-            Self::Export => "export",
-            Self::Vacuum => "vacuum",
-        })
-    }
-}
-
 impl Default for WarehouseSettings {
     fn default() -> Self {
         Self { url: default("warehouse.url"), private: default("warehouse.private") }
@@ -238,25 +158,6 @@ impl Default for EngineSettings {
             threads: default("engine.threads"),
             batch_rows: default("engine.batch_rows"),
             update_percent: default("engine.update_percent"),
-        }
-    }
-}
-
-impl Default for ServeSettings {
-    fn default() -> Self {
-        Self {
-            bind: default("serve.bind"),
-            gather_ms: default("serve.gather_ms"),
-            land_seconds: default("serve.land_seconds"),
-            body_mb: default("serve.body_mb"),
-            waiting_mb: default("serve.waiting_mb"),
-            request_seconds: default("serve.request_seconds"),
-            stop_seconds: default("serve.stop_seconds"),
-            tls_certificate: default("serve.tls_certificate"),
-            tls_key: default("serve.tls_key"),
-            sql_rows: default("serve.sql_rows"),
-            sql_memory_mb: default("serve.sql_memory_mb"),
-            sql_queries: default("serve.sql_queries"),
         }
     }
 }
