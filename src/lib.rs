@@ -12,6 +12,7 @@
 //! - `run`: one run: pin, refresh, check, publish
 //! - `check`: every mistake of a project at once
 //! - `sample`: projects to begin with, and usage to try them with
+//! - `events`: what has happened, for those who want to be told
 //! - `catalog`: the tables as they are now
 //! - `refresh`: how one table is brought up to date, and whether it is
 //! - `land`: files into usage records, and what people decide about them
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod encode;
 pub mod engine;
 pub mod error;
+pub mod events;
 pub mod export;
 pub mod land;
 pub mod ledger;

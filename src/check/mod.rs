@@ -14,6 +14,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::engine::plan::{OfService, Values, export_misfits, misfits, try_plan};
 use crate::error::{Error, Mistake, Result};
+use crate::events;
 use crate::land;
 use crate::project::{LEFT_USAGE, Project, Query, USAGE_RECORD};
 use crate::sample::generate;
@@ -77,6 +78,7 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
         &project.guards,
         &project.rerate,
         &project.verify,
+        &project.events,
     ];
     let as_of = |query| (query, Values::from(0));
     let all = made.chain(others.into_iter().flat_map(BTreeMap::values)).map(as_of);
@@ -107,11 +109,14 @@ pub async fn check(project: &Project, context: &SessionContext) -> Result<Findin
                     broken.insert(&query.name);
                     continue;
                 }
-                let is_export = |queries: &BTreeMap<String, Query>| {
-                    queries.get(&query.name).is_some_and(|export| export.file == query.file)
+                let is_of = |queries: &BTreeMap<String, Query>| {
+                    queries.get(&query.name).is_some_and(|other| other.file == query.file)
                 };
-                if is_export(&project.export) || is_export(&project.page) {
+                if is_of(&project.export) || is_of(&project.page) {
                     mistakes.extend(export_misfits(&plan, query));
+                }
+                if is_of(&project.events) {
+                    mistakes.extend(events::misfit(&plan, query));
                 }
                 if let Some(schema) = project.schemas.get(&query.name).filter(|_| {
                     project.closing.get(&query.name).is_some_and(|closing| closing.file == query.file)

@@ -338,6 +338,31 @@ pub(super) enum Command {
     /// Shows what came of scheduled jobs, and when each is due next.
     #[command(before_help = "Examples:\n  meterhouse jobs\n  meterhouse --format json jobs")]
     Jobs,
+    /// Shows what has happened: quotas that are used up to a percentage, periods that are due or closed, corrections,
+    /// sources that fell silent.
+    #[command(
+        before_help = "Examples:\n  meterhouse events --kind quota_reached\n  meterhouse events --follow --after 1200      as CloudEvents, one a line\n  meterhouse events --look                    what the clock alone brings about\n  meterhouse events --redeliver billing --after 1200"
+    )]
+    Events {
+        /// Shows what comes behind the event of this number.
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: i64,
+        /// Shows those of a kind; may be given again.
+        #[arg(long, value_name = "KIND")]
+        kind: Vec<String>,
+        /// Shows those about a customer; may be given again.
+        #[arg(long = "customer", value_name = "ID")]
+        about: Vec<String>,
+        /// Goes on until Ctrl-C, and prints each as a CloudEvent on a line.
+        #[arg(long, conflicts_with_all = ["look", "redeliver"])]
+        follow: bool,
+        /// Looks first at what the clock alone brings about, as a job with does = "events" does.
+        #[arg(long, conflicts_with = "redeliver")]
+        look: bool,
+        /// Lets the service post to this webhook again what comes behind --after.
+        #[arg(long, value_name = "WEBHOOK", requires = "after", conflicts_with_all = ["kind", "about"])]
+        redeliver: Option<String>,
+    },
     /// Removes files of tables that no run of the last days and no closed period needs; never usage, reference data or
     /// books.
     #[command(
@@ -436,6 +461,7 @@ impl Command {
                 | Self::Export { .. }
                 | Self::Vacuum { .. }
                 | Self::Jobs
+                | Self::Events { .. }
                 | Self::Describe { .. }
                 | Self::Key { what: KeyCommand::List }
                 | Self::Audit { .. }

@@ -7,6 +7,7 @@ mod begin;
 mod books;
 mod completion;
 mod counter;
+mod events;
 mod explain;
 pub mod mistakes;
 mod plan;
@@ -38,6 +39,7 @@ use crate::encode::answer::Tables;
 use crate::engine::plan::{execution_error, stream_of};
 use crate::engine::session::session;
 use crate::error::{Error, Mistake, Result, While};
+use crate::events::message::Wanted;
 use crate::land::decision::Decision;
 use crate::project::{Project, Query};
 use crate::run::event::{Event, Report, Way};
@@ -152,6 +154,16 @@ async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out
         Command::Key { what } => opened.key(what, out).await,
         Command::Audit { since } => opened.audit(since.as_deref(), out).await,
         Command::Jobs => opened.jobs(out).await,
+        Command::Events { redeliver: Some(webhook), after, .. } => opened.redeliver(&webhook, after).await,
+        Command::Events { after, kind, about, follow, look, redeliver: None } => {
+            let customers = Some(about).filter(|customers| !customers.is_empty());
+            let wanted = Wanted { after, kinds: kind, customers, ..Wanted::default() };
+            if follow {
+                opened.follow_events(wanted, out).await
+            } else {
+                opened.events(&wanted, look, out).await
+            }
+        }
     }
 }
 

@@ -69,6 +69,9 @@ pub struct Entry {
     pub rules: BTreeMap<String, Rules>,
     /// For which changed usage each closed period was rated again, as `period_change` has it.
     pub rerated: BTreeMap<String, String>,
+    /// Of what each query of `queries/event/` was asked last, as `refresh::fingerprint` has it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<String, String>,
     /// SHA-256 of the entry before; empty for the first.
     pub previous: String,
 }

@@ -59,8 +59,10 @@ pub const BILLED_ITEM: &str = "billed_item";
 pub const BILLED_LINE: &str = "billed_line";
 /// The table of what lines of closed periods would be now.
 pub const RERATED_LINE: &str = "rerated_line";
-/// The tables that closing and rating again write.
-pub const BOOKS: [&str; 12] = [
+/// The table of what has happened, for those who want to be told.
+pub const EVENT: &str = "event";
+/// The tables that a run writes by itself: closing, rating again, and what has happened.
+pub const BOOKS: [&str; 13] = [
     CLOSED_PERIOD,
     CLOSED_TABLE,
     BILLED_ITEM,
@@ -69,6 +71,7 @@ pub const BOOKS: [&str; 12] = [
     "billed_usage",
     "closed_suspense",
     "closed_total",
+    EVENT,
     "left_record",
     LEFT_USAGE,
     RERATED_LINE,
@@ -112,6 +115,8 @@ pub struct Project {
     pub rerate: BTreeMap<String, Query>,
     /// What `verify` asks: each row is something that was kept and is not what it was made from.
     pub verify: BTreeMap<String, Query>,
+    /// The conditions of which somebody wants to be told: each row is one that holds.
+    pub events: BTreeMap<String, Query>,
     /// What the service reads, for whoever asks it over HTTP.
     pub service: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
@@ -199,13 +204,16 @@ impl Project {
         let guards = read_queries("queries/closing/guards")?;
         let rerate = read_queries("queries/rerate")?;
         let verify = read_queries("queries/verify")?;
+        let events = read_queries("queries/event")?;
         let service = read_queries("queries/service")?;
         let landing = read_queries("queries/landing")?;
         let generate = read_queries("queries/generate")?;
 
         let shown = [&reach_back, &explain_line, &explain_usage, &service];
-        let others =
-            [&checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify];
+        let others = [
+            &checks, &reports, &status, &accrual, &export, &page, &closing, &guards, &rerate, &verify,
+            &events,
+        ];
         let others: Vec<&Query> = others.into_iter().chain(shown).flat_map(BTreeMap::values).collect();
         let reads = queries.values().chain(others.iter().copied()).flat_map(|query| query.reads.keys());
         let unknown =
@@ -248,8 +256,8 @@ impl Project {
         let root = root.to_path_buf();
         #[rustfmt::skip]
         let project = Self { root, settings, schemas, queries, checks, reports, status, accrual, reach_back,
-            explain_line, explain_usage, export, page, closing, guards, rerate, verify, service, landing, generate,
-            order };
+            explain_line, explain_usage, export, page, closing, guards, rerate, verify, events, service, landing,
+            generate, order };
         Ok((project, mistakes))
     }
 

@@ -5,6 +5,7 @@
 //! Paths may name environment variables, `${NAME}` or `${NAME:-default}`, and are relative to the project.
 
 mod definition;
+mod events;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use crate::error::{Error, Mistake, Place, Result, While};
 use definition::default;
 pub use definition::{Definition, SETTINGS};
+pub use events::{EventSettings, HandOver, WebhookSettings};
 pub use serve::{Does, JobSettings, ServeSettings};
 
 /// The name of the settings file.
@@ -54,6 +56,12 @@ pub struct Settings {
     /// How the service is reached, and what it takes.
     #[serde(default)]
     pub serve: ServeSettings,
+    /// Who is told what has happened.
+    #[serde(default)]
+    pub events: EventSettings,
+    /// Where events are sent to, by name.
+    #[serde(default)]
+    pub webhooks: BTreeMap<String, WebhookSettings>,
     /// What the service does when it is due.
     #[serde(default)]
     pub jobs: BTreeMap<String, JobSettings>,

@@ -16,6 +16,7 @@ mod rerate;
 mod start;
 mod tables;
 mod taken;
+mod tell;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -296,6 +297,7 @@ impl<'a> Run<'a> {
             }
             self.check_names(&reference::declared(project).1).await?;
             parked.extend(self.check(last).await?);
+            self.tell().await?;
             parked.sort();
             parked.dedup();
         }
@@ -340,6 +342,7 @@ impl Prepared<'_> {
             closings: run.closings,
             rules: run.rules,
             rerated: run.rerated,
+            asked: run.asked,
             previous: String::new(),
         };
         ledger::publish(warehouse, project, run.head.as_ref(), &mut entry).await?;
@@ -384,6 +387,8 @@ struct Run<'a> {
     closings: Vec<Closing>,
     rerated: BTreeMap<String, String>,
     rules: BTreeMap<String, Rules>,
+    /// Of what each event query was asked, as `Entry` has it.
+    asked: BTreeMap<String, String>,
     /// What this run made of closed periods, by table and period.
     again: BTreeMap<String, BTreeMap<String, Vec<DataFile>>>,
 }
@@ -424,6 +429,9 @@ impl Run<'_> {
     /// Whether there is anything to publish: a changed table, or one that need not be made again next time.
     fn has_news(&self) -> bool {
         let Some(head) = &self.head else { return true };
+        if self.asks_otherwise(head) {
+            return true;
+        }
         self.tables.iter().any(|(name, table)| match head.tables.get(name) {
             None => true,
             Some(before) => {

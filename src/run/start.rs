@@ -82,6 +82,7 @@ impl<'a> Run<'a> {
             closings,
             rerated,
             rules,
+            asked: BTreeMap::new(),
             again: BTreeMap::new(),
         };
         for (table, (_, before)) in then {

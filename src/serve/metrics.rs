@@ -31,6 +31,12 @@ struct OfJob {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfWebhook {
+    webhook: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     route: String,
     status: u16,
@@ -47,6 +53,7 @@ pub(super) struct Metrics {
     refused: Counter,
     failed_landings: Counter,
     job_ended: Family<OfJob, Gauge>,
+    posts: Family<OfWebhook, Counter>,
     requests: Family<Answered, Counter>,
     request_seconds: Histogram,
     /// Seconds of requests under way would need a gauge; how many have begun is enough to see a queue.
@@ -77,6 +84,8 @@ impl Default for Metrics {
         let job_ended = Family::<OfJob, Gauge>::default();
         let help = "when each job last ended, by what came of it, in seconds since 1970";
         registry.register("job_ended_seconds", help, job_ended.clone());
+        let posts = Family::<OfWebhook, Counter>::default();
+        registry.register("posts", "events posted to webhooks, by whether they were taken", posts.clone());
         let requests = Family::<Answered, Counter>::default();
         registry.register("requests", "requests answered", requests.clone());
         let request_seconds = seconds();
@@ -92,6 +101,7 @@ impl Default for Metrics {
             refused,
             failed_landings,
             job_ended,
+            posts,
             requests,
             request_seconds,
             begun,
@@ -129,6 +139,15 @@ impl Metrics {
     pub(super) fn job(&self, job: &str, is_done: bool, ended: i64) {
         let outcome = if is_done { "done" } else { "failed" };
         self.job_ended.get_or_create(&OfJob { job: job.into(), outcome }).set(ended / 1_000_000);
+    }
+}
+
+impl Metrics {
+    /// Events were posted to a webhook.
+    pub(super) fn posted(&self, webhook: &str, taken: u64, refused: u64) {
+        for (outcome, events) in [("taken", taken), ("refused", refused)] {
+            self.posts.get_or_create(&OfWebhook { webhook: webhook.into(), outcome }).inc_by(events);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod connections;
+mod feed;
 mod gather;
 mod health;
 pub mod jobs;
@@ -23,6 +24,7 @@ mod sql;
 mod tls;
 mod usage;
 mod void;
+mod webhook;
 mod who;
 
 use std::future::Future;
@@ -51,6 +53,8 @@ use self::reach::Reach;
 use self::recent::Recent;
 pub use self::routes::rules;
 use self::tls::Tls;
+use self::webhook::Webhook;
+pub use self::webhook::redeliver;
 use self::who::Gate;
 pub use self::who::Rule;
 use crate::access::key::Keys;
@@ -102,6 +106,7 @@ pub struct Bound {
     tls: Option<Tls>,
     service: Arc<Service>,
     jobs: Vec<Job>,
+    webhooks: Vec<Webhook>,
     committing: tokio::task::JoinHandle<()>,
     request_time: Duration,
     stopping_time: Duration,
@@ -123,6 +128,7 @@ pub async fn bind(
 ) -> Result<Bound> {
     let settings = project.settings.serve.clone();
     let jobs = Job::all(&project.settings)?;
+    let webhooks = Webhook::all(&project)?;
     let address: SocketAddr = settings.bind.parse().map_err(|_| {
         let what = format!("`{}` is no address with a port", settings.bind);
         project.settings.wrong("serve.bind", what, "such as 127.0.0.1:8473")
@@ -176,6 +182,7 @@ pub async fn bind(
         tls,
         service: Arc::new(service),
         jobs,
+        webhooks,
         committing,
         request_time: Duration::from_secs(settings.request_seconds),
         stopping_time: Duration::from_secs(settings.stop_seconds),
@@ -197,10 +204,14 @@ impl Bound {
     /// Answers until `stop` comes: then no more is taken, what is on its way is answered, and all that was gathered is
     /// acknowledged and landed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { listener, tls, service, jobs, committing, request_time, stopping_time } = self;
+        let Self { listener, tls, service, jobs, webhooks, committing, request_time, stopping_time } = self;
         let (stopping, stopped) = watch::channel(());
         let landing = tokio::spawn(landing::from_time_to_time(service.clone(), stopped.clone()));
         let working = tokio::spawn(jobs::by_the_clock(service.clone(), jobs, stopped.clone()));
+        let posting: Vec<_> = webhooks
+            .into_iter()
+            .map(|webhook| tokio::spawn(webhook::deliver(service.clone(), webhook, stopped.clone())))
+            .collect();
         let noting = tokio::spawn(audit::from_time_to_time(service.clone(), stopped.clone()));
         let following = tls.clone().map(|tls| tokio::spawn(tls.follow(service.hear.clone(), stopped)));
         let router = router(&service, request_time);
@@ -208,6 +219,9 @@ impl Bound {
         // A landing under way is brought to its end, a job is left.
         landing.await.during(|| "landing what was sent".into())?;
         working.await.during(|| "doing jobs".into())?;
+        for posting in posting {
+            posting.await.during(|| "posting events".into())?;
+        }
         let (project, warehouse) = (service.project.clone(), service.warehouse.clone());
         service.gatherer.close();
         committing.await.during(|| "keeping what was sent".into())?;

@@ -8,7 +8,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::who::Rule;
-use super::{Service, health, metrics, read, receipt, sql, usage, void};
+use super::{Service, feed, health, metrics, read, receipt, sql, usage, void};
 use crate::access::key::Scope;
 
 const GET: (&str, MethodFilter) = ("GET", MethodFilter::GET);
@@ -45,6 +45,7 @@ fn routes() -> Vec<Route> {
         route(GET, "/periods/{period}/{name}", READ, read::of_period),
         route(GET, "/periods/{period}/customers/{customer_id}/{name}", READ, read::of_period_and_customer)
             .by_customer(),
+        route(GET, "/events", READ, feed::get).by_customer(),
         route(POST, "/sql", READ, sql::answer).at_most(sql::TEXT_BYTES),
         route(GET, "/healthz", ANYBODY, health::alive),
         route(GET, "/readyz", SERVICE, health::ready),

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    252 queries plan, 96 tables have contracts
+    260 queries plan, 100 tables have contracts
     next: meterhouse run
     "#);
 }
@@ -126,14 +126,14 @@ fn a_run_and_what_it_says_again() {
     rebuild grouped_line: 0 rows ([seconds])
     rebuild line_total: 10 rows ([seconds])
     rebuild period_total: 20 rows ([seconds])
-    published as run 1: 79 tables made, 0 up to date, 25 checks held ([seconds])
+    published as run 1: 82 tables made, 0 up to date, 25 checks held ([seconds])
     next: meterhouse sql "select line_id, description, amount, currency from invoice_line"
     "#);
     assert_snapshot!(said(&sample, &["run"], ""), @r#"
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 79 tables are up to date ([seconds])
+    nothing to do: all 82 tables are up to date ([seconds])
     next: meterhouse status
     "#);
     assert_snapshot!(said(&sample, &["status", "--format", "table"], ""), @r#"
@@ -389,7 +389,7 @@ fn a_wrong_command_line() {
     exit 2
     ----- stdout
     ----- stderr
-    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `jobs`
+    error: in --set or METERHOUSE_*: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `events`, `webhooks`, `jobs`
     hint: did you mean `time_zone`?
     "#);
     assert_snapshot!(said(&sample, &["land", "missing.ndjson"], ""), @r#"

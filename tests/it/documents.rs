@@ -256,7 +256,9 @@ fn played(page: &str, clone: &mut Clone) -> String {
 
 #[test]
 fn the_walk_through_says_what_the_page_says() {
-    for name in ["docs/closing-a-period.md", "docs/explaining-a-bill.md", "docs/rounding.md"] {
+    for name in
+        ["docs/closing-a-period.md", "docs/events.md", "docs/explaining-a-bill.md", "docs/rounding.md"]
+    {
         let Some(mut clone) = Clone::new() else { return };
         let page = page(name);
         let played = played(&page, &mut clone);

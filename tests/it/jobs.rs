@@ -65,6 +65,40 @@ fn jobs_land_run_and_close_by_themselves() {
 }
 
 #[test]
+fn a_job_that_fails_is_an_event_and_so_is_that_it_works_again() {
+    let sample = with_jobs(
+        "[jobs.hand_over]\ncron = \"*/2 * * * * *\"\ndoes = \"export\"\nto = \"out\"\n\n\
+         [jobs.watch]\ncron = \"*/2 * * * * *\"\ndoes = \"events\"\n",
+    );
+    sample.ok(&["close", "--period", "2026-09", "--confirm", "2026-09", "--by", "anna"]);
+    // Nothing can be written where a file is.
+    sample.write("out", "");
+    let served = Served::start(sample.path(), &[]);
+    let told = || {
+        sample.rows(
+            "select event_id from event where kind in ('job_failed', 'period_due') order by event_number",
+        )
+    };
+    let began = Instant::now();
+    let wait_for = |wanted: &[&str]| {
+        while !wanted.iter().all(|id| told().iter().any(|told| told == id)) {
+            assert!(began.elapsed() < PATIENCE, "{wanted:?} {:?} {}", told(), served.said());
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    };
+    wait_for(&["job_failed/hand_over/1", "period_due/2026-10/1"]);
+    let failed = sample.rows("select data from event where event_id = 'job_failed/hand_over/1'");
+    assert!(failed[0].contains("\"\"does\"\":\"\"export\"\""), "{failed:?}");
+    std::fs::remove_file(sample.path().join("out")).unwrap();
+    wait_for(&["job_failed/hand_over/2"]);
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    // However often it failed, it failed once.
+    let of_job = told().iter().filter(|id| id.starts_with("job_failed/")).count();
+    assert_eq!(of_job, 2, "{:?}", told());
+}
+
+#[test]
 fn of_two_services_one_does_a_job() {
     let sample = with_jobs("[jobs.often]\ncron = \"*/2 * * * * *\"\ndoes = \"land\"\n");
     let services = [Served::start(sample.path(), &[]), Served::start(sample.path(), &[])];

@@ -38,6 +38,7 @@ fn rust_names_no_table_of_the_rate_book() {
         "usage_decision",
         "receipt",
         "receipt_status",
+        "event",
         "closed_period",
         "billed_line",
         "billed_statement",

@@ -232,7 +232,7 @@ fn an_unknown_setting() {
     exit 1
     ----- stdout
     ----- stderr
-    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `jobs`
+    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `events`, `webhooks`, `jobs`
      --> meterhouse.toml:4:1
       |
     4 | timezone = "Europe/Berlin"
@@ -252,7 +252,7 @@ fn settings_and_queries_in_one_report() {
     exit 1
     ----- stdout
     ----- stderr
-    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `jobs`
+    error: unknown field `timezone`, expected one of `extends`, `time_zone`, `warehouse`, `inbox`, `source`, `reference`, `close`, `engine`, `serve`, `events`, `webhooks`, `jobs`
      --> meterhouse.toml:4:1
       |
     4 | timezone = "Europe/Berlin"

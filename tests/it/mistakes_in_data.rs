@@ -249,7 +249,7 @@ fn two_prices_in_force_at_one_instant() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 79 tables are up to date ([seconds])
+    nothing to do: all 82 tables are up to date ([seconds])
     next: meterhouse status
     "#);
 }

@@ -138,7 +138,7 @@ fn after_a_run_there_is_nothing_to_do() {
     exit 0
     ----- stdout
     ----- stderr
-    nothing to do: all 79 tables are up to date
+    nothing to do: all 82 tables are up to date
     next: meterhouse status
     "#);
     // A later instant in the same cycles changes nothing.
@@ -319,7 +319,7 @@ fn a_plan_for_people() {
      period_total        update by billing_period    changed: guided_total, line_total                                    20  20 rows, 0.0 MB
 
     ----- stderr
-    48 tables are up to date
+    51 tables are up to date
     next: meterhouse run
     "#);
     let run = said(&sample, &["run", "-v"], "");

@@ -77,7 +77,7 @@ fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
         ("GET", "/subscriptions/v1/contracts/{contract_id}/access") => (&[Scope::Read], true),
         ("GET", "/subscriptions/v1/contracts/{contract_id}/usage") => (&[Scope::Read], true),
         ("GET", "/subscriptions/v1/customers/{customer_id}/entitlements") => (&[Scope::Read], true),
-        ("GET", "/periods/{period}/customers/{customer_id}/{name}") => (&[Scope::Read], true),
+        ("GET", "/periods/{period}/customers/{customer_id}/{name}" | "/events") => (&[Scope::Read], true),
         _ => panic!("{method} {path}: who may ask for it? Say so in this test"),
     }
 }

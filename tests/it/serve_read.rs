@@ -355,6 +355,50 @@ fn a_long_answer_is_streamed_and_ends_in_the_middle_where_it_fails() {
 }
 
 #[test]
+fn the_feed_has_what_happened_behind_a_place_and_waits_for_it() {
+    let (sample, served) = published(&[]);
+    let feed = |asked: &str| ok(&served.get(&format!("/events{asked}")));
+    let types = |feed: &Value| -> Vec<String> {
+        let events = feed["events"].as_array().unwrap().iter();
+        events.map(|event| event["type"].as_str().unwrap().to_string()).collect()
+    };
+    let all = feed("");
+    let count = all["events"].as_array().unwrap().len();
+    assert_eq!((count, &all["after"]), (6, &json!(6)), "{all}");
+    assert_eq!(types(&all), vec!["meterhouse.quota_reached"; 6]);
+    let (first, second) = (feed("?limit=4"), feed("?after=4&kind=quota_reached"));
+    let both = [&first, &second].map(|part| part["events"].as_array().unwrap().clone()).concat();
+    assert_eq!(json!(both), all["events"]);
+    assert_eq!(feed("?kind=period_closed"), json!({"after": 0, "events": []}));
+    let event = &all["events"][0];
+    assert_eq!(event["time"], AS_OF);
+    assert_eq!(event["data"]["quota_id"], "api_included");
+    assert_eq!(event["sequence"], "00000000000000000001");
+    // Nothing comes within a second; then something does.
+    let began = Instant::now();
+    assert_eq!(feed("?after=6&wait=1"), json!({"after": 6, "events": []}));
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    let next = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| feed("?after=6&wait=60"));
+        std::thread::sleep(Duration::from_millis(700));
+        sample.ok(&["close", "--period", "2026-09", "--confirm", "2026-09", "--by", "anna"]);
+        waiting.join().unwrap()
+    });
+    assert_eq!(types(&next), ["meterhouse.period_closed"]);
+    assert_eq!(next["events"][0]["data"]["closed_by"], "anna");
+    for asked in ["?limit=0", "?limit=1001", "?after=x", "?since=1"] {
+        assert_eq!(served.get(&format!("/events{asked}")).status, 400, "{asked}");
+    }
+    // A key for one customer is told of that one.
+    let key = sample.ok(&["key", "add", "portal", "--scope", "read", "--customer", "ALPEN"]);
+    let bearer = format!("Bearer {}", key.trim());
+    let own = || served.send("GET", "/events", &[("authorization", &bearer)], "");
+    let own = ok(&until(own, |answer| answer.status == 200 && !answer.body.contains("BYTE")));
+    let customers = own["events"].as_array().unwrap().iter().map(|event| &event["data"]["customer_id"]);
+    assert_eq!(customers.collect::<Vec<_>>(), vec!["ALPEN"; 2], "{own}");
+}
+
+#[test]
 fn a_key_for_some_customers_reads_of_no_others() {
     let sample = Sample::new();
     run(&sample, &[]);
@@ -399,9 +443,12 @@ fn the_page_shows_what_can_be_typed() {
         return;
     }
     let (sample, served) = published(&[]);
-    let page = std::fs::read_to_string(repository().join("docs/service.md")).unwrap();
-    let (_, section) = page.split_once("\n## What can be read\n").unwrap();
-    let section = section.split("\n## ").next().unwrap().replace("\\\n", "");
+    let section = |page: &str, title: &str| {
+        let page = std::fs::read_to_string(repository().join(page)).unwrap();
+        let (_, section) = page.split_once(&format!("\n## {title}\n")).unwrap();
+        section.split("\n## ").next().unwrap().replace("\\\n", "")
+    };
+    let section = section("docs/service.md", "What can be read") + &section("docs/events.md", "The feed");
     let mut typed = 0;
     for command in section.lines().filter(|line| line.starts_with("curl ")) {
         let here = command.replace("127.0.0.1:8473", served.address.trim_start_matches("http://"));
@@ -412,7 +459,7 @@ fn the_page_shows_what_can_be_typed() {
         assert!(output.status.success(), "{command}\n{said}{wrong}");
         typed += 1;
     }
-    assert!(typed >= 8, "{typed}");
+    assert!(typed >= 11, "{typed}");
 }
 
 #[test]

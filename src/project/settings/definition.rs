@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 33] = [
+pub const SETTINGS: [Definition; 38] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -224,6 +224,44 @@ pub const SETTINGS: [Definition; 33] = [
         meaning: "How many such queries may be answered at one time. One more waits for a second, and is then answered by 429.",
     },
     Definition {
+        key: "events.hand_over",
+        kind: "`events`, `schedule` or `both`",
+        default: Some("\"both\""),
+        example: "\"events\"",
+        meaning: "How other systems get to know what is to be billed: by events, so that no job exports anything, by \
+                  schedule, so that there are no events, or by both.",
+    },
+    Definition {
+        key: "webhooks.NAME.url",
+        kind: "URL",
+        default: None,
+        example: "\"https://billing.example.com/hooks/usage\"",
+        meaning: "Where `meterhouse serve` posts events to, each as a CloudEvent, those of a customer in their order.",
+    },
+    Definition {
+        key: "webhooks.NAME.keys",
+        kind: "list of names",
+        default: None,
+        example: "[\"BILLING_HOOK_KEY\"]",
+        meaning: "The environment variables with the keys that posts are signed by, `whsec_` and base64, as Standard \
+                  Webhooks has them. While one takes the place of another, both are named, and there are two signatures.",
+    },
+    Definition {
+        key: "webhooks.NAME.kinds",
+        kind: "list of names",
+        default: None,
+        example: "[\"quota_reached\", \"period_closed\"]",
+        meaning: "The kinds of events that are posted there, by their queries in `queries/event/`. Without it all are.",
+    },
+    Definition {
+        key: "webhooks.NAME.private",
+        kind: "true or false",
+        default: None,
+        example: "true",
+        meaning: "Whether the receiver may be on this machine or in a private network. Without it such an address is \
+                  refused, whatever name it has.",
+    },
+    Definition {
         key: "jobs.NAME.cron",
         kind: "cron expression",
         default: None,
@@ -232,7 +270,7 @@ pub const SETTINGS: [Definition; 33] = [
     },
     Definition {
         key: "jobs.NAME.does",
-        kind: "`land`, `run`, `close`, `export` or `vacuum`",
+        kind: "`land`, `run`, `close`, `export`, `events` or `vacuum`",
         default: None,
         example: "\"run\"",
         meaning: "What the job does: land the inboxes and what was sent; run, as `meterhouse run`; run and close each \

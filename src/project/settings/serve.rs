@@ -89,6 +89,8 @@ pub enum Does {
     Close,
     /// Exports what has closed since.
     Export,
+    /// Looks at what the clock alone brings about, and publishes the events of that.
+    Events,
     /// Removes files that nobody needs.
     Vacuum,
 }
@@ -100,6 +102,7 @@ impl std::fmt::Display for Does {
             Self::Run => "run",
             Self::Close => "close",
             Self::Export => "export",
+            Self::Events => "events",
             Self::Vacuum => "vacuum",
         })
     }

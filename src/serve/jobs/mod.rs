@@ -5,6 +5,7 @@
 //! first. Who does one has claimed it (`register`). A claim only spares useless work, since a run of a service that
 //! has lost its own cannot publish: somebody else has published by then.
 
+mod failed;
 mod register;
 
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use tokio::sync::watch;
 
+pub use self::failed::FAILED;
 pub use self::register::{Done, Outcome, history};
 
 use self::register::{Claim, Register};
@@ -23,10 +25,11 @@ use super::problem::{instant_text, told};
 use super::{Clock, Service};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
+use crate::events::look::{self, Look};
 use crate::export;
 use crate::ledger::{self, vacuum};
 use crate::project::Project;
-use crate::project::settings::{Does, JobSettings, Settings};
+use crate::project::settings::{Does, HandOver, JobSettings, Settings};
 use crate::run::{self, event::Event};
 use crate::store::warehouse::Warehouse;
 use crate::{books, catalog, land};
@@ -68,6 +71,10 @@ impl Job {
         let zone = job.time_zone.as_ref().unwrap_or(&settings.time_zone);
         let zone = TimeZone::get(zone)
             .map_err(|error| wrong("time_zone", error.to_string(), "an IANA name such as Europe/Berlin"))?;
+        if job.does == Does::Export && settings.events.hand_over == HandOver::Events {
+            let what = "nothing is exported by schedule: events.hand_over is `events`";
+            return Err(wrong("does", what.into(), "events.hand_over = \"both\""));
+        }
         if (job.does == Does::Export) != job.to.is_some() {
             let (what, hint) = match job.does {
                 Does::Export => ("an export has to say where to", "to = \"s3://bucket/folder\""),
@@ -159,6 +166,7 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     (service.hear)(&format!("job {}: {} begins, due {}", job.name, job.settings.does, instant_text(due)));
     let began = (service.clock)();
     let before = register.last_run(&job.name).await?;
+    let had_failed = register.newest(&job.name).await?.is_some_and(|done| done.outcome == Outcome::Failed);
     // Known before it begins: what closes meanwhile is for the next time.
     let newest = ledger::head(&service.warehouse).await?.map(|head| head.run);
     let outcome = tokio::select! {
@@ -183,7 +191,11 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     let by = holder.to_string();
     let does = job.settings.does;
     register.done(&Done { job: job.name.clone(), does, due, began, ended, outcome, detail, by, run }).await?;
-    register.drop_claims(&claim).await
+    register.drop_claims(&claim).await?;
+    if had_failed || outcome == Outcome::Failed {
+        failed::tell(service, format!("job {}", job.name)).await;
+    }
+    Ok(())
 }
 
 /// Renews a claim again and again; returns when it is lost.
@@ -249,6 +261,11 @@ async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<Strin
             })
         }
         Does::Export => exported(project, warehouse, job, now, before).await,
+        Does::Events => {
+            let look = Look { now, by, known: failed::conditions(project, warehouse).await? };
+            let happened = look::look(project, warehouse, &look).await?;
+            Ok(format!("{happened} event{}", if happened == 1 { "" } else { "s" }))
+        }
         Does::Vacuum => {
             let landed = match ledger::head(warehouse).await? {
                 Some(head) => catalog::pin_all(warehouse, &head).await?,

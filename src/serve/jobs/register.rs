@@ -103,7 +103,8 @@ impl<'a> Register<'a> {
         Ok(newest.filter(|done| done.outcome != Outcome::New).and_then(|done| done.run))
     }
 
-    async fn newest(&self, job: &str) -> Result<Option<Done>> {
+    /// What came of a job when it was last done, or begun with.
+    pub(super) async fn newest(&self, job: &str) -> Result<Option<Done>> {
         let listing = || format!("listing {FOLDER}/{job} in the warehouse");
         let folder = Path::from(format!("{FOLDER}/{job}"));
         let months = self.warehouse.store().list_with_delimiter(Some(&folder)).await.during(listing)?;

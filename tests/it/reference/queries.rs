@@ -26,7 +26,7 @@ pub struct Folder {
 }
 
 /// Every folder of `queries/` that is no stage.
-pub const QUERY_FOLDERS: [Folder; 16] = [
+pub const QUERY_FOLDERS: [Folder; 17] = [
     Folder {
         path: "landing",
         queries: |project| &project.landing,
@@ -143,6 +143,15 @@ pub const QUERY_FOLDERS: [Folder; 16] = [
         columns: "`customer_id` first; `billing_period`",
         parameters: &["as_of"],
         rows: "`statement.html` sees them, and those of `export`, by the name of the query.",
+    },
+    Folder {
+        path: "event",
+        queries: |project| &project.events,
+        asked: "every run, before it publishes; those that read `$as_of`, by `events --look` and a job that does `events`",
+        columns: "`event_key`, a list of texts; `customer_id` where it is about one; any other",
+        parameters: &["as_of"],
+        rows: "Each is a condition that holds. That it began to hold, or ended, is a row of [`event`](tables.md#event), \
+               with its other columns as `data` ([events](service.md#events)).",
     },
     Folder {
         path: "service",
