@@ -351,8 +351,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "KIND")]
         kind: Vec<String>,
         /// Shows those about a customer; may be given again.
-        #[arg(long = "customer", value_name = "ID")]
-        about: Vec<String>,
+        #[arg(long, value_name = "ID", conflicts_with = "redeliver")]
+        customer: Vec<String>,
         /// Goes on until Ctrl-C, and prints each as a CloudEvent on a line.
         #[arg(long, conflicts_with_all = ["look", "redeliver"])]
         follow: bool,
@@ -360,7 +360,7 @@ pub(super) enum Command {
         #[arg(long, conflicts_with = "redeliver")]
         look: bool,
         /// Lets the service post to this webhook again what comes behind --after.
-        #[arg(long, value_name = "WEBHOOK", requires = "after", conflicts_with_all = ["kind", "about"])]
+        #[arg(long, value_name = "WEBHOOK", requires = "after", conflicts_with = "kind")]
         redeliver: Option<String>,
     },
     /// Removes files of tables that no run of the last days and no closed period needs; never usage, reference data or

@@ -155,8 +155,8 @@ async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out
         Command::Audit { since } => opened.audit(since.as_deref(), out).await,
         Command::Jobs => opened.jobs(out).await,
         Command::Events { redeliver: Some(webhook), after, .. } => opened.redeliver(&webhook, after).await,
-        Command::Events { after, kind, about, follow, look, redeliver: None } => {
-            let customers = Some(about).filter(|customers| !customers.is_empty());
+        Command::Events { after, kind, customer, follow, look, redeliver: None } => {
+            let customers = Some(customer).filter(|customers| !customers.is_empty());
             let wanted = Wanted { after, kinds: kind, customers, ..Wanted::default() };
             if follow {
                 opened.follow_events(wanted, out).await

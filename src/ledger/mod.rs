@@ -54,6 +54,9 @@ pub struct Entry {
     pub inputs: BTreeMap<String, u64>,
     /// What files it read of each landed table, as [`files_hash`] has them.
     pub landed: BTreeMap<String, String>,
+    /// The newest landing that it has seen; 0: none.
+    #[serde(default)]
+    pub last_landing: i64,
     /// Every table as it is since this run.
     #[serde(skip)]
     pub tables: BTreeMap<String, TableEntry>,

@@ -3,6 +3,7 @@
 //! A run is a function of the queries, the reference files, the landed records and the as-of. It reads no clock; where
 //! nothing that it depends on has changed, it does nothing.
 
+mod aside;
 mod checks;
 pub mod clock;
 mod close;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use datafusion::prelude::SessionContext;
 
+pub use aside::{Aside, aside};
 pub use close::period_ends;
 pub use replay::replay;
 pub use rerate::is_closed;
@@ -336,6 +338,7 @@ impl Prepared<'_> {
                 .iter()
                 .map(|(table, files)| (table.clone(), files_hash(files)))
                 .collect(),
+            last_landing: last_landing(&run.landed_files),
             tables: run.tables,
             accepted: run.request.accepted.clone().filter(|_| run.is_accepted),
             parked: parked.clone(),
@@ -357,6 +360,12 @@ impl Prepared<'_> {
     pub async fn discard(self) -> Result<()> {
         self.run.discard().await
     }
+}
+
+/// The newest of the landings that these files are of; 0: there is none.
+fn last_landing(landed: &BTreeMap<String, Vec<DataFile>>) -> i64 {
+    let landings = landed.get("landing").into_iter().flatten().map(DataFile::of_landings);
+    landings.filter_map(|landings| landings.ranges().last().map(|(_, last)| *last)).max().unwrap_or(0)
 }
 
 struct Run<'a> {

@@ -6,6 +6,7 @@
 mod audit;
 mod connections;
 mod feed;
+mod fresh;
 mod gather;
 mod health;
 pub mod jobs;
@@ -44,6 +45,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 
 use self::audit::Audit;
+use self::fresh::Fresh;
 use self::gather::Gatherer;
 use self::jobs::Job;
 use self::metrics::Metrics;
@@ -92,6 +94,7 @@ struct Service {
     rules: Vec<Rule>,
     audit: Audit,
     published: Arc<Published>,
+    fresh: Fresh,
     /// Queries that may begin.
     sql: Arc<Semaphore>,
     /// How long the answer of a query may take.
@@ -160,6 +163,7 @@ pub async fn bind(
     let (gatherer, committing) = Gatherer::start(warehouse.clone(), clock, &settings, metrics.clone());
     let service = Service {
         published: Published::new(&project, &warehouse, clock, &reread, &hear)?,
+        fresh: Fresh::default(),
         sql: Arc::new(Semaphore::new(settings.sql_queries)),
         // So that it is told before the request is given up.
         answer_time: Duration::from_secs(settings.request_seconds).saturating_sub(ANSWER),

@@ -240,6 +240,12 @@ impl Published {
 }
 
 impl State {
+    /// The tables of a run that is not published.
+    pub(super) fn aside(project: Arc<Project>, context: SessionContext, head: Entry) -> Self {
+        let (files, landed, made) = (BTreeMap::new(), String::new(), Instant::now());
+        Self { project, context, head: Some(head), files, landed, access: None, made }
+    }
+
     /// The number of the run; none before the first.
     pub(super) fn run(&self) -> Option<u64> {
         self.head.as_ref().map(|head| head.run)

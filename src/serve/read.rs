@@ -40,6 +40,9 @@ use crate::store::digest::sha256;
 pub(super) struct AskedAt {
     /// Whose cycles; without it those of now.
     at: Option<String>,
+    /// Whether what landed since the run counts as well.
+    #[serde(default)]
+    fresh: bool,
     format: Option<String>,
 }
 
@@ -114,7 +117,7 @@ pub(super) async fn of_customer(
 }
 
 async fn entitlements(
-    service: &Service,
+    service: &Arc<Service>,
     of: OfService<'_>,
     (name, id): (&'static str, &str),
     known: Known,
@@ -122,9 +125,9 @@ async fn entitlements(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = parameters(asked)?;
-    let tables = published(&service.published).await?;
+    let tables = if asked.fresh { service.fresh().await? } else { published(&service.published).await? };
     let at = service.instant("at", asked.at.as_deref())?;
-    let about = vec![(name, json!(id)), ("at", json!(instant_text(at)))];
+    let about = vec![(name, json!(id)), ("at", json!(instant_text(at))), ("is_fresh", json!(asked.fresh))];
     let format = rows::format(asked.format.as_deref(), headers)?;
     let values = Values::from(OfService { as_of: at, ..of });
     service.rows(tables, "entitlement", values, known, shape(format, about)).await
@@ -429,7 +432,7 @@ fn shape(format: crate::encode::Format, about: Vec<(&'static str, Value)>) -> Sh
 }
 
 fn about_run(head: &Entry) -> Vec<(&'static str, Value)> {
-    vec![("run", json!(head.run)), ("as_of", json!(head.as_of))]
+    vec![("run", json!(head.run)), ("as_of", json!(head.as_of)), ("last_landing", json!(head.last_landing))]
 }
 
 /// A choice as it is written in a request.

@@ -104,6 +104,40 @@ fn entitlements_are_those_of_the_contract_and_of_its_customer() {
 }
 
 #[test]
+fn what_landed_since_the_run_counts_where_that_is_asked_for() {
+    let (sample, served) = published(&[]);
+    let of = |asked: &str| {
+        let path = format!("/subscriptions/v1/customers/ALPEN/entitlements?at=2026-10-15{asked}");
+        ok(&served.get(&path))
+    };
+    let used = |told: &Value| told["rows"][0]["used_quantity"].as_str().unwrap().to_string();
+    let before = of("");
+    assert_eq!(used(&before), "2627.25");
+    assert_eq!((&before["is_fresh"], &before["last_landing"]), (&json!(false), &json!(4)));
+    let files = || {
+        let pattern = format!("{}/warehouse/entitlement_status/*/*", sample.path().display());
+        glob::glob(&pattern).unwrap().flatten().collect::<Vec<_>>()
+    };
+    let published_files = files();
+    // Nothing has come since.
+    let same = of("&fresh=true");
+    assert_eq!((used(&same), &same["last_landing"]), ("2627.25".into(), &json!(4)));
+    let record = r#"{"transactionID": "S-1", "usageType": "CarRentUsage", "usageStart": "2026-10-05T12:00:00",
+        "usageEnd": "2026-10-05T12:41:00", "VIN": "SGZCZ43D13S812715", "distance": 10.5}"#;
+    assert_eq!(served.post("/subscriptions/v1/usage", JSON, record).status, 200);
+    assert_eq!(used(&of("")), "2627.25");
+    let fresh = of("&fresh=true");
+    assert_eq!((used(&fresh), &fresh["run"]), ("2637.75".into(), &json!(1)));
+    assert_eq!((&fresh["is_fresh"], &fresh["last_landing"]), (&json!(true), &json!(5)));
+    assert_eq!(of("&fresh=true"), fresh);
+    assert_eq!(sample.rows("select max(run) from event"), ["1"]);
+    assert_eq!(files(), published_files, "what is counted beside leaves nothing");
+    run(&sample, &["--as-of", AS_OF]);
+    let counted = || served.get("/subscriptions/v1/customers/ALPEN/entitlements?at=2026-10-15");
+    until(counted, |answer| answer.json()["rows"][0]["used_quantity"] == "2637.75");
+}
+
+#[test]
 fn access_is_told_by_what_is_counted_and_a_new_run_is_seen() {
     let sample = Sample::new();
     let quota = "quota_id,included_quantity,proration,limit_type,valid_from,valid_to\n\
