@@ -32,6 +32,7 @@ struct Route {
 fn routes() -> Vec<Route> {
     vec![
         route(POST, "/subscriptions/v1/usage", LAND, usage::post),
+        route(POST, "/api/v1/events", LAND, usage::post_events),
         route(DELETE, "/subscriptions/v1/usage/{transaction_id}", LAND, void::void),
         route(POST, "/periods/{period}/customers/{customer_id}/receipts", OPERATE, receipt::post)
             .by_customer(),

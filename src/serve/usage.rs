@@ -63,6 +63,22 @@ pub(super) async fn post(
     taken.await.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// Takes events as OpenMeter's clients send them, to whom 204 alone says that all are accepted.
+pub(super) async fn post_events(
+    service: State<Arc<Service>>,
+    who: Extension<Who>,
+    asked: Parameters<Asked>,
+    request: Request,
+) -> Response {
+    let answer = post(service, who, asked, request).await;
+    if answer.status() != StatusCode::OK {
+        return answer;
+    }
+    let mut accepted = StatusCode::NO_CONTENT.into_response();
+    *accepted.extensions_mut() = answer.extensions().clone();
+    accepted
+}
+
 async fn take(
     service: &Arc<Service>,
     who: &Who,

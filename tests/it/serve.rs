@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::aws_bill::is_required;
 use crate::sample::{Sample, repository};
 use crate::served::{Answer, Served};
 
@@ -164,6 +165,35 @@ fn what_cannot_be_taken_says_why() {
     let metrics = served.get("/metrics").body;
     assert!(metrics.contains("meterhouse_requests_total{route=\"none\",status=\"404\"} 1"), "{metrics}");
     assert!(metrics.contains("meterhouse_records_total{outcome=\"rejected\"}"), "{metrics}");
+}
+
+#[test]
+fn openmeters_own_client_sends_usage() {
+    let found = Command::new("python3").args(["-c", "import openmeter"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        assert!(!is_required(), "python3 has no openmeter; pip install openmeter==1.0.0b236");
+        eprintln!("skipped: python3 has no openmeter");
+        return;
+    }
+    let sample = Sample::empty();
+    let key = sample.ok(&["key", "add", "my-app", "--scope", "land", "--source", "my-app"]);
+    let served = Served::start(sample.path(), &[]);
+    let client = repository().join("tests/clients/openmeter_client.py");
+    let sent = Command::new("python3").arg(client).args([&served.address, key.trim()]).output().unwrap();
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    assert_eq!(String::from_utf8_lossy(&sent.stdout), "refused: 422\n");
+    served.stop();
+    let landed = "select transaction_id, source, usage_type, account_id, quantity, json_text(attributes, 'tokens') \
+                  from usage_record order by landing_sequence";
+    assert_eq!(
+        rows(&sample, landed),
+        [
+            "one,my-app,tokens,ACC-1,12.50,",
+            "two,my-app,tokens,ACC-1,,7",
+            "three,my-app,tokens,ACC-1,,",
+            "one,my-app,tokens,ACC-1,12.50,"
+        ]
+    );
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
     match (method, path) {
         ("GET", "/healthz") => (&[], false),
         ("GET", "/readyz" | "/metrics") => (&[Scope::Read, Scope::Operate], false),
-        ("POST", "/subscriptions/v1/usage") => (&[Scope::Land], false),
+        ("POST", "/subscriptions/v1/usage" | "/api/v1/events") => (&[Scope::Land], false),
         ("DELETE", "/subscriptions/v1/usage/{transaction_id}") => (&[Scope::Land], false),
         ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Operate], true),
         ("GET", "/periods" | "/periods/{period}/{name}") | ("POST", "/sql") => (&[Scope::Read], false),
