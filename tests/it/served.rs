@@ -1,6 +1,7 @@
 //! The service as a process of its own, and a client that speaks to it over TCP.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Request, Response};
+
+use crate::sample::Sample;
 
 /// A service that has not said where it listens by then has failed, also on a busy machine.
 const START: Duration = Duration::from_secs(120);
@@ -66,7 +69,9 @@ impl Served {
         let (heard, hears) = (said.clone(), std::sync::mpsc::channel());
         let reading = std::thread::spawn(move || {
             while let Some(Ok(line)) = lines.next() {
-                if let Some(address) = line.strip_prefix("listening on ") {
+                // In a line for people, or as the message in one of JSON.
+                if let Some((_, address)) = line.split_once("listening on ") {
+                    let address = address.split('"').next().unwrap();
                     let _ = hears.0.send(address.to_string());
                 }
                 *heard.lock().unwrap() += &format!("{line}\n");
@@ -156,4 +161,56 @@ fn answer(mut response: Response<ureq::Body>) -> Result<Answer, ureq::Error> {
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
     })
+}
+
+/// How long a client waits for an answer, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a service knows of a key that was made or revoked.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Makes a key; its text.
+pub fn key(sample: &Sample, arguments: &[&str]) -> String {
+    sample.ok(&[&["key", "add"], arguments].concat()).trim().to_string()
+}
+
+pub fn id(key: &str) -> &str {
+    key.split('_').nth(1).unwrap()
+}
+
+/// The time until what is asked for comes, which has to be soon.
+pub fn soon(what: &str, mut comes: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !comes() {
+        assert!(began.elapsed() < SOON, "{what}: not after {:?}", began.elapsed());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The host and port of an address.
+fn authority(address: &str) -> &str {
+    address.split_once("://").unwrap().1
+}
+
+/// A connection that is not used yet.
+pub fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(authority(address).replace("0.0.0.0", "127.0.0.1")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// What comes back to bytes, until the connection ends.
+pub fn answered(mut stream: impl Read + Write, bytes: &[u8]) -> std::io::Result<String> {
+    // A service that has refused them does not take the rest.
+    let _ = stream.write_all(bytes).and_then(|()| stream.flush());
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => answer.extend_from_slice(&piece[..read]),
+            Err(_) if !answer.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
