@@ -1,11 +1,13 @@
 //! The service and its jobs, and how it is told to stop.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use tracing::info;
 
-use super::{Opened, Out, instant_text, stderr};
+use super::{Opened, Out, instant_text, log};
 use crate::encode::answer;
 use crate::error::{Error, Result, While};
 use crate::project::Project;
@@ -24,12 +26,9 @@ impl Opened {
         if let Some(bind) = bind {
             self.project.settings.serve.bind = bind;
         }
-        let quiet = self.quiet;
-        let hear = move |text: &str| {
-            if !quiet || text.starts_with("warning: ") {
-                stderr::line(text);
-            }
-        };
+        let settings = &self.project.settings;
+        let spans = log::start(settings, self.quiet, self.verbose)?;
+        let stopping_time = Duration::from_secs(settings.serve.stop_seconds);
         let stop = stop()?;
         let reread = Arc::new(move || {
             let (project, mut mistakes) = Project::read(&root, &set)?;
@@ -38,17 +37,23 @@ impl Opened {
             }
             if mistakes.is_empty() { Ok(project) } else { Err(Error::Project(mistakes)) }
         });
-        let bound =
-            serve::bind(self.project, self.warehouse, clock, reread, Arc::new(hear), is_insecure).await?;
-        if !quiet {
-            stderr::line(&format!("listening on {}", bound.url()?));
-            stderr::line("next: POST usage to /subscriptions/v1/usage; Ctrl-C stops when all is kept");
+        let bound = serve::bind(self.project, self.warehouse, clock, reread, is_insecure).await?;
+        info!("listening on {}", bound.url()?);
+        info!("next: POST usage to /subscriptions/v1/usage; Ctrl-C stops when all is kept");
+        let stopped = OnceLock::new();
+        let stop = async {
+            stop.await;
+            stopped.get_or_init(Instant::now);
+        };
+        let outcome = bound.serve(stop).await;
+        if outcome.is_ok() {
+            info!("stopped; all that was accepted has landed");
         }
-        bound.serve(stop).await?;
-        if !quiet {
-            stderr::line("stopped; all that was accepted has landed");
+        if let Some(spans) = spans {
+            let took = stopped.get().map(Instant::elapsed).unwrap_or_default();
+            spans.stop(stopping_time.saturating_sub(took)).await;
         }
-        Ok(())
+        outcome
     }
 }
 

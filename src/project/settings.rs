@@ -20,7 +20,7 @@ use crate::error::{Error, Mistake, Place, Result, While};
 use definition::default;
 pub use definition::{Definition, SETTINGS};
 pub use events::{EventSettings, HandOver, WebhookSettings};
-pub use serve::{Does, JobSettings, ServeSettings};
+pub use serve::{Does, JobSettings, LogFormat, ServeSettings};
 
 /// The name of the settings file.
 pub const FILE: &str = "meterhouse.toml";

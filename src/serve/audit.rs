@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::warn;
 
-use super::{Hear, Service};
+use super::Service;
 use crate::access::audit::{self, Change};
 use crate::access::key;
 use crate::error::Result;
@@ -103,7 +104,7 @@ impl Audit {
     }
 
     /// Keeps what waits.
-    async fn keep(&self, warehouse: &Warehouse, hear: &Hear) -> Result<()> {
+    async fn keep(&self, warehouse: &Warehouse) -> Result<()> {
         let mut packed = self.packed.lock().await;
         loop {
             if packed.is_none() {
@@ -112,9 +113,10 @@ impl Audit {
                     (std::mem::take(&mut waiting.changes), std::mem::take(&mut waiting.lost))
                 };
                 if lost > 0 {
-                    hear(&format!(
-                        "warning: {lost} changes are not in the audit: the warehouse did not take it for long"
-                    ));
+                    warn!(
+                        lost,
+                        "{lost} changes are not in the audit: the warehouse did not take it for long"
+                    );
                 }
                 if changes.is_empty() {
                     break;
@@ -148,7 +150,7 @@ pub(super) async fn from_time_to_time(service: Arc<Service>, mut stopped: watch:
 
 /// Keeps the notes there are; what fails is told, and is tried again.
 pub(super) async fn keep(service: &Service) {
-    if let Err(error) = service.audit.keep(&service.warehouse, &service.hear).await {
-        (service.hear)(&format!("warning: what was changed is not in the audit yet: {error}"));
+    if let Err(error) = service.audit.keep(&service.warehouse).await {
+        warn!("what was changed is not in the audit yet: {error}");
     }
 }

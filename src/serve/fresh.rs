@@ -48,7 +48,7 @@ impl Service {
     }
 
     async fn counted(&self) -> Result<Arc<Tables>> {
-        landing::land(&self.project, &self.warehouse, &self.hear).await?;
+        landing::land(&self.project, &self.warehouse, &self.metrics).await?;
         let mut kept = self.fresh.0.lock().await;
         let tables = self.published.state().await?;
         let (head, files) = catalog::readable(&tables.project, &self.warehouse).await?;

@@ -7,14 +7,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
+use tracing::field::Empty;
+use tracing::{Instrument, info, info_span, warn};
 
 use super::Clock;
 use super::metrics::Metrics;
+use super::problem::told;
 use crate::error::Error;
 use crate::land::gathered;
 use crate::project::settings::ServeSettings;
 use crate::store::warehouse::Warehouse;
 
+/// What of the log is about commits.
+const TARGET: &str = "meterhouse::commit";
 /// What is kept at one time, at most.
 const TOGETHER: usize = 4096;
 
@@ -34,8 +39,10 @@ struct Waiting {
 pub(super) struct Gatherer {
     /// None once nothing more is taken.
     waiting: Mutex<Option<UnboundedSender<Waiting>>>,
-    /// Bytes that may wait.
+    /// Bytes that may wait, as far as they do not.
     room: Arc<Semaphore>,
+    /// All that may.
+    all: usize,
 }
 
 impl Gatherer {
@@ -48,9 +55,9 @@ impl Gatherer {
         let (sender, receiver) = unbounded_channel();
         let pause = Duration::from_millis(settings.gather_ms);
         let committing = tokio::spawn(commit(warehouse, clock, pause, receiver, metrics));
-        let room =
-            Arc::new(Semaphore::new(settings.waiting_mb.saturating_mul(1 << 20).min(Semaphore::MAX_PERMITS)));
-        (Self { waiting: Mutex::new(Some(sender)), room }, committing)
+        let all = settings.waiting_mb.saturating_mul(1 << 20).min(Semaphore::MAX_PERMITS);
+        let (waiting, room) = (Mutex::new(Some(sender)), Arc::new(Semaphore::new(all)));
+        (Self { waiting, room, all }, committing)
     }
 
     /// Room for a body that unpacks to so many bytes; none where too much waits already.
@@ -74,6 +81,11 @@ impl Gatherer {
             sender.send(waiting).map_err(|_| stopped())?;
         }
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Bytes for which room is taken.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.all.saturating_sub(self.room.available_permits())
     }
 
     /// Takes no more; what waits is kept.
@@ -108,8 +120,19 @@ async fn commit(
         for (with, together) in by_shape {
             let lines: Vec<u8> = together.iter().flat_map(|one| one.lines.iter().copied()).collect();
             let began = Instant::now();
-            let kept = gathered::keep(&warehouse, with.as_deref(), &lines, clock()).await;
-            metrics.committed(began.elapsed(), lines.len(), kept.is_ok());
+            let (bytes, requests) = (lines.len(), together.len());
+            let span = info_span!(target: TARGET, "commit", bytes, requests, otel.status_code = Empty);
+            let keeping = gathered::keep(&warehouse, with.as_deref(), &lines, clock());
+            let kept = keeping.instrument(span.clone()).await;
+            let seconds = began.elapsed().as_secs_f64();
+            metrics.committed(began.elapsed(), bytes, kept.is_ok());
+            match &kept {
+                Ok(()) => info!(target: TARGET, bytes, requests, seconds, "what was sent is kept"),
+                Err(error) => {
+                    span.record("otel.status_code", "ERROR");
+                    warn!(target: TARGET, bytes, requests, seconds, "what was sent is not kept: {}", told(error));
+                }
+            }
             let kept = kept.map_err(Arc::new);
             for one in together {
                 // Whoever does not wait any more has lost the connection, and sends again.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::{Instrument, info, info_span, warn};
 
+use super::Service;
+use super::metrics::Metrics;
 use super::problem::told;
-use super::{Hear, Service};
 use crate::engine::session::session;
 use crate::error::Result;
-use crate::land::gathered;
+use crate::land::{Landed, gathered};
 use crate::project::Project;
 use crate::store::warehouse::Warehouse;
 
@@ -21,17 +23,29 @@ pub(super) async fn from_time_to_time(service: Arc<Service>, mut stopped: watch:
             () = tokio::time::sleep(pause) => {}
             _ = stopped.changed() => return,
         }
-        if let Err(error) = land(&service.project, &service.warehouse, &service.hear).await {
+        if let Err(error) = land(&service.project, &service.warehouse, &service.metrics).await {
             // It waits, and is tried again.
-            (service.hear)(&format!("warning: what was sent waits to be landed: {}", told(&error)));
+            warn!("what was sent waits to be landed: {}", told(&error));
             service.metrics.failed_landing();
         }
     }
 }
 
 /// Lands what waits.
-pub(super) async fn land(project: &Project, warehouse: &Warehouse, hear: &Hear) -> Result<()> {
+pub(super) async fn land(project: &Project, warehouse: &Warehouse, metrics: &Metrics) -> Result<()> {
     let context = session(&project.settings, Some(warehouse))?;
-    let notice = |landed: &crate::land::Landed| hear(&landed.to_string());
-    gathered::land_gathered(project, warehouse, &context, &notice).await
+    let notice = |landed: &Landed| tell(landed, metrics);
+    let landing = gathered::land_gathered(project, warehouse, &context, &notice);
+    landing.instrument(info_span!("land")).await
+}
+
+/// Tells what became of a file, and counts it.
+pub(super) fn tell(landed: &Landed, metrics: &Metrics) {
+    let Landed { landing_id, received, rejected, before, .. } = landed;
+    if before.is_none() {
+        metrics.landed(*received, *rejected);
+        // Why records are rejected is in the table: they may be about somebody.
+        let text = landed.to_string();
+        info!(landing_id, received, rejected, "{}", text.lines().next().unwrap_or_default());
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -15,8 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Service;
 use super::problem::Problem;
+use super::{Service, newest};
 use crate::error::Error;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,12 +36,17 @@ struct OfWebhook {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     route: String,
     status: u16,
 }
 
-/// Counts since the service began.
+/// Counts since the service began, and what is seen of the warehouse.
 #[derive(Clone)]
 pub(super) struct Metrics {
     registry: Arc<Registry>,
@@ -58,6 +62,14 @@ pub(super) struct Metrics {
     request_seconds: Histogram,
     /// Seconds of requests under way would need a gauge; how many have begun is enough to see a queue.
     begun: Counter<u64, AtomicU64>,
+    landed: Family<Outcome, Counter>,
+    /// What is asked of the warehouse when somebody looks, by one at a time.
+    pub(super) looking: Arc<tokio::sync::Mutex<()>>,
+    pub(super) waiting: Gauge,
+    pub(super) gathered: Gauge,
+    pub(super) run: Gauge,
+    pub(super) run_as_of: Gauge,
+    suspense: Family<Reason, Gauge>,
 }
 
 impl Default for Metrics {
@@ -92,6 +104,21 @@ impl Default for Metrics {
         registry.register("request_seconds", "how long an answer took", request_seconds.clone());
         let begun = Counter::default();
         registry.register("requests_begun", "requests that began", begun.clone());
+        let landed = Family::<Outcome, Counter>::default();
+        registry.register("landed_records", "records landed, by what became of them", landed.clone());
+        let gauge = |registry: &mut Registry, name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let waiting = gauge(&mut registry, "waiting_bytes", "bytes that wait in memory to be kept");
+        let gathered = gauge(&mut registry, "gathered_bytes", "bytes that are kept and not landed, packed");
+        let run = gauge(&mut registry, "run_number", "the newest run");
+        let help = "the time that the newest run is for, in seconds since 1970";
+        let run_as_of = gauge(&mut registry, "run_as_of_seconds", help);
+        let suspense = Family::<Reason, Gauge>::default();
+        let help = "records that wait in suspense since the newest run, by reason";
+        registry.register("suspense_records", help, suspense.clone());
         Self {
             registry: Arc::new(registry),
             records,
@@ -105,6 +132,13 @@ impl Default for Metrics {
             requests,
             request_seconds,
             begun,
+            landed,
+            looking: Arc::default(),
+            waiting,
+            gathered,
+            run,
+            run_as_of,
+            suspense,
         }
     }
 }
@@ -125,6 +159,17 @@ impl Metrics {
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
+    /// A request begins.
+    pub(super) fn begun(&self) {
+        self.begun.inc();
+    }
+
+    /// A request is answered.
+    pub(super) fn answered(&self, route: &str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Answered { route: route.into(), status }).inc();
+        self.request_seconds.observe(took.as_secs_f64());
+    }
+
     pub(super) fn refused_for_room(&self) {
         self.refused.inc();
     }
@@ -132,17 +177,26 @@ impl Metrics {
     pub(super) fn failed_landing(&self) {
         self.failed_landings.inc();
     }
-}
 
-impl Metrics {
+    pub(super) fn landed(&self, received: u64, rejected: u64) {
+        for (outcome, records) in [("landed", received - rejected), ("rejected", rejected)] {
+            self.landed.get_or_create(&Outcome { outcome }).inc_by(records);
+        }
+    }
+
     /// A job has ended, at an instant in microseconds since the epoch.
-    pub(super) fn job(&self, job: &str, is_done: bool, ended: i64) {
-        let outcome = if is_done { "done" } else { "failed" };
+    pub(super) fn job(&self, job: &str, outcome: &'static str, ended: i64) {
         self.job_ended.get_or_create(&OfJob { job: job.into(), outcome }).set(ended / 1_000_000);
     }
-}
 
-impl Metrics {
+    /// How many records wait for which reason, all there are.
+    pub(super) fn suspense(&self, by_reason: Vec<(String, i64)>) {
+        self.suspense.clear();
+        for (reason, records) in by_reason {
+            self.suspense.get_or_create(&Reason { reason }).set(records);
+        }
+    }
+
     /// Events were posted to a webhook.
     pub(super) fn posted(&self, webhook: &str, taken: u64, refused: u64) {
         for (outcome, events) in [("taken", taken), ("refused", refused)] {
@@ -153,6 +207,7 @@ impl Metrics {
 
 /// All of them.
 pub(super) async fn show(State(service): State<Arc<Service>>) -> Response {
+    newest::look(&service).await;
     let mut text = String::new();
     match encode(&mut text, &service.metrics.registry) {
         Ok(()) => {
@@ -164,18 +219,4 @@ pub(super) async fn show(State(service): State<Arc<Service>>) -> Response {
             Problem::of(&error).into_response()
         }
     }
-}
-
-/// Counts a request with its answer.
-pub(super) async fn count(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let metrics = &service.metrics;
-    metrics.begun.inc();
-    let began = Instant::now();
-    // Never the path that was asked for: anybody may ask for any number of them.
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_string();
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    metrics.requests.get_or_create(&Answered { route, status }).inc();
-    metrics.request_seconds.observe(began.elapsed().as_secs_f64());
-    response
 }

@@ -12,6 +12,7 @@ mod health;
 pub mod jobs;
 mod landing;
 mod metrics;
+mod newest;
 mod problem;
 mod published;
 mod quotas;
@@ -21,6 +22,7 @@ mod receipt;
 mod recent;
 mod routes;
 mod rows;
+mod seen;
 mod sql;
 mod tls;
 mod usage;
@@ -43,6 +45,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tracing::{info, warn};
 
 use self::audit::Audit;
 use self::fresh::Fresh;
@@ -70,8 +73,6 @@ use crate::store::warehouse::Warehouse;
 pub type Clock = fn() -> i64;
 /// Reads the project again, as it is now.
 pub type Reread = Arc<dyn Fn() -> Result<Project> + Send + Sync>;
-/// Hears what happens, a line each.
-pub type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What is left of the time of a request for saying that it takes too long.
 const ANSWER: Duration = Duration::from_millis(250);
@@ -85,7 +86,6 @@ struct Service {
     warehouse: Warehouse,
     clock: Clock,
     reread: Reread,
-    hear: Hear,
     door: Door,
     gatherer: Gatherer,
     recent: Recent,
@@ -126,7 +126,6 @@ pub async fn bind(
     warehouse: Warehouse,
     clock: Clock,
     reread: Reread,
-    hear: Hear,
     is_insecure: bool,
 ) -> Result<Bound> {
     let settings = project.settings.serve.clone();
@@ -148,7 +147,10 @@ pub async fn bind(
     let reach = Reach { address, is_insecure, has_tls: tls.is_some() };
     let keys = Keys::default().read_again(&warehouse).await?;
     for text in reach.check(&project.settings, &keys)? {
-        hear(text);
+        match text.strip_prefix("warning: ") {
+            Some(text) => warn!("{text}"),
+            None => info!("{text}"),
+        }
     }
     let gate = Gate::new(warehouse.clone(), keys, reach.is_open());
     warehouse.probe().await?;
@@ -162,7 +164,7 @@ pub async fn bind(
     let metrics = Metrics::default();
     let (gatherer, committing) = Gatherer::start(warehouse.clone(), clock, &settings, metrics.clone());
     let service = Service {
-        published: Published::new(&project, &warehouse, clock, &reread, &hear)?,
+        published: Published::new(&project, &warehouse, clock, &reread)?,
         fresh: Fresh::default(),
         sql: Arc::new(Semaphore::new(settings.sql_queries)),
         // So that it is told before the request is given up.
@@ -172,7 +174,6 @@ pub async fn bind(
         metrics,
         clock,
         reread,
-        hear,
         warehouse,
         project,
         recent: Recent::default(),
@@ -217,7 +218,7 @@ impl Bound {
             .map(|webhook| tokio::spawn(webhook::deliver(service.clone(), webhook, stopped.clone())))
             .collect();
         let noting = tokio::spawn(audit::from_time_to_time(service.clone(), stopped.clone()));
-        let following = tls.clone().map(|tls| tokio::spawn(tls.follow(service.hear.clone(), stopped)));
+        let following = tls.clone().map(|tls| tokio::spawn(tls.follow(stopped)));
         let router = router(&service, request_time);
         connections::accept(listener, tls, router, stop, stopping, stopping_time).await;
         // A landing under way is brought to its end, a job is left.
@@ -235,7 +236,7 @@ impl Bound {
         }
         // Nobody can ask for anything any more, so that these are the last notes.
         audit::keep(&service).await;
-        landing::land(&project, &warehouse, &service.hear).await
+        landing::land(&project, &warehouse, &service.metrics).await
     }
 }
 
@@ -245,10 +246,10 @@ fn router(service: &Arc<Service>, request_time: Duration) -> Router {
         .method_not_allowed_fallback(problem::no_method)
         .layer(from_fn_with_state(service.clone(), large))
         .layer(from_fn_with_state(service.clone(), who::ask))
-        .layer(from_fn_with_state(service.clone(), metrics::count))
         .layer(DefaultBodyLimit::max(service.body_bytes))
         .layer(from_fn_with_state(request_time, in_time))
         .layer(CatchPanicLayer::custom(problem::fault))
+        .layer(from_fn_with_state(service.clone(), seen::see))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(Numbered))
         .with_state(service.clone())

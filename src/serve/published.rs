@@ -20,10 +20,11 @@ use datafusion::prelude::SessionContext;
 use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::warn;
 
 use super::problem::{Problem, told};
 use super::quotas::Access;
-use super::{Clock, Hear, Reread};
+use super::{Clock, Reread};
 use crate::catalog;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -63,7 +64,6 @@ pub(super) struct Published {
     warehouse: Warehouse,
     clock: Clock,
     reread: Reread,
-    hear: Hear,
     /// Without tables; what it may use of the machine is shared by all states.
     base: SessionContext,
     /// Threads of its own, so that a long query does not let a short answer wait.
@@ -81,7 +81,6 @@ impl Published {
         warehouse: &Warehouse,
         clock: Clock,
         reread: &Reread,
-        hear: &Hear,
     ) -> Result<Arc<Self>> {
         let settings = &project.settings;
         let runtime = threads(settings.engine.threads)?;
@@ -94,7 +93,6 @@ impl Published {
             warehouse: warehouse.clone(),
             clock,
             reread: reread.clone(),
-            hear: hear.clone(),
             threads,
             state: RwLock::default(),
             looked: Mutex::default(),
@@ -154,7 +152,7 @@ impl Published {
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).map(|looked| looked.elapsed())
     }
 
-    /// Looks whether there is a newer run, and makes the state again if so; one at a time. What fails is heard, and the
+    /// Looks whether there is a newer run, and makes the state again if so; one at a time. What fails is told, and the
     /// state before stays.
     async fn look(self: Arc<Self>) -> Result<()> {
         let _turn = self.turn.lock().await;
@@ -165,7 +163,7 @@ impl Published {
         self.is_loading.store(false, Ordering::Release);
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         if let Err(error) = &outcome {
-            (self.hear)(&format!("warning: what is read over HTTP stays as it was: {}", told(error)));
+            warn!("what is read over HTTP stays as it was: {}", told(error));
         }
         outcome
     }
@@ -217,7 +215,7 @@ impl Published {
         match (self.reread)() {
             Ok(project) => Ok(Arc::new(project)),
             Err(error) => {
-                (self.hear)(&format!("warning: queries stay as they were: {}", told(&error)));
+                warn!("queries stay as they were: {}", told(&error));
                 Ok(before.project.clone())
             }
         }

@@ -229,7 +229,7 @@ pub(super) async fn periods(
         })?;
         stream_of(&tables.context, query, as_of).await.map_err(|error| Problem::of(&error))
     };
-    Ok(rows::answer(service.published.start(), &service.hear, shape(format, about), work).await)
+    Ok(rows::answer(service.published.start(), shape(format, about), work).await)
 }
 
 /// The rows of an export, of all customers.
@@ -311,7 +311,7 @@ async fn exported(
         let rows = export::rows(&tables.context, query, &period, whose, as_of).await;
         rows.map_err(|error| Problem::of(&error))
     };
-    Ok(rows::answer(service.published.start(), &service.hear, shape, work).await)
+    Ok(rows::answer(service.published.start(), shape, work).await)
 }
 
 /// A tag that is the same for the same bytes: of the run and of all that was asked for; where a query reads what lands
@@ -353,7 +353,7 @@ impl Service {
             let query = tables.project.service.get(name).ok_or_else(|| no_query(name))?;
             stream_of(&tables.context, query, values).await.map_err(|error| Problem::of(&error))
         };
-        Ok(rows::answer(self.published.start(), &self.hear, shape, work).await)
+        Ok(rows::answer(self.published.start(), shape, work).await)
     }
 
     /// Makes sure that a contract or customer is known.

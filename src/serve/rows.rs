@@ -20,8 +20,8 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
+use tracing::warn;
 
-use super::Hear;
 use super::problem::Problem;
 use crate::encode::{Encoder, Format};
 use crate::error::Error;
@@ -139,7 +139,6 @@ fn tagged(headers: &mut HeaderMap, tag: &str) {
 /// Answers with the rows that `work` begins to yield; `start` lets that go on, on threads where it may take its time.
 pub(super) async fn answer(
     start: impl FnOnce(BoxFuture<'static, ()>) -> Result<(), Problem>,
-    hear: &Hear,
     shape: Shape,
     work: impl Future<Output = Result<SendableRecordBatchStream, Problem>> + Send + 'static,
 ) -> Response {
@@ -178,7 +177,7 @@ pub(super) async fn answer(
             Err(problem) => return problem.into_response(),
         }
         if held.len() > HELD_BYTES {
-            let rest = rest(pieces, hear.clone());
+            let rest = rest(pieces);
             let first = stream::once(async move { Ok(Bytes::from(held)) });
             let body = Body::from_stream(first.chain(rest));
             return response.body(body).unwrap_or_else(|_| fault().into_response());
@@ -216,14 +215,14 @@ impl Pieces {
 }
 
 /// The pieces after the first; where one fails, the connection is broken off.
-fn rest(pieces: Pieces, hear: Hear) -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> {
-    stream::unfold(Some((pieces, hear)), |state| async {
-        let (mut pieces, hear) = state?;
+fn rest(pieces: Pieces) -> impl stream::Stream<Item = Result<Bytes, std::io::Error>> {
+    stream::unfold(Some(pieces), |state| async {
+        let mut pieces = state?;
         match pieces.next().await {
-            Ok(Some(bytes)) => Some((Ok(Bytes::from(bytes)), Some((pieces, hear)))),
+            Ok(Some(bytes)) => Some((Ok(Bytes::from(bytes)), Some(pieces))),
             Ok(None) => None,
             Err(problem) => {
-                hear(&format!("warning: an answer ends in the middle: {}", problem.told()));
+                warn!("an answer ends in the middle: {}", problem.told());
                 Some((Err(std::io::Error::other(problem.told())), None))
             }
         }

@@ -96,7 +96,7 @@ pub(super) async fn answer(
         ask::rows(project, &context, &query, as_of).await.map_err(wrong)
     };
     let start = |work| start_apart(service.project.settings.engine.threads, place, work);
-    Ok(rows::answer(start, &service.hear, shape, work).await)
+    Ok(rows::answer(start, shape, work).await)
 }
 
 /// The query of a body: JSON, or the text itself.

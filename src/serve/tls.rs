@@ -14,8 +14,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::server::TlsStream;
+use tracing::{info, warn};
 
-use super::Hear;
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::project::settings::path;
@@ -113,7 +113,7 @@ impl Tls {
 
     /// Looks at the files from time to time, until the service stops. Where they cannot be taken, the certificate
     /// before stays in force.
-    pub(super) async fn follow(mut self, hear: Hear, mut stopped: watch::Receiver<()>) {
+    pub(super) async fn follow(mut self, mut stopped: watch::Receiver<()>) {
         let mut told = String::new();
         loop {
             tokio::select! {
@@ -128,14 +128,14 @@ impl Tls {
             self = tls;
             match read {
                 Ok(true) => {
-                    hear("the certificate was changed, and its new one is in force");
+                    info!("the certificate was changed, and its new one is in force");
                     told.clear();
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    let text = format!("warning: the certificate before stays in force: {error}");
+                    let text = format!("the certificate before stays in force: {error}");
                     if text != told {
-                        hear(&text);
+                        warn!("{text}");
                     }
                     told = text;
                 }

@@ -95,7 +95,7 @@ fn source(who: &Who, asked: Option<String>) -> Result<Option<String>, Problem> {
 async fn done(service: &Service, id: &str, asked: Asked) -> Result<Answer> {
     let (project, warehouse, now) = (&service.project, &service.warehouse, (service.clock)());
     // It may have been sent a moment ago.
-    landing::land(project, warehouse, &service.hear).await?;
+    landing::land(project, warehouse, &service.metrics).await?;
     let zone = project_zone(project)?;
     let usage_start = asked.usage_start.as_deref().map(|text| parse_instant(text, &zone)).transpose();
     let usage_start = usage_start.map_err(|error| Error::usage(format!("usage_start: {error}"), ""))?;

@@ -85,6 +85,10 @@ impl Who {
     }
 }
 
+/// The id of the key that a request had, said beside its answer.
+#[derive(Debug, Clone)]
+pub(super) struct KeyId(pub(super) String);
+
 /// The keys, as they were read last.
 pub(super) struct Gate {
     warehouse: Warehouse,
@@ -195,10 +199,11 @@ pub(super) async fn ask(State(service): State<Arc<Service>>, mut request: Reques
         None if is_known || path.is_none() => Ok(()),
         None => Err(Problem::new(StatusCode::FORBIDDEN, "nobody may do this", "no rule is written for it")),
     };
+    let key_id = who.key().map(|key| key.id.clone());
     // A query is sent as a body, and changes nothing.
     let is_change = |rule: Rule| !method.is_safe() && rule.scopes != [Scope::Read];
     let begun = rule.is_some_and(is_change).then(|| begun(&service, &who, &request));
-    let response = match may {
+    let mut response = match may {
         Ok(()) => {
             request.extensions_mut().insert(who);
             next.run(request).await
@@ -211,6 +216,9 @@ pub(super) async fn ask(State(service): State<Arc<Service>>, mut request: Reques
     if let Some(begun) = begun {
         let outcome = response.extensions().get::<Outcome>().map(|Outcome(outcome)| outcome.clone());
         begun.end(response.status().as_u16(), outcome.unwrap_or_else(|| "done".into()));
+    }
+    if let Some(id) = key_id {
+        response.extensions_mut().insert(KeyId(id));
     }
     response
 }
@@ -233,6 +241,12 @@ fn may(who: &Who, rule: &Rule, uri: &Uri) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The id of a request, as far as it is noted.
+pub(super) fn request_id(headers: &HeaderMap) -> String {
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    id.chars().take(ID_LETTERS).collect()
+}
+
 fn refused(problem: Problem) -> Response {
     let mut response = problem.into_response();
     if response.status() == StatusCode::UNAUTHORIZED {
@@ -244,7 +258,6 @@ fn refused(problem: Problem) -> Response {
 }
 
 fn begun(service: &Arc<Service>, who: &Who, request: &Request) -> Begun {
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     let key = who.key();
     let change = Change {
         at: 0,
@@ -252,7 +265,7 @@ fn begun(service: &Arc<Service>, who: &Who, request: &Request) -> Begun {
         key_name: key.map(|key| key.name.clone()),
         method: request.method().to_string(),
         path: request.uri().path().to_string(),
-        request_id: id.chars().take(ID_LETTERS).collect(),
+        request_id: request_id(request.headers()),
         status: None,
         outcome: String::new(),
     };

@@ -68,6 +68,7 @@ mod seaweed;
 mod serve;
 mod serve_keys;
 mod serve_limits;
+mod serve_log;
 mod serve_read;
 mod serve_tls;
 mod served;

@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 38] = [
+pub const SETTINGS: [Definition; 40] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -222,6 +222,22 @@ pub const SETTINGS: [Definition; 38] = [
         default: Some("4"),
         example: "2",
         meaning: "How many such queries may be answered at one time. One more waits for a second, and is then answered by 429.",
+    },
+    Definition {
+        key: "serve.log",
+        kind: "`text` or `json`",
+        default: Some("\"text\""),
+        example: "\"json\"",
+        meaning: "How the service says what it does: a line for people, or a JSON object a line with every request, commit, \
+                  landing and job.",
+    },
+    Definition {
+        key: "serve.otlp",
+        kind: "URL",
+        default: None,
+        example: "\"http://127.0.0.1:4318\"",
+        meaning: "The OpenTelemetry collector that spans of requests, commits, landings and jobs are sent to, by OTLP over \
+                  HTTP. Its headers come from the variable `OTEL_EXPORTER_OTLP_HEADERS`.",
     },
     Definition {
         key: "events.hand_over",

@@ -33,6 +33,21 @@ pub struct ServeSettings {
     pub sql_memory_mb: usize,
     /// Queries over HTTP at one time.
     pub sql_queries: usize,
+    /// How the service says what it does.
+    pub log: LogFormat,
+    /// The collector that its spans are sent to.
+    pub otlp: Option<String>,
+}
+
+/// How a service says what it does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 impl Default for ServeSettings {
@@ -50,6 +65,8 @@ impl Default for ServeSettings {
             sql_rows: default("serve.sql_rows"),
             sql_memory_mb: default("serve.sql_memory_mb"),
             sql_queries: default("serve.sql_queries"),
+            log: default("serve.log"),
+            otlp: default("serve.otlp"),
         }
     }
 }

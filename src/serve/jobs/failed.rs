@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
+use tracing::warn;
 
 use super::register::{Done, Outcome, Register};
 use super::{TRIES, told};
@@ -62,7 +63,7 @@ pub(super) async fn tell(service: &Service, by: String) {
         }
     }
     if let Err(error) = told_it {
-        (service.hear)(&format!("warning: {by}: its event is not published yet: {}", told(&error)));
+        warn!("{by}: its event is not published yet: {}", told(&error));
     }
 }
 

@@ -16,13 +16,15 @@ use croner::Cron;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use tokio::sync::watch;
+use tracing::field::Empty;
+use tracing::{Instrument, info, info_span, warn};
 
 pub use self::failed::FAILED;
 pub use self::register::{Done, Outcome, history};
 
 use self::register::{Claim, Register};
 use super::problem::{instant_text, told};
-use super::{Clock, Service};
+use super::{Clock, Service, landing};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::events::look::{self, Look};
@@ -127,11 +129,11 @@ async fn round(service: &Service, jobs: &[Job], holder: &str) -> Duration {
         Ok(due) => {
             for (due, job) in due {
                 if let Err(error) = claimed(service, job, due, holder).await {
-                    (service.hear)(&format!("warning: job {}: {}", job.name, told(&error)));
+                    warn!(job = job.name, "job {}: {}", job.name, told(&error));
                 }
             }
         }
-        Err(error) => (service.hear)(&format!("warning: jobs are not looked at: {}", told(&error))),
+        Err(error) => warn!("jobs are not looked at: {}", told(&error)),
     }
     let now = (service.clock)();
     let next = jobs.iter().filter_map(|job| job.next_due(now).ok().flatten()).min();
@@ -163,14 +165,16 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     let Some(mut claim) = register.claim(&job.name, due, holder, (service.clock)(), HOLDS).await? else {
         return Ok(());
     };
-    (service.hear)(&format!("job {}: {} begins, due {}", job.name, job.settings.does, instant_text(due)));
+    let (name, does) = (job.name.as_str(), job.settings.does);
+    info!(job = name, %does, due = instant_text(due), "job {name}: {does} begins, due {}", instant_text(due));
     let began = (service.clock)();
     let before = register.last_run(&job.name).await?;
     let had_failed = register.newest(&job.name).await?.is_some_and(|done| done.outcome == Outcome::Failed);
     // Known before it begins: what closes meanwhile is for the next time.
     let newest = ledger::head(&service.warehouse).await?.map(|head| head.run);
+    let span = info_span!("job", job = name, %does, otel.status_code = Empty);
     let outcome = tokio::select! {
-        outcome = tried(service, job, before) => outcome,
+        outcome = tried(service, job, before).instrument(span.clone()) => outcome,
         lost = keep(&register, &mut claim, service.clock) => return lost,
     };
     let ended = (service.clock)();
@@ -183,13 +187,16 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
         Outcome::Failed => before,
         _ => newest,
     };
-    (service.hear)(&match outcome {
-        Outcome::Failed => format!("warning: job {} failed: {detail}", job.name),
-        _ => format!("job {}: {detail}", job.name),
-    });
-    service.metrics.job(&job.name, outcome == Outcome::Done, ended);
+    let seconds = (ended - began) as f64 / 1e6;
+    match outcome {
+        Outcome::Failed => {
+            span.record("otel.status_code", "ERROR");
+            warn!(job = name, %does, seconds, "job {name} failed: {detail}");
+        }
+        _ => info!(job = name, %does, seconds, "job {name}: {detail}"),
+    }
+    service.metrics.job(name, outcome.word(), ended);
     let by = holder.to_string();
-    let does = job.settings.does;
     register.done(&Done { job: job.name.clone(), does, due, began, ended, outcome, detail, by, run }).await?;
     register.drop_claims(&claim).await?;
     if had_failed || outcome == Outcome::Failed {
@@ -229,14 +236,18 @@ async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<Strin
     let by = format!("job {}", job.name);
     let request = run::Request::new(now, now, by.clone())?;
     let quietly = |event: &Event| {
-        if event.is_warning() {
-            (service.hear)(&event.to_string());
+        if let Event::Landed(landed) = event {
+            landing::tell(landed, &service.metrics);
+        } else if event.is_warning() {
+            let text = event.to_string();
+            warn!(job = job.name, "{}", text.trim_start_matches("warning: "));
         }
     };
     match job.settings.does {
         Does::Land => {
             let landed = std::sync::Mutex::new((0_u64, 0_u64));
             let notice = |one: &land::Landed| {
+                landing::tell(one, &service.metrics);
                 if let (None, Ok(mut landed)) = (one.before, landed.lock()) {
                     landed.0 += one.received;
                     landed.1 += one.rejected;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use tokio::sync::watch;
+use tracing::{info, warn};
 
 use super::super::Service;
 use super::super::problem::told;
@@ -77,7 +78,7 @@ pub(crate) async fn deliver(service: Arc<Service>, webhook: Webhook, mut stopped
             _ = stopped.changed() => return delivery.stop().await,
         };
         let pause = pause.unwrap_or_else(|error| {
-            (service.hear)(&format!("warning: webhook {}: {}", webhook.name, told(&error)));
+            warn!(webhook = webhook.name, "webhook {}: {}", webhook.name, told(&error));
             LOOK
         });
         tokio::select! {
@@ -238,7 +239,7 @@ impl Delivery<'_> {
         self.service.metrics.posted(name, taken.len() as u64, u64::from(failed.is_some()));
         if !taken.is_empty() {
             if std::mem::take(&mut self.failures) > 0 && failed.is_none() {
-                (self.service.hear)(&format!("webhook {name}: events are taken again"));
+                info!(webhook = name, "webhook {name}: events are taken again");
             }
             let customer =
                 numbers.first().and_then(|number| waiting.get(number)).map(|first| &first.customer_id);
@@ -248,7 +249,7 @@ impl Delivery<'_> {
         }
         let Some((customer, NotTaken { why, pause })) = failed else { return };
         if self.failures == 0 {
-            (self.service.hear)(&format!("warning: webhook {name}: {why}; it is tried until it takes them"));
+            warn!(webhook = name, "webhook {name}: {why}; it is tried until it takes them");
         }
         self.failures += 1;
         let tries = self.pauses.get(&customer).map_or(0, |pause| pause.tries) + 1;
@@ -281,7 +282,7 @@ impl Delivery<'_> {
     async fn stop(&mut self) {
         if let Err(error) = self.give_back().await {
             // What was posted since it was last written is posted again.
-            (self.service.hear)(&format!("warning: webhook {}: {}", self.webhook.name, told(&error)));
+            warn!(webhook = self.webhook.name, "webhook {}: {}", self.webhook.name, told(&error));
         }
     }
 }
