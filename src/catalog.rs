@@ -8,15 +8,15 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::ToDFSchema;
 use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
-use datafusion::prelude::SessionContext;
-use futures::future::try_join_all;
+use datafusion::prelude::{DataFrame, SessionContext};
+use futures::future::{try_join, try_join_all};
 
 use crate::engine::plan::plan;
 use crate::error::{Error, Result, While};
 use crate::land::{acknowledged, acknowledged_files};
 use crate::ledger::{self, Entry};
 use crate::project::schema::TableSchema;
-use crate::project::{LANDED, LEFT_USAGE, Project, Query, USAGE_RECORD};
+use crate::project::{JOURNAL, LANDED, LEFT_USAGE, Project, Query, USAGE_RECORD};
 use crate::store::warehouse::Warehouse;
 use crate::table::checksum;
 use crate::table::file::DataFile;
@@ -66,10 +66,14 @@ pub async fn readable(
     warehouse: &Warehouse,
 ) -> Result<(Option<Entry>, BTreeMap<String, Vec<DataFile>>)> {
     let head = ledger::head(warehouse).await?;
-    let landed = match &head {
-        Some(head) => pin_all(warehouse, head).await?,
-        None => pin(warehouse).await?,
+    let landed = async {
+        match &head {
+            Some(head) => pin_all(warehouse, head).await,
+            None => pin(warehouse).await,
+        }
     };
+    let (mut landed, journal) = try_join(landed, journal(warehouse)).await?;
+    landed.extend(journal);
     let of_table = |schema: &TableSchema| match landed.get(&schema.name) {
         Some((_, files)) => files.clone(),
         None => {
@@ -79,6 +83,24 @@ pub async fn readable(
     };
     let files = project.schemas.values().map(|schema| (schema.name.clone(), of_table(schema))).collect();
     Ok((head, files))
+}
+
+/// What services wrote of what they did: each commit counts by itself.
+pub async fn journal(warehouse: &Warehouse) -> Result<Pinned> {
+    let tables = JOURNAL.map(|table| async move { Ok((table.into(), warehouse.delta_files(table).await?)) });
+    Ok(try_join_all(tables).await?.into_iter().collect())
+}
+
+/// The rows of a table that services write.
+pub async fn journal_rows(
+    project: &Project,
+    warehouse: &Warehouse,
+    context: &SessionContext,
+    table: &str,
+) -> Result<DataFrame> {
+    checksum::demand(context);
+    register(context, &project.schemas[table], warehouse.delta_files(table).await?.1)?;
+    context.table(table).await.during(|| format!("opening {table}"))
 }
 
 /// The landed tables' files that belong to acknowledged landings. `landing` is read first: a landing commits it last,

@@ -11,7 +11,7 @@ use meterhouse_sql::name::did_you_mean;
 use crate::encode::{Format, answer};
 use crate::error::{Error, Result, While};
 use crate::project::schema::{TableSchema, header, sql_type};
-use crate::project::{BOOKS, LANDED, Project};
+use crate::project::{Project, written};
 
 /// Writes the columns of a table or view, and returns how many they are; `context` knows the views.
 ///
@@ -80,7 +80,7 @@ fn names(schema: &TableSchema, column: &str) -> String {
 pub fn made_by(project: &Project, table: &str) -> String {
     match project.queries.get(table) {
         Some(query) => query.file.clone(),
-        None if LANDED.contains(&table) || BOOKS.contains(&table) => "the program".into(),
+        None if written().any(|written| written == table) => "the program".into(),
         None => format!("data/{table}.csv"),
     }
 }

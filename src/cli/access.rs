@@ -4,17 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
-use datafusion::error::DataFusionError;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::TryStreamExt;
 use meterhouse_sql::cycle::parse_instant;
 
 use super::arguments::KeyCommand;
 use super::{Opened, Out};
 use crate::access::audit;
 use crate::access::key::{self, Key, Keys, Revocation, Scope, Wanted};
-use crate::encode::Encoder;
-use crate::encode::answer::{self, Answer};
+use crate::encode::answer;
 use crate::error::{Error, Result, While};
 use crate::land::project_zone;
 
@@ -107,13 +103,8 @@ impl Opened {
             Some(text) => parse_instant(text, &project_zone(&self.project)?)
                 .map_err(|error| Error::usage(format!("--since: {error}"), "such as 2026-11-01T00:00:00Z"))?,
         };
-        let changes = audit::read(&self.warehouse, since).await?;
-        let changes = changes.map_err(|error| DataFusionError::External(error.into()));
-        let changes = Box::pin(RecordBatchStreamAdapter::new(audit::schema(), changes));
-        let failed = |error: &DataFusionError| Error::data(error.to_string(), "meterhouse verify");
-        let mut answer = Answer::to(out);
-        let count = answer.rows(Encoder::new(self.format(), &audit::schema())?, changes, &failed).await?;
-        answer.finish()?;
+        let changes = audit::read(&self.project, &self.warehouse, &self.context, since).await?;
+        let count = self.show_rows(changes, out).await?;
         let noun = if count == 1 { "change" } else { "changes" };
         self.say(&format!("{count} {noun} over HTTP; a service keeps them every 10 s and when it stops"));
         self.say("next: meterhouse key list");

@@ -3,17 +3,31 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+
 use super::counter::Counter;
 use super::prompt::Prompt;
 use super::shown::held_back;
 use super::stderr;
 use super::{Opened, Out, check_period, is_terminal};
 use crate::answer::{ask, views};
-use crate::encode::Format;
+use crate::encode::answer::Answer;
+use crate::encode::{Encoder, Format};
 use crate::error::{Error, Result, While};
 use crate::{catalog, export};
 
 impl Opened {
+    /// Writes rows of the program's own tables, and returns how many they are.
+    pub(super) async fn show_rows(&self, rows: SendableRecordBatchStream, out: Out<'_>) -> Result<usize> {
+        let failed = |error: &DataFusionError| Error::data(error.to_string(), "meterhouse verify");
+        let mut answer = Answer::to(out);
+        let encoder = Encoder::new(self.format(), &rows.schema())?;
+        let count = answer.rows(encoder, rows, &failed).await?;
+        answer.finish()?;
+        Ok(count)
+    }
+
     pub(super) async fn export(&self, period: String, to: String, one_file: bool) -> Result<()> {
         check_period(&period)?;
         let format = self.asked.unwrap_or(Format::Csv);

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use tracing::info;
 
 use super::{Opened, Out, instant_text, log};
-use crate::encode::answer;
 use crate::error::{Error, Result, While};
 use crate::project::Project;
 use crate::serve::jobs::{self, Job};
@@ -60,25 +58,8 @@ impl Opened {
 impl Opened {
     /// Shows what came of jobs, the newest first, and says when each is due next.
     pub(super) async fn jobs(&self, out: Out<'_>) -> Result<()> {
-        let done = jobs::history(&self.warehouse).await?;
-        let text = |of: &dyn Fn(&jobs::Done) -> String| -> ArrayRef {
-            Arc::new(done.iter().map(|done| Some(of(done))).collect::<StringArray>())
-        };
-        let time = |of: fn(&jobs::Done) -> i64| -> ArrayRef {
-            let times = done.iter().map(|done| Some(of(done)));
-            Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))
-        };
-        let seconds = done.iter().map(|done| Some((done.ended - done.began) / 1_000_000));
-        let rows = RecordBatch::try_from_iter([
-            ("job", text(&|done| done.job.clone())),
-            ("does", text(&|done| done.does.to_string())),
-            ("due", time(|done| done.due)),
-            ("began", time(|done| done.began)),
-            ("seconds", Arc::new(seconds.collect::<Int64Array>()) as ArrayRef),
-            ("outcome", text(&|done| done.outcome.word().to_string())),
-            ("detail", text(&|done| done.detail.clone())),
-        ]);
-        answer::write(out, &rows.during(|| "writing jobs".into())?, self.format())?;
+        let rows = jobs::history(&self.project, &self.warehouse, &self.context).await?;
+        self.show_rows(rows, out).await?;
         let jobs = Job::all(&self.project.settings)?;
         for job in &jobs {
             let next = job.next_due(self.now)?.map(instant_text).transpose()?;

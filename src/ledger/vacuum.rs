@@ -3,7 +3,7 @@
 //! A run writes the tables anew that have changed, and the files of the run before stay, for readers and for repeating
 //! it. Here those go that no run of the last days and no closed period names. Usage, reference data and the books are
 //! never touched, nor is what was written in these days, since a run that is not published yet may have written it. Of
-//! usage only small files go whose rows are in merged ones, once whoever read them is done.
+//! usage, and of what services write, only files go whose rows are in merged ones, once whoever read them is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, entry, head};
 use crate::error::{Result, While};
-use crate::project::{BOOKS, LANDED, Project};
+use crate::project::{BOOKS, JOURNAL, LANDED, Project};
 use crate::store::warehouse::{Warehouse, numbered};
 use crate::table::file::DataFile;
 use crate::table::landings::Landings;
@@ -93,14 +93,15 @@ pub async fn vacuum(
             of_table.take(file, |file| is_named || file.written >= since, &mut gone);
         }
     }
-    for (table, (_, files)) in landed {
-        let of_table: &mut OfTable = tables.entry(table.clone()).or_default();
-        let merged = files.iter().filter(|file| !file.landings.is_empty());
+    let landed = landed.iter().map(|(table, (_, files))| (table.as_str(), Some(files)));
+    for (table, files) in landed.chain(JOURNAL.map(|table| (table, None))) {
+        let of_table: &mut OfTable = tables.entry(table.into()).or_default();
+        let merged = files.into_iter().flatten().filter(|file| !file.landings.is_empty());
         let merged: Landings = merged.flat_map(|file| file.landings.ranges()).copied().collect();
         let (may_go, stay): (Vec<Found>, Vec<Found>) = found(warehouse, table)
             .await?
             .into_iter()
-            .partition(|file| file.written < since && is_merged(&file.path, &merged));
+            .partition(|file| file.written < since && (files.is_none() || is_merged(&file.path, &merged)));
         stay.into_iter().for_each(|file| of_table.take(file, |_| true, &mut gone));
         if may_go.is_empty() {
             continue;

@@ -4,6 +4,7 @@
 //! collected, with file, line and column, before one of them is reported.
 
 mod folder;
+mod names;
 mod query;
 mod reference;
 pub mod schema;
@@ -12,6 +13,7 @@ pub mod settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use names::*;
 pub use query::Query;
 
 use meterhouse_sql::cycle::TimeZone;
@@ -20,63 +22,6 @@ use meterhouse_sql::name::did_you_mean;
 use self::schema::TableSchema;
 use self::settings::Settings;
 use crate::error::{Error, Mistake, Place, Result, While};
-
-/// The table that landing writes.
-pub const USAGE_RECORD: &str = "usage_record";
-/// The table of the copies of usage records that closings left out.
-pub const LEFT_USAGE: &str = "left_usage";
-/// The table that what people decide about usage is written to.
-pub const USAGE_DECISION: &str = "usage_decision";
-/// The table of what the invoicing system says it has booked.
-pub const RECEIPT: &str = "receipt";
-/// The view that compares that with what was billed.
-pub const RECEIPT_STATUS: &str = "receipt_status";
-/// The tables that landing, decisions and receipts write, between runs.
-pub const LANDED: [&str; 5] = [USAGE_RECORD, "usage_rejected", "landing", USAGE_DECISION, RECEIPT];
-/// The view in which usage has its place: from here on a closed period is rated by the queries of its closing.
-pub const GUIDED_USAGE: &str = "guided_usage";
-/// The landings that closed books have reached.
-pub const BOOKED_LANDING: &str = "booked_landing";
-/// The lines that are billed.
-pub const INVOICE_LINE: &str = "invoice_line";
-/// The view of the records that are void or written off.
-pub const ANNULLED_USAGE: &str = "annulled_usage";
-/// The records that wait.
-pub const SUSPENSE: &str = "suspense";
-/// The view that says when each period ends.
-pub const PERIOD_END: &str = "period_end";
-/// What tells which usage of closed periods changed since.
-pub const PERIOD_CHANGE: &str = "period_change";
-/// The table of the periods that are closed.
-pub const CLOSED_PERIOD: &str = "closed_period";
-/// The table that says which tables are those of its closing when a closed period is rated again.
-pub const CLOSED_TABLE: &str = "closed_table";
-/// The table of the closed periods that were rated again by other rules.
-pub const RERATING: &str = "rerating";
-/// The table of the items and prices of closed periods, where late usage finds its place.
-pub const BILLED_ITEM: &str = "billed_item";
-/// The table of the lines of closed periods.
-pub const BILLED_LINE: &str = "billed_line";
-/// The table of what lines of closed periods would be now.
-pub const RERATED_LINE: &str = "rerated_line";
-/// The table of what has happened, for those who want to be told.
-pub const EVENT: &str = "event";
-/// The tables that a run writes by itself: closing, rating again, and what has happened.
-pub const BOOKS: [&str; 13] = [
-    CLOSED_PERIOD,
-    CLOSED_TABLE,
-    BILLED_ITEM,
-    BILLED_LINE,
-    "billed_statement",
-    "billed_usage",
-    "closed_suspense",
-    "closed_total",
-    EVENT,
-    "left_record",
-    LEFT_USAGE,
-    RERATED_LINE,
-    RERATING,
-];
 
 /// What a project says.
 #[derive(Debug, Clone)]
@@ -224,6 +169,13 @@ impl Project {
         let known: BTreeSet<&String> = schemas.keys().chain(queries.keys()).collect();
         for query in queries.values().chain(others) {
             for (name, place) in &query.reads {
+                if JOURNAL.contains(&name.as_str()) {
+                    mistakes.push(Mistake {
+                        place: place.clone(),
+                        what: format!("`{name}` is what services did, and no query of a project reads it"),
+                        hint: "ask it with `meterhouse sql`".into(),
+                    });
+                }
                 // A query that did not parse is reported already; whoever reads it is not wrong.
                 if !known.contains(name)
                     && mistakes.iter().all(|mistake| !mentions(&mistake.place.file, name))
@@ -233,7 +185,7 @@ impl Project {
             }
         }
         mistakes.extend(reference::unknown_references(&schemas, &queries, &known));
-        for name in LANDED.into_iter().chain(BOOKS) {
+        for name in written() {
             if queries.contains_key(name) {
                 mistakes.push(Mistake {
                     place: Place { file: queries[name].file.clone(), line: 1, column: 1 },
@@ -275,7 +227,7 @@ impl Project {
     pub fn reference(&self) -> impl Iterator<Item = &TableSchema> {
         self.schemas.values().filter(|schema| {
             let name = schema.name.as_str();
-            !self.queries.contains_key(name) && !LANDED.contains(&name) && !BOOKS.contains(&name)
+            !self.queries.contains_key(name) && written().all(|written| written != name)
         })
     }
 
@@ -305,14 +257,11 @@ impl Project {
 
     /// The tables that the program writes and that have no schema; queries that were kept may be older than a table.
     pub fn missing_tables(&self) -> Vec<Mistake> {
-        let missing =
-            LANDED.into_iter().chain(BOOKS).filter(|name| !self.schemas.contains_key(*name)).map(|name| {
-                Mistake {
-                    place: Place { file: format!("schemas/{name}.sql"), line: 0, column: 0 },
-                    what: format!("the schema of `{name}` is missing"),
-                    hint: "`meterhouse init` writes a project that has it, or set `extends`".into(),
-                }
-            });
+        let missing = written().filter(|name| !self.schemas.contains_key(*name)).map(|name| Mistake {
+            place: Place { file: format!("schemas/{name}.sql"), line: 0, column: 0 },
+            what: format!("the schema of `{name}` is missing"),
+            hint: "`meterhouse init` writes a project that has it, or set `extends`".into(),
+        });
         missing.collect()
     }
 

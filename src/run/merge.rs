@@ -21,6 +21,7 @@ use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
 use super::event::{Event, Hear};
+use crate::catalog;
 use crate::engine::plan::execution_error;
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
@@ -45,7 +46,7 @@ const MERGED: u64 = 128 << 20;
 /// Files that are looked into at a time.
 const LOOKED_AT: usize = 16;
 
-/// Merges the small files of landed tables, where they are many.
+/// Merges the small files of landed tables, and of what services write, where they are many.
 pub(super) async fn merge(
     project: &Project,
     warehouse: &Warehouse,
@@ -54,7 +55,8 @@ pub(super) async fn merge(
     hear: Hear<'_>,
 ) -> Result<()> {
     // A decision or a receipt is a file of its own, of no landing, and stays one.
-    let tables = landed.iter().filter(|(table, _)| COMMITTED.contains(&table.as_str()));
+    let journal = catalog::journal(warehouse).await?;
+    let tables = landed.iter().filter(|(table, _)| COMMITTED.contains(&table.as_str())).chain(&journal);
     let tables = tables.filter(|(_, (_, files))| files.iter().filter(|file| is_small(file)).count() > MANY);
     let tables: Vec<(&TableSchema, &[DataFile])> = tables
         .filter_map(|(table, (_, files))| Some((project.schemas.get(table)?, files.as_slice())))

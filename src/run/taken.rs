@@ -12,7 +12,7 @@ use datafusion::prelude::{SessionContext, col, lit};
 use super::Run;
 use crate::engine::plan::{BILLING_PERIOD, execution_error};
 use crate::error::{Error, Result, While};
-use crate::project::{BOOKS, CLOSED_TABLE, GUIDED_USAGE, LANDED, Project, RERATED_LINE};
+use crate::project::{BOOKS, CLOSED_TABLE, GUIDED_USAGE, JOURNAL, LANDED, Project, RERATED_LINE};
 use crate::refresh::is_made_by_period;
 use crate::table::file::DataFile;
 use crate::table::write::TableWriter;
@@ -84,6 +84,7 @@ pub(super) fn taken(project: &Project) -> AllTaken {
         }
     };
     let names = project.schemas.keys().chain(project.queries.keys());
+    let names = names.filter(|name| !JOURNAL.contains(&name.as_str()));
     names.map(|name| (name.clone(), of(name))).collect()
 }
 

@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::Service;
-use crate::access::audit::{self, Change};
+use crate::access::audit::{self, Batch, Change};
 use crate::access::key;
 use crate::error::Result;
+use crate::project::Project;
 use crate::store::warehouse::Warehouse;
 
 /// Notes are kept at most once in this time.
@@ -33,7 +34,7 @@ pub(super) struct Outcome(pub(super) String);
 pub(super) struct Audit {
     waiting: Mutex<Waiting>,
     /// What is being kept; only one does so at a time, and what failed is tried again as it was.
-    packed: tokio::sync::Mutex<Option<Vec<u8>>>,
+    batch: tokio::sync::Mutex<Option<Batch>>,
 }
 
 #[derive(Default)]
@@ -104,10 +105,10 @@ impl Audit {
     }
 
     /// Keeps what waits.
-    async fn keep(&self, warehouse: &Warehouse) -> Result<()> {
-        let mut packed = self.packed.lock().await;
+    async fn keep(&self, project: &Project, warehouse: &Warehouse) -> Result<()> {
+        let mut batch = self.batch.lock().await;
         loop {
-            if packed.is_none() {
+            if batch.is_none() {
                 let (changes, lost) = {
                     let mut waiting = self.waiting();
                     (std::mem::take(&mut waiting.changes), std::mem::take(&mut waiting.lost))
@@ -121,12 +122,12 @@ impl Audit {
                 if changes.is_empty() {
                     break;
                 }
-                *packed = Some(audit::packed(&changes)?);
+                *batch = Some(Batch::of(changes));
             }
-            if let Some(bytes) = packed.as_deref() {
-                audit::keep(warehouse, bytes).await?;
+            if let Some(batch) = &*batch {
+                audit::keep(project, warehouse, batch).await?;
             }
-            *packed = None;
+            *batch = None;
         }
         let uses: Vec<_> = self.waiting().uses.iter().cloned().collect();
         for (id, day) in uses {
@@ -150,7 +151,7 @@ pub(super) async fn from_time_to_time(service: Arc<Service>, mut stopped: watch:
 
 /// Keeps the notes there are; what fails is told, and is tried again.
 pub(super) async fn keep(service: &Service) {
-    if let Err(error) = service.audit.keep(&service.warehouse).await {
+    if let Err(error) = service.audit.keep(&service.project, &service.warehouse).await {
         warn!("what was changed is not in the audit yet: {error}");
     }
 }

@@ -120,6 +120,10 @@ impl Warehouse {
                         same_rows(table, landing_id, &files, change.added)?;
                         files.iter().any(|file| file.of_landings().has(landing_id))
                     }
+                    By::Named => {
+                        let files = files(&state);
+                        change.added.iter().all(|new| files.iter().any(|file| file.path == new.path))
+                    }
                     By::Application(name, number) => {
                         let seen = state.transaction_version(log.as_ref(), name).await;
                         let seen = seen.during(|| format!("reading the Delta log of {table}"))?;

@@ -86,6 +86,8 @@ pub enum By<'a> {
     Application(&'a str, u64),
     /// A landing: it was done where a file of the table has rows of it.
     Landing(i64),
+    /// Who names its files so that nobody else does: it was done where the table has them.
+    Named,
 }
 
 /// The names under which landings commit. A Delta log keeps each name for ever, so they share a few.
@@ -99,6 +101,7 @@ impl By<'_> {
             Self::Landing(landing_id) => {
                 Transaction::new(format!("{LANDING}{}", landing_id % NAMES), *landing_id)
             }
+            Self::Named => Transaction::new("named", 0),
         }
     }
 }

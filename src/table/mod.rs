@@ -5,6 +5,7 @@ pub mod delta;
 pub mod file;
 pub mod key;
 pub mod landings;
+pub mod named;
 pub mod rows;
 pub mod scan;
 pub mod write;

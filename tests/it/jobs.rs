@@ -1,7 +1,9 @@
 //! Scheduled jobs: done when they are due, by one of however many services there are.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::delta::has_duckdb;
 use crate::sample::Sample;
 use crate::served::Served;
 
@@ -64,6 +66,116 @@ fn jobs_land_run_and_close_by_themselves() {
     assert_eq!(exported, 1, "{done:#?}");
 }
 
+/// The rows of a table, by a Delta reader and DuckDB.
+fn by_others(sample: &Sample, table: &str, query: &str) -> Option<String> {
+    if !has_duckdb() {
+        return None;
+    }
+    let script = "import sys, duckdb; from deltalake import DeltaTable\n\
+                  t = DeltaTable(sys.argv[1]).to_pyarrow_table()\nprint(*duckdb.sql(sys.argv[2]).fetchall()[0])";
+    let folder = sample.path().join("warehouse").join(table);
+    let output = Command::new("python3").args(["-c", script]).arg(folder).arg(query).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap().trim().into())
+}
+
+/// The Parquet files of a table that are there, whoever names them.
+fn files(sample: &Sample, table: &str) -> Vec<String> {
+    let folder = sample.path().join("warehouse").join(table);
+    let names = std::fs::read_dir(folder).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".parquet")).collect()
+}
+
+#[test]
+fn what_was_done_is_a_table_that_stays_small_and_no_query_reads() {
+    let names: Vec<String> = ('a'..='l').map(String::from).collect();
+    let jobs = |name: &String| format!("[jobs.{name}]\ncron = \"* * * * * *\"\ndoes = \"land\"\n");
+    let sample = with_jobs(&names.iter().map(jobs).collect::<String>());
+    sample.ok(&["run"]);
+    let served = Served::start(sample.path(), &["--set", "serve.land_seconds=1"]);
+    let until_now = until(&sample, |done| done.len() > 40);
+    assert!(until_now.iter().all(|row| row.contains(" land done: 0 received, 0 rejected")), "{until_now:#?}");
+    let asked = served.post("/sql?format=csv", "text/plain", "select count(*) > 0 as x from job_run");
+    assert_eq!((asked.status, asked.body.as_str()), (200, "x\ntrue\n"));
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    let query = "select count(*) as x, count(distinct service_id) as y, sum(took_seconds) as z from job_run";
+    let before = sample.rows(query);
+    let count: usize = before[0].split(',').next().unwrap().parse().unwrap();
+    // The last one may have been cut short by the stop, and is told by the next service.
+    assert!(count > 40 && files(&sample, "job_run").len() - count <= 1, "{before:?}");
+    // A run makes one file of many, and a vacuum lets those go that nobody reads any more.
+    let runs = || sample.rows("select run_number from job_run where run_number is not null");
+    sample.ok(&["run"]);
+    assert_eq!((sample.rows(query), runs()), (before.clone(), Vec::new()));
+    assert_eq!(files(&sample, "job_run").iter().filter(|name| name.starts_with("merged-")).count(), 1);
+    let aged = "find warehouse/job_run -type f | xargs touch -d '9 days ago'";
+    let aged = Command::new("sh").args(["-c", aged]).current_dir(sample.path()).status().unwrap();
+    assert!(aged.success());
+    sample.ok(&["vacuum", "--keep-days", "7"]);
+    assert_eq!(files(&sample, "job_run").len(), 1);
+    assert_eq!(sample.rows(query), before);
+    let others = by_others(&sample, "job_run", "select count(*), min(outcome), min(does) from t");
+    assert!(others.is_none_or(|others| others == format!("{count} done land")));
+    // Nothing new for a run: what services did is nothing that is billed.
+    let document = sample.ok(&["--format", "json", "run"]);
+    assert!(document.contains("\"published\":null"), "{document}");
+    sample.write("queries/8_invoice/lazy.sql", "select job from job_run\n");
+    let (status, said) = sample.fails(&["check"]);
+    assert!(
+        status == 1 && said.contains("`job_run` is what services did, and no query of a project"),
+        "{said}"
+    );
+}
+
+#[test]
+fn services_that_are_killed_tell_each_job_once() {
+    let sample = with_jobs("[jobs.often]\ncron = \"* * * * * *\"\ndoes = \"land\"\n");
+    for round in 0..8 {
+        let services = [Served::start(sample.path(), &[]), Served::start(sample.path(), &[])];
+        // At any time within the second in which a job is claimed, done and told.
+        std::thread::sleep(Duration::from_millis(1300 + 130 * round));
+        drop(services);
+    }
+    let rows = || sample.rows("select count(*) as x, count(distinct due_at) as y from job_run");
+    let counts = |row: &str| -> Vec<u64> { row.split(',').map(|count| count.parse().unwrap()).collect() };
+    let before = counts(&rows()[0]);
+    let served = Served::start(sample.path(), &[]);
+    // A claim of a service that was killed holds for two minutes, of a job that is due later nobody has one.
+    until(&sample, |done| done.len() as u64 > before[0] + 2);
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    let after = counts(&rows()[0]);
+    assert!(after[0] >= 8 && after[0] == after[1], "{before:?} {after:?}");
+    // The last time is all that the register keeps besides.
+    let folder = sample.path().join("warehouse/registry/job/often");
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(names.len() <= 4 && names.iter().any(|name| name.ends_with(".done.json")), "{names:?}");
+}
+
+#[test]
+fn what_was_changed_is_a_table() {
+    let sample = Sample::empty();
+    let served = Served::start(sample.path(), &[]);
+    for number in 0..3 {
+        let record = format!(
+            "{{\"transactionID\": \"C-{number}\", \"usageType\": \"CarRentUsage\", \
+             \"usageStart\": \"2026-10-05T12:00:00\", \"VIN\": \"X\", \"distance\": 1}}"
+        );
+        assert_eq!(served.post("/subscriptions/v1/usage", "application/json", record).status, 200);
+    }
+    let (status, said) = served.stop();
+    assert_eq!(status, Some(0), "{said}");
+    let rows = sample.rows("select method, status, outcome from service_change");
+    assert_eq!(rows, vec!["POST,200,\"1 accepted, 0 duplicate, 0 rejected\""; 3]);
+    let others = by_others(&sample, "service_change", "select count(distinct change_id), max(status) from t");
+    assert!(others.is_none_or(|others| others == "3 200"));
+}
+
 #[test]
 fn a_job_that_fails_is_an_event_and_so_is_that_it_works_again() {
     let sample = with_jobs(
@@ -110,7 +222,7 @@ fn of_two_services_one_does_a_job() {
     }
     let rows = sample.ok(&["--format", "json", "jobs"]);
     let rows: serde_json::Value = serde_json::from_str(&rows).unwrap();
-    let dues = rows["rows"].as_array().unwrap().iter().map(|row| row["due"].as_str().unwrap().to_string());
+    let dues = rows["rows"].as_array().unwrap().iter().map(|row| row["due_at"].as_str().unwrap().to_string());
     let mut dues: Vec<String> = dues.collect();
     let count = dues.len();
     dues.dedup();

@@ -39,6 +39,8 @@ fn rust_names_no_table_of_the_rate_book() {
         "receipt",
         "receipt_status",
         "event",
+        "job_run",
+        "service_change",
         "closed_period",
         "billed_line",
         "billed_statement",

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use meterhouse::project::{BOOKS, LANDED, Project};
+use meterhouse::project::{Project, written};
 use tempfile::TempDir;
 
 /// The as-of of all tests: all of the sample's usage has happened.
@@ -72,7 +72,7 @@ impl Sample {
     pub fn bare() -> Self {
         let folder = TempDir::new().unwrap();
         let sample = Self { folder };
-        for table in LANDED.into_iter().chain(BOOKS) {
+        for table in written() {
             let file = format!("schemas/{table}.sql");
             sample.write(&file, &std::fs::read_to_string(repository().join(&file)).unwrap());
         }

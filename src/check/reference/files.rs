@@ -6,7 +6,7 @@ use meterhouse_sql::name::nearest;
 
 use crate::error::{Error, Mistake, Place, Result, While};
 use crate::project::settings;
-use crate::project::{BOOKS, LANDED, Project};
+use crate::project::{Project, written};
 use crate::refresh::fingerprint::reference_files;
 
 /// The folder of reference data.
@@ -91,7 +91,7 @@ fn unread(project: &Project, tables: &[&str], name: &str, whose: &str, file: &st
         let what = format!("{whose}`{name}` is made by {}", query.file);
         return (what, format!("keep one of the two: what makes `{name}` is the query or the file"));
     }
-    if LANDED.contains(&name) || BOOKS.contains(&name) {
+    if written().any(|written| written == name) {
         let what = format!("{whose}`{name}` is written by the program");
         return (what, "usage is taken in by `meterhouse land`, or by an [inbox]".into());
     }

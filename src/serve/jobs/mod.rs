@@ -6,8 +6,10 @@
 //! has lost its own cannot publish: somebody else has published by then.
 
 mod failed;
+mod history;
 mod register;
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +22,9 @@ use tracing::field::Empty;
 use tracing::{Instrument, info, info_span, warn};
 
 pub use self::failed::FAILED;
-pub use self::register::{Done, Outcome, history};
+pub use self::history::history;
 
-use self::register::{Claim, Register};
+use self::register::{Claim, Done, Outcome, Register};
 use super::problem::{instant_text, told};
 use super::{Clock, Service, landing};
 use crate::engine::session::session;
@@ -40,6 +42,8 @@ use crate::{books, catalog, land};
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a claim holds. Who works renews it, so that it ends only with who does not any more.
 const HOLDS: Duration = Duration::from_secs(120);
+/// How soon it is renewed again where that failed.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How often a job is tried where somebody else has published meanwhile.
 const TRIES: usize = 5;
 
@@ -95,7 +99,7 @@ impl Job {
     /// The last time that it was due, up to an instant; both in microseconds since the epoch. None: it never was.
     pub fn last_due(&self, instant: i64) -> Result<Option<i64>> {
         let last = self.cron.find_previous_occurrence(&self.at(instant)?, true);
-        Ok(last.ok().map(|due| due.timestamp().as_microsecond()))
+        Ok(last.ok().map(|due| due.timestamp().as_second() * 1_000_000))
     }
 
     /// The next time after an instant.
@@ -111,9 +115,10 @@ pub(super) async fn by_the_clock(service: Arc<Service>, jobs: Vec<Job>, mut stop
         return;
     }
     let holder = uuid::Uuid::new_v4().to_string();
+    let mut ended = BTreeMap::new();
     loop {
         let pause = tokio::select! {
-            pause = round(&service, &jobs, &holder) => pause,
+            pause = round(&service, &jobs, &holder, &mut ended) => pause,
             _ = stopped.changed() => return Register::of(&service.warehouse).give_back(&holder).await,
         };
         tokio::select! {
@@ -124,8 +129,8 @@ pub(super) async fn by_the_clock(service: Arc<Service>, jobs: Vec<Job>, mut stop
 }
 
 /// Does what is due now; how long to wait then.
-async fn round(service: &Service, jobs: &[Job], holder: &str) -> Duration {
-    match due_jobs(service, jobs).await {
+async fn round(service: &Service, jobs: &[Job], holder: &str, ended: &mut BTreeMap<String, i64>) -> Duration {
+    match due_jobs(service, jobs, ended).await {
         Ok(due) => {
             for (due, job) in due {
                 if let Err(error) = claimed(service, job, due, holder).await {
@@ -142,21 +147,49 @@ async fn round(service: &Service, jobs: &[Job], holder: &str) -> Duration {
 }
 
 /// The jobs that are due and not done, with their time, in its order.
-async fn due_jobs<'a>(service: &Service, jobs: &'a [Job]) -> Result<Vec<(i64, &'a Job)>> {
+///
+/// `ended` is for when each was last done, as far as the metrics say it; whichever service did it.
+async fn due_jobs<'a>(
+    service: &Service,
+    jobs: &'a [Job],
+    ended: &mut BTreeMap<String, i64>,
+) -> Result<Vec<(i64, &'a Job)>> {
     let register = Register::of(&service.warehouse);
     let now = (service.clock)();
     let mut due = Vec::new();
     for job in jobs {
         let Some(last) = job.last_due(now)? else { continue };
-        match register.last_done(&job.name).await? {
-            Some(done) if done >= last => {}
-            Some(_) => due.push((last, job)),
+        let of_job = register.of_job(&job.name).await?;
+        for due in of_job.unfinished() {
+            finish(service, &job.name, due).await?;
+        }
+        if let Some(newest) = of_job.newest(now).filter(|newest| ended.get(&job.name) != Some(newest)) {
+            if let Some(done) = register.done_at(&job.name, newest).await? {
+                done.succeeded.into_iter().for_each(|at| service.metrics.job(&job.name, "done", at));
+                if done.outcome == Outcome::Failed {
+                    service.metrics.job(&job.name, done.outcome.word(), done.ended);
+                }
+            }
+            ended.insert(job.name.clone(), newest);
+        }
+        if of_job.is_new() {
             // What was due before anybody knew of it is not done, what is missed from now on is.
-            None => register.begin(&job.name, job.settings.does, last, now).await?,
+            register.begin(&job.name, job.settings.does, last, now).await?;
+        } else if !of_job.is_done(last, now) {
+            due.push((last, job));
         }
     }
     due.sort_by_key(|(due, _)| *due);
     Ok(due)
+}
+
+/// Brings what came of a job into the table, and lets go what is not needed for that any more.
+async fn finish(service: &Service, job: &str, due: i64) -> Result<()> {
+    let register = Register::of(&service.warehouse);
+    if let Some(done) = register.done_at(job, due).await?.filter(|done| done.outcome != Outcome::New) {
+        history::keep(&service.project, &service.warehouse, &done).await?;
+    }
+    register.forget(job, due).await
 }
 
 /// Does a job where nobody else does it, and writes what came of it.
@@ -168,56 +201,69 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     let (name, does) = (job.name.as_str(), job.settings.does);
     info!(job = name, %does, due = instant_text(due), "job {name}: {does} begins, due {}", instant_text(due));
     let began = (service.clock)();
-    let before = register.last_run(&job.name).await?;
-    let had_failed = register.newest(&job.name).await?.is_some_and(|done| done.outcome == Outcome::Failed);
+    let (before, succeeded) = register.before(name).await?;
+    let had_failed = register.newest(name).await?.is_some_and(|done| done.outcome == Outcome::Failed);
     // Known before it begins: what closes meanwhile is for the next time.
     let newest = ledger::head(&service.warehouse).await?.map(|head| head.run);
     let span = info_span!("job", job = name, %does, otel.status_code = Empty);
     let outcome = tokio::select! {
         outcome = tried(service, job, before).instrument(span.clone()) => outcome,
-        lost = keep(&register, &mut claim, service.clock) => return lost,
+        lost = keep(&register, &mut claim, service.clock, HOLDS) => return lost,
     };
     let ended = (service.clock)();
-    let (outcome, detail) = match outcome {
-        Ok(detail) => (Outcome::Done, detail),
-        Err(error) => (Outcome::Failed, told(&error)),
-    };
-    let run = match outcome {
-        // What it did not get to is still to do.
-        Outcome::Failed => before,
-        _ => newest,
-    };
     let seconds = (ended - began) as f64 / 1e6;
-    match outcome {
-        Outcome::Failed => {
+    let done = match outcome {
+        Ok((detail, published)) => {
+            info!(job = name, %does, seconds, run = published, "job {name}: {detail}");
+            let outcome = Outcome::Done;
+            (outcome, detail, published, newest, Some(ended))
+        }
+        Err(error) => {
+            let detail = told(&error);
             span.record("otel.status_code", "ERROR");
             warn!(job = name, %does, seconds, "job {name} failed: {detail}");
+            // What it did not get to is still to do.
+            (Outcome::Failed, detail, None, before, succeeded)
         }
-        _ => info!(job = name, %does, seconds, "job {name}: {detail}"),
-    }
-    service.metrics.job(name, outcome.word(), ended);
-    let by = holder.to_string();
-    register.done(&Done { job: job.name.clone(), does, due, began, ended, outcome, detail, by, run }).await?;
-    register.drop_claims(&claim).await?;
+    };
+    let (outcome, detail, published, run, succeeded) = done;
+    let (job, by) = (name.to_string(), holder.to_string());
+    register
+        .done(&Done { job, does, due, began, ended, outcome, detail, by, run, published, succeeded })
+        .await?;
+    finish(service, name, due).await?;
     if had_failed || outcome == Outcome::Failed {
-        failed::tell(service, format!("job {}", job.name)).await;
+        failed::tell(service, format!("job {name}")).await;
     }
     Ok(())
 }
 
-/// Renews a claim again and again; returns when it is lost.
-async fn keep(register: &Register<'_>, claim: &mut Claim, clock: Clock) -> Result<()> {
+/// Renews a claim again and again; returns when it is lost, or runs out because the store takes nothing.
+async fn keep(register: &Register<'_>, claim: &mut Claim, clock: Clock, holds: Duration) -> Result<()> {
+    let mut renewed = clock();
+    let mut pause = holds / 3;
     loop {
-        tokio::time::sleep(HOLDS / 3).await;
-        if !register.renew(claim, clock(), HOLDS).await? {
-            let what = "somebody else does it, because this service was silent for too long";
-            return Err(Error::Busy { what: what.into() });
-        }
+        tokio::time::sleep(pause).await;
+        let now = clock();
+        pause = match register.renew(claim, now, holds).await {
+            Ok(true) => {
+                renewed = now;
+                holds / 3
+            }
+            Ok(false) => {
+                let what = "somebody else does it, because this service was silent for too long";
+                return Err(Error::Busy { what: what.into() });
+            }
+            // Nobody else takes it before its time is over.
+            Err(_) if clock() - renewed < holds.as_micros() as i64 => AGAIN,
+            Err(error) => return Err(error),
+        };
     }
 }
 
-/// Does a job, again where somebody else has published meanwhile; what came of it, for people.
-async fn tried(service: &Service, job: &Job, before: Option<u64>) -> Result<String> {
+/// Does a job, again where somebody else has published meanwhile; what came of it, for people, and the run that it
+/// published.
+async fn tried(service: &Service, job: &Job, before: Option<u64>) -> Result<(String, Option<u64>)> {
     let mut tries = 1;
     loop {
         match done(service, job, before).await {
@@ -227,7 +273,7 @@ async fn tried(service: &Service, job: &Job, before: Option<u64>) -> Result<Stri
     }
 }
 
-async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<String> {
+async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<(String, Option<u64>)> {
     // Prices and queries may have changed since the service began.
     let project = (service.reread)()?;
     let (project, warehouse) = (&project, &service.warehouse);
@@ -235,13 +281,13 @@ async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<Strin
     let now = (service.clock)();
     let by = format!("job {}", job.name);
     let request = run::Request::new(now, now, by.clone())?;
-    let quietly = |event: &Event| {
-        if let Event::Landed(landed) = event {
-            landing::tell(landed, &service.metrics);
-        } else if event.is_warning() {
+    let quietly = |event: &Event| match event {
+        Event::Landed(landed) => landing::tell(landed, &service.metrics),
+        event if event.is_warning() => {
             let text = event.to_string();
             warn!(job = job.name, "{}", text.trim_start_matches("warning: "));
         }
+        _ => {}
     };
     match job.settings.does {
         Does::Land => {
@@ -256,26 +302,28 @@ async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<Strin
             land::land_inboxes(project, warehouse, &context, &notice).await?;
             land::gathered::land_gathered(project, warehouse, &context, &notice).await?;
             let (received, rejected) = landed.into_inner().unwrap_or_default();
-            Ok(format!("{received} received, {rejected} rejected"))
+            Ok((format!("{received} received, {rejected} rejected"), None))
         }
         Does::Run => {
             let report = run::run(project, warehouse, &context, &request, &quietly).await?;
+            let published = report.published;
             books::close_due(project, warehouse, &context, &request, &quietly).await?;
-            Ok(Event::Published(report).to_string())
+            Ok((Event::Published(report).to_string(), published))
         }
         Does::Close => {
-            run::run(project, warehouse, &context, &request, &quietly).await?;
+            let published = run::run(project, warehouse, &context, &request, &quietly).await?.published;
             let closed = books::close_all_due(project, warehouse, &context, &request, &by, &quietly).await?;
             Ok(match closed.as_slice() {
-                [] => "no period is due".into(),
-                closed => format!("{} closed", closed.join(", ")),
+                [] => ("no period is due".into(), published),
+                // A closing is a run too, and the last one has them all.
+                closed => (format!("{} closed", closed.join(", ")), ledger::newest(warehouse).await?),
             })
         }
-        Does::Export => exported(project, warehouse, job, now, before).await,
+        Does::Export => Ok((exported(project, warehouse, job, now, before).await?, None)),
         Does::Events => {
             let look = Look { now, by, known: failed::conditions(project, warehouse).await? };
             let happened = look::look(project, warehouse, &look).await?;
-            Ok(format!("{happened} event{}", if happened == 1 { "" } else { "s" }))
+            Ok((format!("{happened} event{}", if happened == 1 { "" } else { "s" }), None))
         }
         Does::Vacuum => {
             let landed = match ledger::head(warehouse).await? {
@@ -286,7 +334,7 @@ async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<Strin
             let request = vacuum::Request { now, keep_days, by, is_dry: false };
             let vacuumed = vacuum::vacuum(project, warehouse, &request, &landed).await?;
             let vacuumed = vacuumed.map(|(vacuumed, _)| (vacuumed.files, vacuumed.bytes)).unwrap_or_default();
-            Ok(format!("{} files removed, {} bytes", vacuumed.0, vacuumed.1))
+            Ok((format!("{} files removed, {} bytes", vacuumed.0, vacuumed.1), None))
         }
     }
 }
@@ -377,6 +425,42 @@ mod tests {
             (now, count) = (next, count + 1);
         }
         assert_eq!(count, 18);
+    }
+
+    fn clock() -> i64 {
+        Timestamp::now().as_microsecond()
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_for_a_while_takes_no_job_from_who_does_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = object_store::local::LocalFileSystem::new();
+        let url = url::Url::from_directory_path(folder.path()).unwrap();
+        let warehouse = Warehouse::over(Arc::new(store), url).unwrap();
+        let register = Register::of(&warehouse);
+        let (due, holds) = (clock(), Duration::from_secs(6));
+        let mut claim = register.claim("bill", due, "one", clock(), holds).await.unwrap().unwrap();
+        let (registry, aside) = (folder.path().join("registry"), folder.path().join("aside"));
+        let fails = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            std::fs::rename(&registry, &aside).unwrap();
+            std::fs::write(&registry, "no folder").unwrap();
+            // It is to be renewed after 2 s.
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+            std::fs::remove_file(&registry).unwrap();
+            std::fs::rename(&aside, &registry).unwrap();
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        };
+        tokio::select! {
+            () = fails => {}
+            lost = keep(&register, &mut claim, clock, holds) => panic!("it is lost: {lost:?}"),
+        }
+        // Longer than the first claim held, and it is held still.
+        assert!(register.claim("bill", due, "two", clock(), holds).await.unwrap().is_none());
+        // A store that takes nothing for longer than it holds lets it go.
+        std::fs::rename(&registry, &aside).unwrap();
+        std::fs::write(&registry, "no folder").unwrap();
+        assert!(keep(&register, &mut claim, clock, Duration::from_secs(1)).await.is_err());
     }
 
     #[test]

@@ -1,13 +1,19 @@
-//! Which job was done when, and who does one: create-only objects below `registry/job`.
+//! Which job was done for when, and who does one: create-only objects below `registry/job`.
 //!
 //! A job that is due is a name and a time. Claims on it are numbered: the next one can be made where the last has run
 //! out, or by who has it, to renew it. What came of it is one object, which ends it for everybody.
+//!
+//! What always holds: this says what is done, and the table of jobs tells it on. An object with what came of a job has
+//! claims beside it until its row is in the table, so that whoever comes next brings it there where a service was
+//! killed in between; after that only the last ones are kept here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +22,9 @@ use crate::project::settings::Does;
 use crate::store::warehouse::Warehouse;
 
 const FOLDER: &str = "registry/job";
-/// Objects that are read at one time.
-const AT_ONCE: usize = 16;
+/// How far the clocks of services may be apart, in microseconds. What was done for a time that is further ahead was
+/// done by a clock that was wrong, and does not count before that time comes.
+const APART: i64 = 600_000_000;
 
 /// What came of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +47,10 @@ pub struct Done {
     pub by: String,
     /// The newest run when it began; of one that failed, that of the time before.
     pub run: Option<u64>,
+    /// The run that it published.
+    pub published: Option<u64>,
+    /// When it last ended well.
+    pub succeeded: Option<i64>,
 }
 
 /// What came of a job.
@@ -92,31 +103,43 @@ impl<'a> Register<'a> {
         Self { warehouse }
     }
 
-    /// For when a job was last done, or begun with.
-    pub(super) async fn last_done(&self, job: &str) -> Result<Option<i64>> {
-        Ok(self.newest(job).await?.map(|done| done.due))
-    }
-
-    /// The newest run when it was last done.
-    pub(super) async fn last_run(&self, job: &str) -> Result<Option<u64>> {
-        let newest = self.newest(job).await?;
-        Ok(newest.filter(|done| done.outcome != Outcome::New).and_then(|done| done.run))
+    /// What there is of a job.
+    pub(super) async fn of_job(&self, job: &str) -> Result<OfJob> {
+        let folder = folder_of(job);
+        let names = self.warehouse.list(folder.as_ref()).await?;
+        let mut found = OfJob::default();
+        for (due, name) in names.into_iter().filter_map(|name| Some((due_of(&name)?, name))) {
+            if name.ends_with(DONE) {
+                found.done.insert(due);
+            } else {
+                found.claims.entry(due).or_default().push(folder.clone().join(name.as_str()));
+            }
+        }
+        Ok(found)
     }
 
     /// What came of a job when it was last done, or begun with.
     pub(super) async fn newest(&self, job: &str) -> Result<Option<Done>> {
-        let listing = || format!("listing {FOLDER}/{job} in the warehouse");
-        let folder = Path::from(format!("{FOLDER}/{job}"));
-        let months = self.warehouse.store().list_with_delimiter(Some(&folder)).await.during(listing)?;
-        let mut months = months.common_prefixes;
-        months.sort();
-        for month in months.iter().rev() {
-            let names = self.warehouse.list(month.as_ref()).await?;
-            if let Some(name) = names.iter().filter(|name| name.ends_with(DONE)).max() {
-                return self.read(&month.clone().join(name.as_str())).await;
-            }
+        match self.of_job(job).await?.done.last() {
+            Some(due) => self.done_at(job, *due).await,
+            None => Ok(None),
         }
-        Ok(None)
+    }
+
+    /// What came of a job that was due then.
+    pub(super) async fn done_at(&self, job: &str, due: i64) -> Result<Option<Done>> {
+        self.read(&path_of(job, due, DONE)?).await
+    }
+
+    /// The newest run when it was last done, and when it last ended well.
+    pub(super) async fn before(&self, job: &str) -> Result<(Option<u64>, Option<i64>)> {
+        let (mut run, mut succeeded) = (None, None);
+        for due in self.of_job(job).await?.done {
+            let done = self.done_at(job, due).await?;
+            run = run.max(done.as_ref().and_then(|done| done.run));
+            succeeded = succeeded.max(done.and_then(|done| done.succeeded));
+        }
+        Ok((run, succeeded))
     }
 
     async fn read<T: for<'de> Deserialize<'de>>(&self, path: &Path) -> Result<Option<T>> {
@@ -128,9 +151,20 @@ impl<'a> Register<'a> {
     pub(super) async fn begin(&self, job: &str, does: Does, due: i64, now: i64) -> Result<()> {
         let (detail, by) = ("known from now on".to_string(), String::new());
         let outcome = Outcome::New;
-        let done =
-            Done { job: job.into(), does, due, began: now, ended: now, outcome, detail, by, run: None };
-        self.done(&done).await
+        self.done(&Done {
+            job: job.into(),
+            does,
+            due,
+            began: now,
+            ended: now,
+            outcome,
+            detail,
+            by,
+            run: None,
+            published: None,
+            succeeded: None,
+        })
+        .await
     }
 
     /// Notes what came of a job; where somebody else has done so, that stays.
@@ -151,11 +185,11 @@ impl<'a> Register<'a> {
     ) -> Result<Option<Claim>> {
         let mut claim = Claim { job: job.into(), due, holder: holder.into(), number: 0 };
         loop {
-            if self.warehouse.has(&path_of(job, due, DONE)?).await? {
+            if self.of_job(job).await?.is_done(due, now) {
                 return Ok(None);
             }
             if self.renew(&mut claim, now, holds).await? {
-                return Ok(Some(claim));
+                break;
             }
             claim.number += 1;
             let path = path_of(job, due, &claim_name(claim.number))?;
@@ -165,67 +199,116 @@ impl<'a> Register<'a> {
                 _ => {}
             }
         }
+        // Whoever had done it meanwhile may have let its claims go.
+        if self.of_job(job).await?.is_done(due, now) {
+            self.warehouse.delete(vec![path_of(job, due, &claim_name(claim.number))?]).await?;
+            return Ok(None);
+        }
+        Ok(Some(claim))
     }
 
     /// Makes the next claim on what is claimed; false where somebody else has made it.
+    ///
+    /// # Errors
+    /// The store fails for half a minute, which leaves open whether it is made; the same may be tried again.
     pub(super) async fn renew(&self, claim: &mut Claim, now: i64, holds: Duration) -> Result<bool> {
         let path = path_of(&claim.job, claim.due, &claim_name(claim.number + 1))?;
         let claimed = Claimed { holder: claim.holder.clone(), until: now + holds.as_micros() as i64 };
         let bytes = serde_json::to_vec(&claimed).during(|| format!("writing {path}"))?;
-        let is_made = self.warehouse.create(&path, bytes).await?;
+        let there = self.warehouse.settle(&path, bytes).await?;
+        let there: Claimed = serde_json::from_slice(&there).during(|| format!("reading {path}"))?;
+        let is_made = there.holder == claim.holder && there.until > now;
         claim.number += u32::from(is_made);
         Ok(is_made)
     }
 
-    /// Lets the claims of a job go that is done.
-    pub(super) async fn drop_claims(&self, claim: &Claim) -> Result<()> {
-        let paths = (1..=claim.number).map(|number| path_of(&claim.job, claim.due, &claim_name(number)));
-        self.warehouse.delete(paths.collect::<Result<_>>()?).await
+    /// Lets go what nobody needs of a job once a row of the table tells what came of it: the claims on it, and what
+    /// there is of earlier times, as far as that is in the table too.
+    pub(super) async fn forget(&self, job: &str, due: i64) -> Result<()> {
+        let OfJob { done, mut claims, .. } = self.of_job(job).await?;
+        let mut gone = claims.remove(&due).unwrap_or_default();
+        let (finished, left): (Vec<i64>, Vec<i64>) =
+            done.range(..due).partition(|before| !claims.contains_key(before));
+        for before in finished {
+            gone.push(path_of(job, before, DONE)?);
+        }
+        // Somebody was at work on these, and is overtaken.
+        let overtaken = claims.into_iter().filter(|(before, _)| *before < due && !left.contains(before));
+        gone.extend(overtaken.flat_map(|(_, paths)| paths));
+        self.warehouse.delete(gone).await
     }
 
-    /// Lets all claims of a service go that stops, so that nobody waits for it.
+    /// Lets all claims of a service go that stops, so that nobody waits for it; those stay beside what came of a job
+    /// whose row is not in the table yet.
     pub(super) async fn give_back(&self, holder: &str) {
-        let Ok(objects) = self.objects(CLAIM).await else { return };
-        for path in objects {
-            if let Ok(Some(claimed)) = self.read::<Claimed>(&path).await
+        let listed = self.warehouse.store().list(Some(&Path::from(FOLDER)));
+        let Ok(paths) = listed.map_ok(|object| object.location).try_collect::<BTreeSet<Path>>().await else {
+            return;
+        };
+        for path in &paths {
+            let Some((before, _)) = path.as_ref().split_once(CLAIM) else { continue };
+            if !paths.contains(&Path::from(format!("{before}{DONE}")))
+                && let Ok(Some(claimed)) = self.read::<Claimed>(path).await
                 && claimed.holder == holder
             {
-                let _ = self.warehouse.delete(vec![path]).await;
+                let _ = self.warehouse.delete(vec![path.clone()]).await;
             }
         }
     }
-
-    async fn objects(&self, kind: &str) -> Result<Vec<Path>> {
-        let listed = self.warehouse.store().list(Some(&Path::from(FOLDER)));
-        let found = listed.map_ok(|object| object.location).try_filter(|path| {
-            let is_kind = path.filename().is_some_and(|name| name.contains(kind));
-            std::future::ready(is_kind)
-        });
-        found.try_collect().await.during(|| format!("listing {FOLDER} in the warehouse"))
-    }
 }
 
-/// What came of all jobs, the newest first.
-pub async fn history(warehouse: &Warehouse) -> Result<Vec<Done>> {
-    let paths = Register::of(warehouse).objects(DONE).await?;
-    let read = paths.into_iter().map(|path| async move { Register::of(warehouse).read::<Done>(&path).await });
-    let done: Vec<Option<Done>> = futures::stream::iter(read).buffered(AT_ONCE).try_collect().await?;
-    let by_time = done.into_iter().flatten().map(|done| ((done.began, done.due, done.job.clone()), done));
-    Ok(by_time.collect::<BTreeMap<_, _>>().into_values().rev().collect())
+/// What there is of a job, by when it was due.
+#[derive(Debug, Default)]
+pub(super) struct OfJob {
+    done: BTreeSet<i64>,
+    claims: BTreeMap<i64, Vec<Path>>,
+}
+
+impl OfJob {
+    /// Whether nobody has ever seen it.
+    pub(super) fn is_new(&self) -> bool {
+        self.done.is_empty()
+    }
+
+    /// Whether it is done for a time, or for a later one that has come.
+    pub(super) fn is_done(&self, due: i64, now: i64) -> bool {
+        self.done.range(due..=due.max(now + APART)).next().is_some()
+    }
+
+    /// For when it was last done.
+    pub(super) fn newest(&self, now: i64) -> Option<i64> {
+        self.done.range(..=now + APART).next_back().copied()
+    }
+
+    /// For when it was done and has no row in the table yet.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = i64> {
+        self.done.iter().copied().filter(|due| self.claims.contains_key(due))
+    }
 }
 
 const DONE: &str = ".done.json";
 const CLAIM: &str = ".claim-";
+/// How a time is written in the name of an object.
+const NAMED: &str = "%Y%m%dT%H%M%SZ";
 
 fn claim_name(number: u32) -> String {
     format!("{CLAIM}{number:04}.json")
 }
 
-/// Where a job that is due has its objects: in the folder of the month.
+fn folder_of(job: &str) -> Path {
+    Path::from(FOLDER).join(job)
+}
+
+/// Where a job that is due has its objects.
 fn path_of(job: &str, due: i64, end: &str) -> Result<Path> {
     let due = Timestamp::from_microsecond(due).during(|| "naming a job".into())?;
-    let (month, second) = (due.strftime("%Y-%m"), due.strftime("%Y%m%dT%H%M%SZ"));
-    Ok(Path::from(format!("{FOLDER}/{job}/{month}/{second}{end}")))
+    Ok(folder_of(job).join(format!("{}{end}", due.strftime(NAMED))))
+}
+
+/// When the job was due that an object is of.
+fn due_of(name: &str) -> Option<i64> {
+    let due = DateTime::strptime(NAMED, name.split('.').next()?).ok()?;
+    Some(due.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
 }
 
 #[cfg(test)]
@@ -252,7 +335,7 @@ mod tests {
         assert!(register.renew(&mut one, due + 40 * SECOND, HOLDS).await.unwrap());
         assert!(register.claim("bill", due, "two", due + 90 * SECOND, HOLDS).await.unwrap().is_none());
         // Then it is silent.
-        let two = register.claim("bill", due, "two", due + 101 * SECOND, HOLDS).await.unwrap().unwrap();
+        register.claim("bill", due, "two", due + 101 * SECOND, HOLDS).await.unwrap().unwrap();
         assert!(!register.renew(&mut one, due + 102 * SECOND, HOLDS).await.unwrap());
         let by = |by: &str| Done {
             job: "bill".into(),
@@ -264,15 +347,47 @@ mod tests {
             detail: String::new(),
             by: by.into(),
             run: Some(7),
+            published: None,
+            succeeded: Some(due + 5),
         };
         register.done(&by("two")).await.unwrap();
         register.done(&by("one")).await.unwrap();
-        register.drop_claims(&two).await.unwrap();
-        assert_eq!(history(&warehouse).await.unwrap(), [by("two")]);
-        assert_eq!(register.last_done("bill").await.unwrap(), Some(due));
-        assert_eq!(register.last_run("bill").await.unwrap(), Some(7));
-        assert_eq!(register.last_run("close").await.unwrap(), None);
+        assert_eq!(register.done_at("bill", due).await.unwrap(), Some(by("two")));
+        // Who stops leaves the claims as they are beside what is not in the table.
+        register.give_back("two").await;
+        assert_eq!(register.of_job("bill").await.unwrap().unfinished().collect::<Vec<_>>(), [due]);
+        register.forget("bill", due).await.unwrap();
+        let of_job = register.of_job("bill").await.unwrap();
+        assert!(of_job.unfinished().next().is_none() && of_job.claims.is_empty());
+        assert_eq!(register.before("bill").await.unwrap(), (Some(7), Some(due + 5)));
+        assert_eq!(register.before("close").await.unwrap(), (None, None));
         assert!(register.claim("bill", due, "three", due + 200 * SECOND, HOLDS).await.unwrap().is_none());
+        // The next time it is due only that is kept, and what came of the one before is done all the same.
+        let next = due + 600 * SECOND;
+        register.claim("bill", next, "one", next, HOLDS).await.unwrap().unwrap();
+        register.done(&Done { due: next, ..by("one") }).await.unwrap();
+        register.forget("bill", next).await.unwrap();
+        assert_eq!(register.of_job("bill").await.unwrap().done, BTreeSet::from([next]));
+        assert!(register.claim("bill", due, "three", next, HOLDS).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_done_by_a_clock_that_was_ahead_does_not_count_before_its_time() {
+        let store = Arc::new(InMemory::new());
+        let warehouse = Warehouse::over(store, Url::parse("memory:///").unwrap()).unwrap();
+        let register = Register::of(&warehouse);
+        let now = 1_790_000_000 * SECOND;
+        let far = now + 365 * 86_400 * SECOND;
+        register.begin("a/b", Does::Run, far, far).await.unwrap();
+        assert!(register.of_job("a").await.unwrap().is_new());
+        let of_job = register.of_job("a/b").await.unwrap();
+        assert!(!of_job.is_new() && !of_job.is_done(now, now) && of_job.is_done(far, far));
+        assert!(register.claim("a/b", now, "one", now, HOLDS).await.unwrap().is_some());
+        // Clocks that are a little apart do nothing twice.
+        register.begin("a/b", Does::Run, now + 60 * SECOND, now).await.unwrap();
+        assert!(register.of_job("a/b").await.unwrap().is_done(now, now));
+        register.forget("a/b", now + 60 * SECOND).await.unwrap();
+        assert_eq!(register.of_job("a/b").await.unwrap().done, BTreeSet::from([now + 60 * SECOND, far]));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use meterhouse::check;
 use meterhouse::encode::Format;
 use meterhouse::engine::session::session;
 use meterhouse::project::schema::{TableSchema, header, sql_type};
-use meterhouse::project::{BOOKS, CLOSED_PERIOD, LANDED, Project, Query, USAGE_DECISION};
+use meterhouse::project::{BOOKS, CLOSED_PERIOD, JOURNAL, LANDED, Project, Query, USAGE_DECISION};
 
 use super::cell;
 use super::queries::QUERY_FOLDERS;
@@ -120,6 +120,7 @@ fn bullets(project: &Project, name: &str) -> String {
             text += "- made by `land --hold`, `void` and other decisions about usage\n"
         }
         None if LANDED.contains(&name) => text += "- made by landing\n",
+        None if JOURNAL.contains(&name) => text += "- made by `meterhouse serve`\n",
         None if BOOKS.contains(&name) => match project.closing.get(name) {
             Some(query) => {
                 writeln!(text, "- made by closing, {}: {}", link(&query.file), question(query)).unwrap();
@@ -198,6 +199,12 @@ pub fn page() -> String {
         "The books",
         "Closing a period writes these, and rating a closed period again; no row ever changes, but those of `rerated_line`.",
         BOOKS.to_vec(),
+    ));
+    groups.push((
+        "What services did",
+        "Services write these. No query of the project reads them, so that what is billed does not depend on who asked for \
+         what when; `meterhouse sql` and every other reader may.",
+        JOURNAL.to_vec(),
     ));
     let known: usize = groups.iter().map(|(_, _, names)| names.len()).sum();
     let all = project.schemas.len() + views.len();
