@@ -29,6 +29,7 @@ mod fields;
 mod foreign_files;
 mod formats;
 mod generate;
+mod grafana;
 mod histories;
 mod init;
 mod jobs;
