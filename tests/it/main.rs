@@ -65,6 +65,7 @@ mod rounding;
 mod runners;
 mod s3;
 mod sample;
+mod schedulers;
 mod seaweed;
 mod serve;
 mod serve_keys;
