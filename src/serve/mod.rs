@@ -162,6 +162,8 @@ pub async fn bind(
     let context = session(&project.settings, Some(&warehouse))?;
     let door = Door::new(&project, &context)?;
     let metrics = Metrics::default();
+    // So that one which has posted nothing is seen.
+    project.settings.webhooks.keys().for_each(|webhook| metrics.posted(webhook, 0, 0));
     let (gatherer, committing) = Gatherer::start(warehouse.clone(), clock, &settings, metrics.clone());
     let service = Service {
         published: Published::new(&project, &warehouse, clock, &reread)?,

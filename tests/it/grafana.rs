@@ -1,6 +1,7 @@
 //! The dashboard that the repository has: it shows each metric that a service shows, and no other.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -33,9 +34,13 @@ fn the_dashboard_shows_each_metric_of_a_service_and_no_other() {
 
     // One that has done everything once, so that no metric is left out for having nothing to say.
     let sample = Sample::new();
-    let jobs = "[jobs.often]\ncron = \"*/2 * * * * *\"\ndoes = \"run\"\n";
-    sample.write("meterhouse.toml", &format!("{}\n{jobs}", sample.read("meterhouse.toml")));
-    let served = Served::start(sample.path(), &["--set", "serve.land_seconds=1"]);
+    let more = "[jobs.often]\ncron = \"*/2 * * * * *\"\ndoes = \"run\"\n\n\
+                [webhooks.billing]\nurl = \"https://billing.example.com\"\nkeys = [\"HOOK_KEY\"]\n";
+    sample.write("meterhouse.toml", &format!("{}\n{more}", sample.read("meterhouse.toml")));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"));
+    command.current_dir(sample.path()).args(["--set", "serve.land_seconds=1"]);
+    command.env("HOOK_KEY", "k".repeat(32));
+    let served = Served::of(command);
     let record = r#"{"transactionID": "G-1", "usageType": "CarRentUsage", "usageStart": "2026-10-05T12:00:00", "VIN": "SGZCZ43D13S812715", "distance": 3}"#;
     let usage = "/subscriptions/v1/usage";
     assert_eq!(served.post(usage, "application/json", record).status, 200);
