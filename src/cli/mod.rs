@@ -78,6 +78,10 @@ async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out
         let hint = "--format table, json, ndjson, csv, markdown or parquet";
         return Err(Error::usage("only `meterhouse export` writes html", hint));
     }
+    if cli.format == Some(Format::Arrow) {
+        let hint = "--format parquet; over HTTP, `meterhouse serve` writes it";
+        return Err(Error::usage("no command writes a stream of Arrow", hint));
+    }
     if cli.format == Some(Format::Parquet)
         && std::io::stdout().is_terminal()
         && !matches!(cli.command, Command::Export { .. })

@@ -1,14 +1,16 @@
-//! Rows as bytes, piece by piece: CSV, JSON, NDJSON, Parquet, and tables for people.
+//! Rows as bytes, piece by piece: CSV, JSON, NDJSON, Parquet, Arrow, and tables for people.
 //!
 //! Owns how rows are written, for answers on standard output and for exported files alike. It writes to nobody: whoever
 //! asks gets the next bytes, and hands them to a file, a pipe or a connection.
 //!
 //! What always holds: the bytes depend on the rows and their order, never on how they come in batches; no more is held
-//! than a batch, of Parquet a row group, of tables for people [`table::BLOCK_ROWS`] rows.
+//! than a batch, of Arrow a chunk, of Parquet a row group, of tables for people [`table::BLOCK_ROWS`] rows.
 
 pub mod answer;
 pub mod cells;
+mod ipc;
 mod parquet;
+mod plain;
 mod table;
 
 use std::collections::BTreeSet;
@@ -20,6 +22,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use self::cells::{Cell, Cells, write_json_text};
+use self::ipc::Ipc;
 use self::parquet::Parquet;
 use self::table::{Lines, Table};
 use crate::error::{Error, Result, While};
@@ -40,6 +43,9 @@ pub enum Format {
     Markdown,
     /// Parquet, with types.
     Parquet,
+    /// A stream of Arrow IPC, with types; only the service writes it.
+    #[value(hide = true)]
+    Arrow,
     /// A page for each customer; only `export` writes it.
     #[value(hide = true)]
     Html,
@@ -71,6 +77,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Markdown => "md",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
             Self::Html => "html",
         }
     }
@@ -104,6 +111,7 @@ enum Rows {
     /// JSON and NDJSON; what stands before each value.
     Json(Vec<String>),
     Parquet(Box<Parquet>),
+    Arrow(Box<Ipc>),
     Table(Box<Table>),
 }
 
@@ -126,7 +134,7 @@ impl Encoder {
                 frame.empty = Some(b"{\"schema_version\":1,\"rows\":[]}\n".into());
             }
             Format::Ndjson => frame.behind = "\n",
-            Format::Table | Format::Markdown | Format::Parquet | Format::Html => {}
+            Format::Table | Format::Markdown | Format::Parquet | Format::Arrow | Format::Html => {}
         }
         Self::framed(format, schema, frame, None)
     }
@@ -181,7 +189,7 @@ impl Encoder {
                 frame.after = "\n";
                 frame.empty = Some(Vec::new());
             }
-            Format::Parquet | Format::Html => {}
+            Format::Parquet | Format::Arrow | Format::Html => {}
         }
         Self::framed(format, schema, frame, Some(name))
     }
@@ -197,6 +205,10 @@ impl Encoder {
             Format::Parquet => {
                 one_name_each(schema)?;
                 Rows::Parquet(Box::new(Parquet::new(schema)?))
+            }
+            Format::Arrow => {
+                one_name_each(schema)?;
+                Rows::Arrow(Box::new(Ipc::new(schema)?))
             }
             Format::Table => Rows::Table(Box::new(Table::new(Lines::Header, schema))),
             Format::Markdown => Rows::Table(Box::new(Table::new(Lines::Markdown, schema))),
@@ -243,6 +255,7 @@ impl Encoder {
                 }
             }
             Rows::Parquet(parquet) => bytes.extend(parquet.rows(batch)?),
+            Rows::Arrow(arrow) => bytes.extend(arrow.rows(batch)?),
             Rows::Table(table) => table.rows(batch, &mut bytes)?,
         }
         self.has_rows = true;
@@ -261,6 +274,7 @@ impl Encoder {
         match self.rows {
             Rows::Csv(_) | Rows::Json(_) => {}
             Rows::Parquet(parquet) => bytes.extend(parquet.finish()?),
+            Rows::Arrow(arrow) => bytes.extend(arrow.finish()?),
             Rows::Table(table) => table.finish(&mut bytes),
         }
         bytes.extend_from_slice(after.as_bytes());

@@ -273,7 +273,7 @@ fn way<'a>(project: &Project, request: &Request) -> Result<Way<'a>> {
             Err(Error::usage("a page belongs to one customer", "leave out --one-file"))
         }
         Format::Html => Ok(Way::Pages(Box::new(Pages::new(project)?))),
-        Format::Table | Format::Markdown => {
+        Format::Table | Format::Markdown | Format::Arrow => {
             let hint = "--format csv, json, ndjson, parquet or html";
             Err(Error::usage("an export is made of files, not of tables on a screen", hint))
         }
