@@ -69,7 +69,7 @@ pub async fn rows(
 ) -> Result<SendableRecordBatchStream> {
     let wrong = |mistake| Error::Query { text: text.into(), mistake: Box::new(mistake) };
     let statement = parsed(text).map_err(wrong)?;
-    if let Some(table) = described(project, &statement) {
+    if let Some(table) = described(project, context, &statement) {
         let columns = columns(project, context, &table).await?;
         let schema = columns.schema();
         return Ok(Box::pin(
@@ -92,11 +92,12 @@ pub fn failed(error: &DataFusionError) -> Error {
 }
 
 /// The table or view that a statement wants described, where there is one of that name.
-fn described(project: &Project, statement: &Statement) -> Option<String> {
+fn described(project: &Project, context: &SessionContext, statement: &Statement) -> Option<String> {
     let Statement::Statement(statement) = statement else { return None };
     let ast::Statement::ExplainTable { table_name, .. } = &**statement else { return None };
     let name = table_name.to_string().to_lowercase();
-    (project.schemas.contains_key(&name) || project.queries.contains_key(&name)).then_some(name)
+    let is_of_project = project.schemas.contains_key(&name) || project.queries.contains_key(&name);
+    (is_of_project && tables(context).contains(&name)).then_some(name)
 }
 
 /// The query planned, or what is wrong with it.
@@ -180,11 +181,11 @@ fn parsed(text: &str) -> Result<Statement, Mistake> {
     let is_written = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
     let mut words = tokens.iter().filter(is_written);
     let Some(first) = words.next() else {
-        return Err(mistake(Location::new(1, 1), "there is no query", "meterhouse sql \"select ...\""));
+        return Err(mistake(Location::new(1, 1), "there is no query", "such as select 1"));
     };
     let mut after = words.skip_while(|token| token.token != Token::SemiColon);
     if let Some(second) = after.find(|token| token.token != Token::SemiColon) {
-        let hint = "ask them one by one; at the prompt, `meterhouse sql` alone, several may stand in a line";
+        let hint = "ask them one by one; only at the prompt several may stand in a line";
         return Err(mistake(second.span.start, "a second statement begins here", hint));
     }
     let parser = DFParserBuilder::new(text).with_dialect(&dialect).build();
@@ -203,12 +204,12 @@ fn parsed(text: &str) -> Result<Statement, Mistake> {
         None => {
             let word = first.token.to_string().to_lowercase();
             let hint = match word.as_str() {
-                "show" => "`\\d` at the prompt shows tables, `meterhouse describe TABLE` the columns of one",
+                "show" => "`describe TABLE` shows the columns of one, `\\d` at the prompt which there are",
                 _ => "prices and contracts change in data/, rules in queries/; usage is landed, or voided",
             };
             let what = match word.as_str() {
-                "explain" => "`meterhouse sql` only reads, and explains only what reads".to_string(),
-                _ => format!("`meterhouse sql` only reads, it does not `{word}`"),
+                "explain" => "a query only reads, and explains only what reads".to_string(),
+                _ => format!("a query only reads, it does not `{word}`"),
             };
             Err(mistake(first.span.start, what, hint))
         }
@@ -216,7 +217,7 @@ fn parsed(text: &str) -> Result<Statement, Mistake> {
 }
 
 /// The tables and views that there are.
-fn tables(context: &SessionContext) -> Vec<String> {
+pub(super) fn tables(context: &SessionContext) -> Vec<String> {
     let catalogs = context.catalog_names().into_iter().filter_map(|name| context.catalog(&name));
     let schemas = catalogs
         .flat_map(|catalog| catalog.schema_names().into_iter().filter_map(move |name| catalog.schema(&name)));
@@ -283,9 +284,9 @@ mod tests {
         for (text, said) in [
             ("selct 1", "1:1 expected an SQL statement, found `selct`; did you mean `select`?"),
             ("select 1 +", "1:11 expected an expression, found the end of the text; "),
-            ("\n insert into price values (1)", "2:2 `meterhouse sql` only reads, it does not `insert`; "),
+            ("\n insert into price values (1)", "2:2 a query only reads, it does not `insert`; "),
             ("select 1; select 2", "1:11 a second statement begins here; ask them one by one"),
-            (" -- nothing\n", "1:1 there is no query; meterhouse sql"),
+            (" -- nothing\n", "1:1 there is no query; such as select 1"),
         ] {
             assert!(wrong(text).starts_with(said), "{}", wrong(text));
         }

@@ -2,4 +2,5 @@
 
 pub mod ask;
 pub mod describe;
+pub mod own;
 pub mod views;

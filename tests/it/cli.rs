@@ -298,7 +298,7 @@ fn sql_only_reads() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads, it does not `drop`
+    error: a query only reads, it does not `drop`
      --> query:1:1
       |
     1 | drop table price
@@ -309,7 +309,7 @@ fn sql_only_reads() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads, it does not `insert`
+    error: a query only reads, it does not `insert`
      --> query:1:1
       |
     1 | insert into currency values ('CHF', 2, 'half_up')
@@ -320,7 +320,7 @@ fn sql_only_reads() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads, it does not `create`
+    error: a query only reads, it does not `create`
      --> query:1:1
       |
     1 | create table x (a int)
@@ -331,7 +331,7 @@ fn sql_only_reads() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads, it does not `delete`
+    error: a query only reads, it does not `delete`
      --> query:1:1
       |
     1 | delete from price
@@ -342,7 +342,7 @@ fn sql_only_reads() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `meterhouse sql` only reads, it does not `copy`
+    error: a query only reads, it does not `copy`
      --> query:1:1
       |
     1 | copy (select 1) to 'x.csv'

@@ -49,7 +49,7 @@ fn a_query_that_does_not_plan_is_told_with_its_place() {
                 "insert into usage_record (usage_type) values ('call')",
                 &["only reads, it does not `insert`", "query:1:1", "data/"],
             ),
-            ("SHOW TABLES", &["only reads, it does not `show`", "meterhouse describe TABLE"]),
+            ("SHOW TABLES", &["only reads, it does not `show`", "describe TABLE"]),
             ("explain insert into price select price_id from price", &["explains only what reads"]),
             ("select count(* from price", &["error: expected", "query:1:16"]),
             ("select nope from price", &["nope", "query:1:8"]),
