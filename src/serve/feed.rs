@@ -9,6 +9,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::Service;
 use super::problem::{Parameters, Problem, parameters};
@@ -23,13 +24,14 @@ const SOME: usize = 100;
 const MOST: usize = 1000;
 
 /// What may stand behind the path of the feed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedFeed {
     /// The place behind which events are wanted; without it, from the first.
     #[serde(default)]
     after: i64,
-    /// So many at most.
+    /// So many at most; without it 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Of this kind; without it, of all.
     kind: Option<String>,

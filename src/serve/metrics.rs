@@ -18,6 +18,9 @@ use super::problem::Problem;
 use super::{Service, newest};
 use crate::error::Error;
 
+/// The kind of content that they are.
+pub(super) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
@@ -210,10 +213,7 @@ pub(super) async fn show(State(service): State<Arc<Service>>) -> Response {
     newest::look(&service).await;
     let mut text = String::new();
     match encode(&mut text, &service.metrics.registry) {
-        Ok(()) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(axum::http::header::CONTENT_TYPE, kind)], text).into_response()
-        }
+        Ok(()) => ([(axum::http::header::CONTENT_TYPE, KIND)], text).into_response(),
         Err(error) => {
             let error = Error::Machine { what: "writing metrics".into(), source: error.into() };
             Problem::of(&error).into_response()

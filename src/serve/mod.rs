@@ -13,6 +13,7 @@ pub mod jobs;
 mod landing;
 mod metrics;
 mod newest;
+mod openapi;
 mod problem;
 mod published;
 mod quotas;
@@ -52,6 +53,7 @@ use self::fresh::Fresh;
 use self::gather::Gatherer;
 use self::jobs::Job;
 use self::metrics::Metrics;
+use self::openapi::Description;
 use self::problem::Problem;
 use self::published::Published;
 use self::reach::Reach;
@@ -92,6 +94,7 @@ struct Service {
     metrics: Metrics,
     gate: Gate,
     rules: Vec<Rule>,
+    description: Description,
     audit: Audit,
     published: Arc<Published>,
     fresh: Fresh,
@@ -181,6 +184,7 @@ pub async fn bind(
         recent: Recent::default(),
         gate,
         rules: rules(),
+        description: routes::described()?,
         audit: Audit::default(),
         body_bytes: settings.body_mb << 20,
     };

@@ -4,14 +4,17 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::Query;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use super::audit::Outcome;
 use crate::error::{Error, in_words};
@@ -20,7 +23,7 @@ use crate::error::{Error, in_words};
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What became of one record.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RecordResult {
     /// Its number in the request, from 0.
     pub(super) record: u64,
@@ -38,9 +41,10 @@ pub(super) struct RecordResult {
 #[derive(Debug)]
 pub(super) struct Problem(Box<Document>);
 
-/// A problem document.
-#[derive(Debug, Serialize)]
-struct Document {
+/// What went wrong (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document {
     /// What kind of problem it is; this service tells them apart by status and title.
     r#type: &'static str,
     title: String,
@@ -146,14 +150,46 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What stands in the path of a request.
+pub(super) struct Within<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Within<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let within = Path::<T>::from_request_parts(parts, state).await;
+        within
+            .map(|Path(within)| Self(within))
+            .map_err(|error| cannot_be_done(error.status(), error.body_text()))
+    }
+}
+
+/// A body as it comes.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let whole = Bytes::from_request(request, state).await;
+        whole
+            .map(Self)
+            .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))
+    }
+}
+
+fn cannot_be_done(status: StatusCode, detail: String) -> Problem {
+    Problem::new(status, "the request cannot be done", detail)
+}
+
 /// What stands behind the `?` of a request.
 pub(super) type Parameters<T> = Result<Query<T>, QueryRejection>;
 
 /// The same, or what is wrong with it.
 pub(super) fn parameters<T>(asked: Parameters<T>) -> Result<T, Problem> {
-    asked.map(|Query(asked)| asked).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "the request cannot be done", error.body_text())
-    })
+    asked
+        .map(|Query(asked)| asked)
+        .map_err(|error| cannot_be_done(StatusCode::BAD_REQUEST, error.body_text()))
 }
 
 /// An error on one line, with its mistakes and what to do about it.

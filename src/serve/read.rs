@@ -11,7 +11,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +19,10 @@ use meterhouse_sql::cycle::parse_instant;
 use meterhouse_sql::name::did_you_mean;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::problem::{Parameters, Problem, instant_text, parameters};
+use super::problem::{Parameters, Problem, Within, instant_text, parameters};
 use super::published::{Published, State as Tables};
 use super::quotas::InForce;
 use super::rows::{self, Shape};
@@ -35,38 +36,51 @@ use crate::project::{LANDED, Query as SqlQuery};
 use crate::store::digest::sha256;
 
 /// What may stand behind the path of an entitlement.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedAt {
-    /// Whose cycles; without it those of now.
+    /// An instant, or a day, whose cycles are meant; without it now.
+    #[param(example = "2026-10-15")]
     at: Option<String>,
     /// Whether what landed since the run counts as well.
     #[serde(default)]
     fresh: bool,
+    /// How rows are written; without it by `Accept`.
+    #[param(inline, value_type = Option<rows::Names>)]
     format: Option<String>,
 }
 
 /// What has to stand behind the path of an access check.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedAccess {
+    /// What would be used.
+    #[param(example = "api_call")]
     usage_type: String,
 }
 
 /// What may stand behind the path of usage.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedUsage {
-    /// Inclusive.
+    /// An instant, or a day; inclusive.
+    #[param(example = "2026-10-01")]
     from: String,
     /// Exclusive; without it now.
+    #[param(example = "2026-11-01")]
     to: Option<String>,
+    /// What is summed over; without it a day.
+    #[param(inline)]
     granularity: Option<Granularity>,
+    /// What is summed by; without it the usage type.
+    #[param(inline)]
     group_by: Option<GroupBy>,
+    /// How rows are written; without it by `Accept`.
+    #[param(inline, value_type = Option<rows::Names>)]
     format: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Granularity {
     Hour,
@@ -75,7 +89,7 @@ enum Granularity {
     Month,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum GroupBy {
     #[default]
@@ -84,9 +98,11 @@ enum GroupBy {
 }
 
 /// What may stand behind the path of other rows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedRows {
+    /// How rows are written; without it by `Accept`.
+    #[param(inline, value_type = Option<rows::Names>)]
     format: Option<String>,
 }
 
@@ -94,7 +110,7 @@ pub(super) struct AskedRows {
 pub(super) async fn of_contract(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path(id): Path<String>,
+    Within(id): Within<String>,
     asked: Parameters<AskedAt>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -107,7 +123,7 @@ pub(super) async fn of_contract(
 pub(super) async fn of_customer(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path(id): Path<String>,
+    Within(id): Within<String>,
     asked: Parameters<AskedAt>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -137,7 +153,7 @@ async fn entitlements(
 pub(super) async fn access(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path(id): Path<String>,
+    Within(id): Within<String>,
     asked: Parameters<AskedAccess>,
 ) -> Result<Response, Problem> {
     let usage_type = parameters(asked)?.usage_type;
@@ -178,7 +194,7 @@ pub(super) async fn access(
 pub(super) async fn usage(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path(id): Path<String>,
+    Within(id): Within<String>,
     asked: Parameters<AskedUsage>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -235,7 +251,7 @@ pub(super) async fn periods(
 /// The rows of an export, of all customers.
 pub(super) async fn of_period(
     State(service): State<Arc<Service>>,
-    Path((period, name)): Path<(String, String)>,
+    Within((period, name)): Within<(String, String)>,
     asked: Parameters<AskedRows>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -246,7 +262,7 @@ pub(super) async fn of_period(
 pub(super) async fn of_period_and_customer(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path((period, customer, name)): Path<(String, String, String)>,
+    Within((period, customer, name)): Within<(String, String, String)>,
     asked: Parameters<AskedRows>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

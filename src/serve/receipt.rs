@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -13,9 +12,11 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use meterhouse_sql::decimal::parse_decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::Service;
-use super::problem::Problem;
+use super::problem::{Problem, Whole, Within};
 use super::who::Who;
 use crate::catalog;
 use crate::encode::{Encoder, Format};
@@ -26,13 +27,16 @@ use crate::land::receipt::{self, AMOUNT, Receipt};
 use crate::project::{RECEIPT, RECEIPT_STATUS};
 
 /// What a document has booked.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Sent<'a> {
+#[schema(as = Receipt)]
+pub(super) struct Sent<'a> {
     /// The document's own number.
+    #[schema(min_length = 1)]
     document_number: String,
     /// As a text or a number; its digits count.
     #[serde(borrow)]
+    #[schema(schema_with = amount)]
     amount: &'a RawValue,
     /// ISO 4217 code.
     currency: String,
@@ -40,13 +44,20 @@ struct Sent<'a> {
     by: Option<String>,
 }
 
+/// What an amount is.
+fn amount() -> Object {
+    let kinds = SchemaType::from_iter([Type::String, Type::Number]);
+    let means = "As a text or a number; its digits count.";
+    ObjectBuilder::new().schema_type(kinds).description(Some(means)).build()
+}
+
 /// Takes a receipt, and answers what is billed and booked of the customer's period now: 201, or 200 where the same was
 /// said before.
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path((period, customer_id)): Path<(String, String)>,
-    body: Bytes,
+    Within((period, customer_id)): Within<(String, String)>,
+    Whole(body): Whole,
 ) -> std::result::Result<Response, Problem> {
     let bad = |title: String| Problem::new(StatusCode::BAD_REQUEST, title, "");
     let hint = r#"{"document_number": "R-1", "amount": "12.50", "currency": "EUR"}"#;

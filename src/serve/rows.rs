@@ -21,6 +21,9 @@ use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 use tracing::warn;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::Problem;
 use crate::encode::{Encoder, Format};
@@ -33,11 +36,12 @@ const PIECES: usize = 2;
 /// A client that takes nothing for so long is gone.
 const STALLED: Duration = Duration::from_secs(60);
 /// The formats that rows can be asked for in, with the kinds of content that stand for them; the first is the usual.
-const FORMATS: [(Format, &[&str]); 4] = [
+pub(super) const FORMATS: [(Format, &[&str]); 5] = [
     (Format::Json, &["application/json"]),
     (Format::Ndjson, &["application/x-ndjson", "application/ndjson", "application/jsonl"]),
     (Format::Csv, &["text/csv"]),
     (Format::Parquet, &["application/vnd.apache.parquet", "application/x-parquet"]),
+    (Format::Arrow, &["application/vnd.apache.arrow.stream"]),
 ];
 
 /// How rows are answered.
@@ -59,6 +63,18 @@ pub(super) struct Shape {
 
 /// A piece of an answer; none: it is whole.
 type Piece = Result<Option<Vec<u8>>, Problem>;
+
+/// What the formats are called in a request.
+pub(super) struct Names;
+
+impl PartialSchema for Names {
+    fn schema() -> RefOr<Schema> {
+        let names = FORMATS.iter().map(|(format, _)| format.extension());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for Names {}
 
 /// The format of an answer: `format` as it was asked for, else what the client accepts.
 ///
@@ -111,8 +127,8 @@ fn thousandths(text: &str) -> Option<u32> {
 
 fn none_of(asked: &str) -> Problem {
     let title = "rows cannot be written so";
-    let hint = "format=json, ndjson, csv or parquet, or Accept: application/json, application/x-ndjson, text/csv or \
-                application/vnd.apache.parquet";
+    let hint = "format=json, ndjson, csv, parquet or arrow, or Accept: application/json, application/x-ndjson, text/csv, \
+                application/vnd.apache.parquet or application/vnd.apache.arrow.stream";
     Problem::new(StatusCode::NOT_ACCEPTABLE, title, asked).hint(hint)
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -13,12 +13,14 @@ use datafusion::error::DataFusionError;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::problem::{Parameters, Problem, instant_text, parameters};
+use super::problem::{Parameters, Problem, Whole, instant_text, parameters};
 use super::published::{State as Tables, limited, start_apart};
 use super::rows::{self, Shape};
-use crate::answer::ask;
+use super::who::Who;
+use crate::answer::{ask, own};
 use crate::catalog;
 use crate::error::Error;
 
@@ -29,16 +31,20 @@ pub(super) const TEXT_BYTES: usize = 256 << 10;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the answer is wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    /// How rows are written; without it by `Accept`.
+    #[param(inline, value_type = Option<rows::Names>)]
     format: Option<String>,
 }
 
 /// A query as JSON.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Question {
+pub(super) struct Question {
+    /// One query.
+    #[schema(min_length = 1)]
     query: String,
     /// What `$as_of` stands for, in the query and in views; without it now.
     as_of: Option<String>,
@@ -47,14 +53,13 @@ struct Question {
 /// Answers a query.
 pub(super) async fn answer(
     State(service): State<Arc<Service>>,
+    Extension(who): Extension<Who>,
     asked: Parameters<Asked>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Whole(body): Whole,
 ) -> Result<Response, Problem> {
     let asked = parameters(asked)?;
     let format = rows::format(asked.format.as_deref(), &headers)?;
-    let body =
-        body.map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
     let Question { query, as_of } = question(&headers, &body)?;
     let given = as_of.as_deref().map(|text| service.instant("as_of", Some(text))).transpose()?;
     let began = Instant::now();
@@ -85,14 +90,17 @@ pub(super) async fn answer(
     let work = async move {
         let wrong = |error: Error| Problem::of(&error);
         let Tables { project, context, .. } = &*tables;
-        let context = match given {
-            None => limited(context, memory_mb).map_err(wrong)?,
-            Some(as_of) => {
-                let other = published.without_tables();
-                let opened = catalog::register_all(project, &other, tables.files.clone(), as_of).await;
-                opened.and_then(|()| limited(&other, memory_mb)).map_err(wrong)?
-            }
-        };
+        let mut context = context.clone();
+        if let Some(as_of) = given {
+            context = published.without_tables();
+            catalog::register_all(project, &context, tables.files.clone(), as_of).await.map_err(wrong)?;
+        }
+        if let Some(customers) = who.customers() {
+            let own = published.without_tables();
+            own::only_of(&context, &own, customers).await.map_err(wrong)?;
+            context = own;
+        }
+        let context = limited(&context, memory_mb).map_err(wrong)?;
         ask::rows(project, &context, &query, as_of).await.map_err(wrong)
     };
     let start = |work| start_apart(service.project.settings.engine.threads, place, work);

@@ -12,10 +12,11 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
 use super::audit::Outcome;
-use super::problem::{Parameters, Problem, RecordResult, instant_text, parameters};
+use super::problem::{Parameters, Problem, RecordResult, Whole, instant_text, parameters};
 use super::who::Who;
 use crate::error::Error;
 use crate::land::Format;
@@ -29,7 +30,7 @@ const AT_ONCE: usize = 64 << 10;
 const LATER: u32 = 1;
 
 /// How records are to be taken.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// All of them or none.
@@ -40,8 +41,9 @@ pub(super) struct Asked {
 }
 
 /// What became of the records of a request.
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Taken)]
+pub(super) struct Answer {
     /// Records that are kept and will count, those that came before among them.
     accepted: u64,
     /// Accepted ones that are known to have come before; they count once.
@@ -97,9 +99,7 @@ async fn take(
         })
     });
     let query = query.transpose()?;
-    let body = Bytes::from_request(request, &())
-        .await
-        .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))?;
+    let Whole(body) = Whole::from_request(request, &()).await?;
     if sent::is_packed(&body) {
         let more = service.body_bytes.saturating_sub(room.num_permits());
         room.merge(service.room(more)?);

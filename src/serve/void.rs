@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use meterhouse_sql::cycle::parse_instant;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::problem::{Parameters, Problem, parameters};
+use super::problem::{Parameters, Problem, Within, parameters};
 use super::who::Who;
 use super::{Service, landing};
 use crate::books::{self, Asking};
@@ -20,7 +21,7 @@ use crate::land::{identity, project_zone};
 use crate::project::USAGE_RECORD;
 
 /// Which record, and why.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// Where it is from, if several sources have the id.
@@ -30,13 +31,15 @@ pub(super) struct Asked {
     /// The record that amends it.
     replaced_by: Option<String>,
     /// Why; it is kept with the decision.
+    #[param(min_length = 1, example = "counted+twice")]
     reason: String,
     /// Who.
     by: Option<String>,
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Voided)]
 pub(super) struct Answer {
     transaction_id: String,
     /// Records that are void from the next run on; 0 where it was void already.
@@ -47,7 +50,7 @@ pub(super) struct Answer {
 pub(super) async fn void(
     State(service): State<Arc<Service>>,
     Extension(who): Extension<Who>,
-    Path(id): Path<String>,
+    Within(id): Within<String>,
     asked: Parameters<Asked>,
 ) -> Result<Json<Answer>, Problem> {
     let mut asked = parameters(asked).map_err(|problem| {

@@ -48,6 +48,7 @@ mod merging;
 mod mistakes;
 mod mistakes_in_data;
 mod names;
+mod openapi;
 mod own_usage;
 mod plan;
 mod prompt;

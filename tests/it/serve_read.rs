@@ -465,9 +465,104 @@ fn a_key_for_some_customers_reads_of_no_others() {
     for path in ["/periods", "/periods/2026-10/invoice_line"] {
         assert_eq!(problem(&get(path)).1, "there is nothing here", "{path}");
     }
-    let asked =
-        served.send("POST", "/sql", &[("authorization", &bearer), ("content-type", TEXT)], "select 1");
-    assert_eq!(asked.status, 404);
+}
+
+#[test]
+fn a_key_for_some_customers_asks_about_no_others() {
+    let sample = Sample::new();
+    run(&sample, &[]);
+    let key = sample.ok(&["key", "add", "portal", "--scope", "read", "--customer", "ALPEN"]);
+    let all = sample.ok(&["key", "add", "all", "--scope", "read"]);
+    let served = Served::start(sample.path(), &[]);
+    let asked = |key: &str, query: &str| {
+        let bearer = format!("Bearer {}", key.trim());
+        served.send("POST", "/sql", &[("authorization", &bearer), ("content-type", TEXT)], query)
+    };
+    let of = |query: &str| asked(&key, query);
+    let own = "select count(*) as lines, sum(amount) as amount from invoice_line";
+    let theirs = ok(&asked(&all, &format!("{own} where customer_id = 'ALPEN'")));
+    assert_ne!(theirs["rows"], ok(&asked(&all, own))["rows"]);
+    assert_eq!(ok(&of(own))["rows"], theirs["rows"]);
+    let joined = "select distinct customer.customer_id from customer cross join invoice_line";
+    assert_eq!(ok(&of(joined))["rows"], json!([{"customer_id": "ALPEN"}]));
+    let at =
+        json!({"query": "select customer_id from customer where $as_of is not null", "as_of": "2026-10-15"});
+    let bearer = format!("Bearer {}", key.trim());
+    let at =
+        served.send("POST", "/sql", &[("authorization", &bearer), ("content-type", JSON)], at.to_string());
+    assert_eq!(ok(&at)["rows"], json!([{"customer_id": "ALPEN"}]));
+    // What does not say whose it is does not exist, in whatever way it is asked for.
+    for (query, name) in [
+        ("select * from usage_record", "usage_record"),
+        ("describe usage_record", "usage_record"),
+        ("select * from price", "price"),
+        ("explain select * from price", "price"),
+        ("select 1 from invoice_line where exists (select 1 from price)", "price"),
+    ] {
+        let (there, none) = (of(query), of(&query.replace(name, "nothing_of")));
+        assert_eq!((there.status, none.status), (400, 400), "{query} {}", there.body);
+        assert!(!there.body.contains("data/"), "{query} {}", there.body);
+        assert_eq!(asked(&all, query).status, 200, "{query}");
+    }
+    // Nothing that is asked is asked of rows of others: an error would tell of them.
+    for query in [
+        "select 1 / (case when customer_id = 'BYTE' then 0 else 1 end) as x from invoice_line",
+        "select count(*) from invoice_line where 1 / (case when customer_id = 'BYTE' then 0 else 1 end) = 1",
+        "select count(*) from customer where cast(replace(customer_id, 'ALPEN', '1') as int) = 1",
+        "select cast(replace(customer_id, 'ALPEN', '1') as int) as x, customer_id from customer",
+        "select * from (select * from customer order by customer_id desc limit 1) where cast(replace(customer_id, 'ALPEN', '1') as int) = 1",
+        "select count(*) from customer join invoice_line using (customer_id) \
+         where cast(replace(customer.customer_id, 'ALPEN', '1') as int) = 1",
+    ] {
+        assert_eq!(of(query).status, 200, "{query} {}", of(query).body);
+        assert_eq!(asked(&all, query).status, 422, "{query}");
+    }
+    // Nor does a plan tell of them.
+    for explain in ["explain", "explain analyze"] {
+        let plan =
+            of(&format!("{explain} select count(*) from invoice_line where customer_id = 'BYTE'")).body;
+        assert!(plan.contains("StreamingTableExec") && !plan.contains("parquet"), "{plan}");
+    }
+    assert_eq!(ok(&of("select customer_id from invoice_line where customer_id = 'BYTE'"))["rows"], json!([]));
+}
+
+#[test]
+fn rows_come_as_arrow_too() {
+    let has_it = Command::new("python3").args(["-c", "import pyarrow"]).output();
+    if !has_it.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: python3 cannot import pyarrow");
+        return;
+    }
+    let (sample, served) = published(&[]);
+    let read = "import pyarrow, urllib.request\n\
+                request = urllib.request.Request(URL + '/sql', data=QUERY.encode(), headers={\n    \
+                'Accept': 'application/vnd.apache.arrow.stream', 'Content-Type': 'text/plain'})\n\
+                answer = urllib.request.urlopen(request)\n\
+                assert answer.headers['content-type'] == 'application/vnd.apache.arrow.stream'\n\
+                table = pyarrow.ipc.open_stream(answer.read()).read_all()\n\
+                print(','.join(str(field.type) for field in table.schema))\n\
+                for row in table.to_pylist():\n    print(','.join(format(value, '' if isinstance(value, int) else 's' if isinstance(value, str) else 'f') for value in row.values()))\n";
+    let ask = |query: &str| {
+        let text = format!("URL = {:?}\nQUERY = {query:?}\n{read}", served.address);
+        let output = Command::new("python3").args(["-c", &text]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let query = "select line_id, amount from invoice_line where currency = 'EUR' order by line_id";
+    let rows = ask(query);
+    let (types, rows) = rows.split_once('\n').unwrap();
+    assert!(types.starts_with("string,decimal128(38, "), "{types}");
+    let number = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text.to_string(),
+    };
+    let rows: Vec<String> = rows.lines().map(number).collect();
+    let expected: Vec<String> = sample.rows(query).iter().map(|row| number(row)).collect();
+    assert!(rows.len() > 3 && rows == expected, "{rows:?}\n{expected:?}");
+    // More than a chunk, and none.
+    let many = ask("select value as number from generate_series(1, 20000)");
+    assert_eq!((many.lines().count(), many.lines().last()), (20001, Some("20000")));
+    assert_eq!(ask("select value as number from generate_series(1, 2) where false").trim(), "int64");
 }
 
 #[test]
