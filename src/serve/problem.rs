@@ -12,8 +12,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::audit::Outcome;
@@ -175,6 +175,14 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
         whole
             .map(Self)
             .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))
+    }
+}
+
+/// What a body says as a JSON object. A list of the same values is none, though serde would take it.
+pub(super) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') | None => serde_json::from_slice(body),
+        Some(_) => Err(serde::de::Error::custom("a JSON object was expected")),
     }
 }
 

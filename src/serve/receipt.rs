@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::Service;
-use super::problem::{Problem, Whole, Within};
+use super::problem::{Problem, Whole, Within, object};
 use super::who::Who;
 use crate::catalog;
 use crate::encode::{Encoder, Format};
@@ -61,7 +61,7 @@ pub(super) async fn post(
 ) -> std::result::Result<Response, Problem> {
     let bad = |title: String| Problem::new(StatusCode::BAD_REQUEST, title, "");
     let hint = r#"{"document_number": "R-1", "amount": "12.50", "currency": "EUR"}"#;
-    let sent: Sent<'_> = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()).hint(hint))?;
+    let sent: Sent<'_> = object(&body).map_err(|error| bad(error.to_string()).hint(hint))?;
     let (digits, decimals) = AMOUNT;
     let text = sent.amount.get().trim_matches('"');
     let amount = parse_decimal(text, digits, decimals)

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
-use super::problem::{Parameters, Problem, Whole, instant_text, parameters};
+use super::problem::{Parameters, Problem, Whole, instant_text, object, parameters};
 use super::published::{State as Tables, limited, start_apart};
 use super::rows::{self, Shape};
 use super::who::Who;
@@ -116,7 +116,7 @@ fn question(headers: &HeaderMap, body: &Bytes) -> Result<Question, Problem> {
         Problem::new(StatusCode::BAD_REQUEST, "the body is no query", detail).hint(hint)
     };
     if kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
-        return serde_json::from_slice(body).map_err(|error| wrong(error.to_string()));
+        return object(body).map_err(|error| wrong(error.to_string()));
     }
     let query = std::str::from_utf8(body).map_err(|error| wrong(error.to_string()))?;
     Ok(Question { query: query.into(), as_of: None })

@@ -338,7 +338,9 @@ fn a_query_reads_and_does_nothing_else() {
     assert!(hint.contains("limit 50"), "{hint}");
     assert_eq!(ok(&ask("select value from generate_series(1, 50)"))["rows"].as_array().unwrap().len(), 50);
     assert_eq!(problem(&ask("select 1 / 0 as x")).0, 422);
-    assert_eq!(problem(&served.post("/sql", JSON, "{\"quer\":\"select 1\"}")).0, 400);
+    for body in ["{\"quer\":\"select 1\"}", "[\"select 1\", null]", ""] {
+        assert_eq!(problem(&served.post("/sql", JSON, body)).0, 400, "{body}");
+    }
     assert_eq!(served.post("/sql", TEXT, " ".repeat(300 << 10)).status, 413);
     assert!(!sample.path().join("x.csv").exists());
 }
