@@ -32,7 +32,7 @@ pub enum Scope {
     Land,
     /// Reading whatever can be read.
     Read,
-    /// Seeing how the service does, and saying what the invoicing system has booked.
+    /// Seeing how the service does, saying what the invoicing system has booked, making runs, closing, starting jobs.
     Operate,
 }
 

@@ -51,7 +51,7 @@ use tracing::{info, warn};
 use self::audit::Audit;
 use self::fresh::Fresh;
 use self::gather::Gatherer;
-use self::jobs::Job;
+use self::jobs::{Asking, Job};
 use self::metrics::Metrics;
 use self::openapi::Description;
 use self::problem::Problem;
@@ -96,6 +96,7 @@ struct Service {
     rules: Vec<Rule>,
     description: Description,
     audit: Audit,
+    asking: Asking,
     published: Arc<Published>,
     fresh: Fresh,
     /// Queries that may begin.
@@ -113,6 +114,7 @@ pub struct Bound {
     service: Arc<Service>,
     jobs: Vec<Job>,
     webhooks: Vec<Webhook>,
+    stopping: watch::Sender<()>,
     committing: tokio::task::JoinHandle<()>,
     request_time: Duration,
     stopping_time: Duration,
@@ -168,6 +170,7 @@ pub async fn bind(
     // So that one which has posted nothing is seen.
     project.settings.webhooks.keys().for_each(|webhook| metrics.posted(webhook, 0, 0));
     let (gatherer, committing) = Gatherer::start(warehouse.clone(), clock, &settings, metrics.clone());
+    let (stopping, stopped) = watch::channel(());
     let service = Service {
         published: Published::new(&project, &warehouse, clock, &reread)?,
         fresh: Fresh::default(),
@@ -186,6 +189,7 @@ pub async fn bind(
         rules: rules(),
         description: routes::described()?,
         audit: Audit::default(),
+        asking: Asking::new(stopped),
         body_bytes: settings.body_mb << 20,
     };
     Ok(Bound {
@@ -194,6 +198,7 @@ pub async fn bind(
         service: Arc::new(service),
         jobs,
         webhooks,
+        stopping,
         committing,
         request_time: Duration::from_secs(settings.request_seconds),
         stopping_time: Duration::from_secs(settings.stop_seconds),
@@ -215,8 +220,18 @@ impl Bound {
     /// Answers until `stop` comes: then no more is taken, what is on its way is answered, and all that was gathered is
     /// acknowledged and landed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { listener, tls, service, jobs, webhooks, committing, request_time, stopping_time } = self;
-        let (stopping, stopped) = watch::channel(());
+        let Self {
+            listener,
+            tls,
+            service,
+            jobs,
+            webhooks,
+            stopping,
+            committing,
+            request_time,
+            stopping_time,
+        } = self;
+        let stopped = stopping.subscribe();
         let landing = tokio::spawn(landing::from_time_to_time(service.clone(), stopped.clone()));
         let working = tokio::spawn(jobs::by_the_clock(service.clone(), jobs, stopped.clone()));
         let posting: Vec<_> = webhooks
@@ -233,6 +248,7 @@ impl Bound {
         for posting in posting {
             posting.await.during(|| "posting events".into())?;
         }
+        service.asking.left().await;
         let (project, warehouse) = (service.project.clone(), service.warehouse.clone());
         service.gatherer.close();
         committing.await.during(|| "keeping what was sent".into())?;

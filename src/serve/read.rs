@@ -278,12 +278,7 @@ async fn exported(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let format = rows::format(asked.format.as_deref(), headers)?;
-    if period.len() != 7 || format!("{period}-01").parse::<jiff::civil::Date>().is_err() {
-        let title = format!("`{period}` is no billing period");
-        return Err(
-            Problem::new(StatusCode::NOT_FOUND, title, "").hint("/periods shows all; such as 2026-10")
-        );
-    }
+    rows::is_period(&period)?;
     let tables = published(&service.published).await?;
     let head = head(&tables)?;
     let Some(query) = tables.project.export.get(&name) else {

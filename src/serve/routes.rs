@@ -9,7 +9,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::openapi::{self, Call, Description, calls};
 use super::who::Rule;
-use super::{Service, feed, health, metrics, read, receipt, sql, usage, void};
+use super::{Service, feed, health, jobs, metrics, read, receipt, sql, usage, void};
 use crate::access::key::Scope;
 use crate::error::Result;
 
@@ -77,6 +77,11 @@ fn routes() -> Vec<Route> {
         .by_customer(),
         route(GET, "/events", READ, feed::get, calls::events).by_customer(),
         route(POST, "/sql", READ, sql::answer, calls::ask_sql).at_most(sql::TEXT_BYTES).by_customer(),
+        route(POST, "/v1/runs", OPERATE, jobs::run, calls::run),
+        route(POST, "/v1/periods/{period}/close", OPERATE, jobs::close, calls::close),
+        route(POST, "/v1/jobs/{job}/runs", OPERATE, jobs::start, calls::start),
+        route(GET, "/v1/jobs", OPERATE, jobs::list, calls::jobs),
+        route(GET, "/v1/jobs/{job}/runs/{due}", OPERATE, jobs::get, calls::job),
         route(GET, "/healthz", ANYBODY, health::alive, calls::alive),
         route(GET, "/readyz", SERVICE, health::ready, calls::ready),
         route(GET, "/metrics", SERVICE, metrics::show, calls::metrics),

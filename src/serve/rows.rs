@@ -132,6 +132,15 @@ fn none_of(asked: &str) -> Problem {
     Problem::new(StatusCode::NOT_ACCEPTABLE, title, asked).hint(hint)
 }
 
+/// Makes sure that a text is a billing period.
+pub(super) fn is_period(text: &str) -> Result<(), Problem> {
+    if text.len() == 7 && format!("{text}-01").parse::<jiff::civil::Date>().is_ok() {
+        return Ok(());
+    }
+    let title = format!("`{text}` is no billing period");
+    Err(Problem::new(StatusCode::NOT_FOUND, title, "").hint("/periods shows all; such as 2026-10"))
+}
+
 /// The answer that what the client has is still right; none where it has to be sent.
 pub(super) fn unchanged(tag: &str, headers: &HeaderMap) -> Option<Response> {
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

@@ -49,6 +49,7 @@ mod mistakes;
 mod mistakes_in_data;
 mod names;
 mod openapi;
+mod operate;
 mod own_usage;
 mod plan;
 mod prompt;

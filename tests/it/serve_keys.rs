@@ -42,6 +42,10 @@ fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
         ("DELETE", "/subscriptions/v1/usage/{transaction_id}") => (&[Scope::Land], false),
         ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Operate], true),
         ("GET", "/periods" | "/periods/{period}/{name}") => (&[Scope::Read], false),
+        ("POST", "/v1/runs" | "/v1/periods/{period}/close" | "/v1/jobs/{job}/runs") => {
+            (&[Scope::Operate], false)
+        }
+        ("GET", "/v1/jobs" | "/v1/jobs/{job}/runs/{due}") => (&[Scope::Operate], false),
         ("POST", "/sql") => (&[Scope::Read], true),
         ("GET", "/subscriptions/v1/contracts/{contract_id}/entitlements") => (&[Scope::Read], true),
         ("GET", "/subscriptions/v1/contracts/{contract_id}/access") => (&[Scope::Read], true),

@@ -9,7 +9,8 @@ use arrow::datatypes::{DataType, Field};
 use tracing::warn;
 
 use super::register::{Done, Outcome, Register};
-use super::{TRIES, told};
+use super::task::TRIES;
+use super::told;
 use crate::error::{Error, Result, While};
 use crate::events::look::{Look, look};
 use crate::project::Project;

@@ -5,11 +5,14 @@
 //! first. Who does one has claimed it (`register`). A claim only spares useless work, since a run of a service that
 //! has lost its own cannot publish: somebody else has published by then.
 
+mod asked;
 mod failed;
 mod history;
 mod register;
+mod task;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,22 +24,18 @@ use tokio::sync::watch;
 use tracing::field::Empty;
 use tracing::{Instrument, info, info_span, warn};
 
+pub(super) use self::asked::{Asking, Listed, Why, Work, close, get, list, run, start};
 pub use self::failed::FAILED;
 pub use self::history::history;
 
+use self::asked::NO_JOB;
 use self::register::{Claim, Done, Outcome, Register};
+use self::task::{Came, Task};
 use super::problem::{instant_text, told};
-use super::{Clock, Service, landing};
-use crate::engine::session::session;
+use super::{Clock, Service};
 use crate::error::{Error, Result, While};
-use crate::events::look::{self, Look};
-use crate::export;
-use crate::ledger::{self, vacuum};
-use crate::project::Project;
+use crate::ledger;
 use crate::project::settings::{Does, HandOver, JobSettings, Settings};
-use crate::run::{self, event::Event};
-use crate::store::warehouse::Warehouse;
-use crate::{books, catalog, land};
 
 /// The longest sleep: a clock that was set is noticed by then.
 const LOOK: Duration = Duration::from_secs(10);
@@ -44,8 +43,6 @@ const LOOK: Duration = Duration::from_secs(10);
 const HOLDS: Duration = Duration::from_secs(120);
 /// How soon it is renewed again where that failed.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How often a job is tried where somebody else has published meanwhile.
-const TRIES: usize = 5;
 
 /// A job that is to be done when it is due.
 #[derive(Debug, Clone)]
@@ -70,6 +67,10 @@ impl Job {
     fn new(name: &str, job: &JobSettings, settings: &Settings) -> Result<Self> {
         let wrong =
             |key: &str, what: String, hint: &str| settings.wrong(&format!("jobs.{name}.{key}"), what, hint);
+        if name.starts_with(NO_JOB) {
+            let what = format!("`{name}` is the name of what is asked for over HTTP");
+            return Err(wrong("cron", what, "give the job another name"));
+        }
         let cron = Cron::from_str(&job.cron).map_err(|error| {
             let what = format!("`{}` is no cron expression: {error}", job.cron);
             wrong("cron", what, "minute, hour, day, month, weekday, such as `*/10 * * * *` or `30 6 2 * *`")
@@ -192,13 +193,29 @@ async fn finish(service: &Service, job: &str, due: i64) -> Result<()> {
     register.forget(job, due).await
 }
 
-/// Does a job where nobody else does it, and writes what came of it.
+/// Does a job where nobody else does it.
 async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result<()> {
     let register = Register::of(&service.warehouse);
-    let Some(mut claim) = register.claim(&job.name, due, holder, (service.clock)(), HOLDS).await? else {
-        return Ok(());
-    };
-    let (name, does) = (job.name.as_str(), job.settings.does);
+    match register.claim(&job.name, due, holder, (service.clock)(), HOLDS).await? {
+        Some(claim) => {
+            let task = Task::of(job, format!("job {}", job.name));
+            // What came of it is in the log.
+            done(service, &task, due, claim, holder).await.map(|_| ())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Does what is claimed, and writes what came of it.
+async fn done(
+    service: &Service,
+    task: &Task,
+    due: i64,
+    mut claim: Claim,
+    holder: &str,
+) -> Result<Result<Came>> {
+    let register = Register::of(&service.warehouse);
+    let (name, does) = (task.name.as_str(), task.settings.does);
     info!(job = name, %does, due = instant_text(due), "job {name}: {does} begins, due {}", instant_text(due));
     let began = (service.clock)();
     let (before, succeeded) = register.before(name).await?;
@@ -206,40 +223,43 @@ async fn claimed(service: &Service, job: &Job, due: i64, holder: &str) -> Result
     // Known before it begins: what closes meanwhile is for the next time.
     let newest = ledger::head(&service.warehouse).await?.map(|head| head.run);
     let span = info_span!("job", job = name, %does, otel.status_code = Empty);
-    let outcome = tokio::select! {
-        outcome = tried(service, job, before).instrument(span.clone()) => outcome,
-        lost = keep(&register, &mut claim, service.clock, HOLDS) => return lost,
+    let came = tokio::select! {
+        came = task.tried(service, before).instrument(span.clone()) => came,
+        lost = keep(&register, &mut claim, service.clock, HOLDS) => match lost? {},
     };
     let ended = (service.clock)();
     let seconds = (ended - began) as f64 / 1e6;
-    let done = match outcome {
+    let (outcome, detail, published, run, succeeded) = match &came {
         Ok((detail, published)) => {
             info!(job = name, %does, seconds, run = published, "job {name}: {detail}");
-            let outcome = Outcome::Done;
-            (outcome, detail, published, newest, Some(ended))
+            (Outcome::Done, detail.clone(), *published, newest, Some(ended))
         }
         Err(error) => {
-            let detail = told(&error);
+            let detail = told(error);
             span.record("otel.status_code", "ERROR");
             warn!(job = name, %does, seconds, "job {name} failed: {detail}");
             // What it did not get to is still to do.
             (Outcome::Failed, detail, None, before, succeeded)
         }
     };
-    let (outcome, detail, published, run, succeeded) = done;
     let (job, by) = (name.to_string(), holder.to_string());
     register
         .done(&Done { job, does, due, began, ended, outcome, detail, by, run, published, succeeded })
         .await?;
     finish(service, name, due).await?;
     if had_failed || outcome == Outcome::Failed {
-        failed::tell(service, format!("job {name}")).await;
+        failed::tell(service, task.by.clone()).await;
     }
-    Ok(())
+    Ok(came)
 }
 
 /// Renews a claim again and again; returns when it is lost, or runs out because the store takes nothing.
-async fn keep(register: &Register<'_>, claim: &mut Claim, clock: Clock, holds: Duration) -> Result<()> {
+async fn keep(
+    register: &Register<'_>,
+    claim: &mut Claim,
+    clock: Clock,
+    holds: Duration,
+) -> Result<Infallible> {
     let mut renewed = clock();
     let mut pause = holds / 3;
     loop {
@@ -261,114 +281,10 @@ async fn keep(register: &Register<'_>, claim: &mut Claim, clock: Clock, holds: D
     }
 }
 
-/// Does a job, again where somebody else has published meanwhile; what came of it, for people, and the run that it
-/// published.
-async fn tried(service: &Service, job: &Job, before: Option<u64>) -> Result<(String, Option<u64>)> {
-    let mut tries = 1;
-    loop {
-        match done(service, job, before).await {
-            Err(Error::Busy { .. }) if tries < TRIES => tries += 1,
-            outcome => return outcome,
-        }
-    }
-}
-
-async fn done(service: &Service, job: &Job, before: Option<u64>) -> Result<(String, Option<u64>)> {
-    // Prices and queries may have changed since the service began.
-    let project = (service.reread)()?;
-    let (project, warehouse) = (&project, &service.warehouse);
-    let context = session(&project.settings, Some(warehouse))?;
-    let now = (service.clock)();
-    let by = format!("job {}", job.name);
-    let request = run::Request::new(now, now, by.clone())?;
-    let quietly = |event: &Event| match event {
-        Event::Landed(landed) => landing::tell(landed, &service.metrics),
-        event if event.is_warning() => {
-            let text = event.to_string();
-            warn!(job = job.name, "{}", text.trim_start_matches("warning: "));
-        }
-        _ => {}
-    };
-    match job.settings.does {
-        Does::Land => {
-            let landed = std::sync::Mutex::new((0_u64, 0_u64));
-            let notice = |one: &land::Landed| {
-                landing::tell(one, &service.metrics);
-                if let (None, Ok(mut landed)) = (one.before, landed.lock()) {
-                    landed.0 += one.received;
-                    landed.1 += one.rejected;
-                }
-            };
-            land::land_inboxes(project, warehouse, &context, &notice).await?;
-            land::gathered::land_gathered(project, warehouse, &context, &notice).await?;
-            let (received, rejected) = landed.into_inner().unwrap_or_default();
-            Ok((format!("{received} received, {rejected} rejected"), None))
-        }
-        Does::Run => {
-            let report = run::run(project, warehouse, &context, &request, &quietly).await?;
-            let published = report.published;
-            books::close_due(project, warehouse, &context, &request, &quietly).await?;
-            Ok((Event::Published(report).to_string(), published))
-        }
-        Does::Close => {
-            let published = run::run(project, warehouse, &context, &request, &quietly).await?.published;
-            let closed = books::close_all_due(project, warehouse, &context, &request, &by, &quietly).await?;
-            Ok(match closed.as_slice() {
-                [] => ("no period is due".into(), published),
-                // A closing is a run too, and the last one has them all.
-                closed => (format!("{} closed", closed.join(", ")), ledger::newest(warehouse).await?),
-            })
-        }
-        Does::Export => Ok((exported(project, warehouse, job, now, before).await?, None)),
-        Does::Events => {
-            let look = Look { now, by, known: failed::conditions(project, warehouse).await? };
-            let happened = look::look(project, warehouse, &look).await?;
-            Ok((format!("{happened} event{}", if happened == 1 { "" } else { "s" }), None))
-        }
-        Does::Vacuum => {
-            let landed = match ledger::head(warehouse).await? {
-                Some(head) => catalog::pin_all(warehouse, &head).await?,
-                None => Default::default(),
-            };
-            let keep_days = job.settings.keep_days;
-            let request = vacuum::Request { now, keep_days, by, is_dry: false };
-            let vacuumed = vacuum::vacuum(project, warehouse, &request, &landed).await?;
-            let vacuumed = vacuumed.map(|(vacuumed, _)| (vacuumed.files, vacuumed.bytes)).unwrap_or_default();
-            Ok((format!("{} files removed, {} bytes", vacuumed.0, vacuumed.1), None))
-        }
-    }
-}
-
-/// Exports each period that closed after the run that was the newest when the job was last done.
-async fn exported(
-    project: &Project,
-    warehouse: &Warehouse,
-    job: &Job,
-    now: i64,
-    before: Option<u64>,
-) -> Result<String> {
-    let head = ledger::head(warehouse).await?;
-    let closings = head.iter().flat_map(|head| &head.closings);
-    let new = closings.filter(|closing| before.is_none_or(|before| closing.run > before));
-    let mut said = Vec::new();
-    for closing in new {
-        let context = session(&project.settings, Some(warehouse))?;
-        let request = export::Request {
-            period: closing.billing_period.clone(),
-            as_of: now,
-            to: job.settings.to.clone().unwrap_or_default(),
-            one_file: false,
-            format: job.settings.format.unwrap_or(crate::encode::Format::Csv),
-        };
-        let report = export::export(project, warehouse, &context, &request, &|_| {}, &|_| {}).await?;
-        said.push(format!("{}: {} customers", request.period, report.customers));
-    }
-    Ok(if said.is_empty() { "no period has closed since".into() } else { said.join(", ") })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::warehouse::Warehouse;
 
     fn job(cron: &str, zone: &str) -> Job {
         let settings = JobSettings {

@@ -126,6 +126,20 @@ impl<'a> Register<'a> {
         }
     }
 
+    /// Until when somebody does a job, by when it was due; without those times for which it is done.
+    pub(super) async fn claims(&self, of_job: &OfJob) -> Result<BTreeMap<i64, i64>> {
+        let mut claims = BTreeMap::new();
+        for (due, paths) in &of_job.claims {
+            let last = paths.iter().max().filter(|_| !of_job.done.contains(due));
+            if let Some(path) = last
+                && let Some(claimed) = self.read::<Claimed>(path).await?
+            {
+                claims.insert(*due, claimed.until);
+            }
+        }
+        Ok(claims)
+    }
+
     /// What came of a job that was due then.
     pub(super) async fn done_at(&self, job: &str, due: i64) -> Result<Option<Done>> {
         self.read(&path_of(job, due, DONE)?).await
@@ -305,8 +319,13 @@ fn path_of(job: &str, due: i64, end: &str) -> Result<Path> {
     Ok(folder_of(job).join(format!("{}{end}", due.strftime(NAMED))))
 }
 
-/// When the job was due that an object is of.
-fn due_of(name: &str) -> Option<i64> {
+/// How a time is written in names.
+pub(super) fn due_text(due: i64) -> String {
+    Timestamp::from_microsecond(due).map(|due| due.strftime(NAMED).to_string()).unwrap_or_default()
+}
+
+/// When the job was due that an object is of, or a text that is written so.
+pub(super) fn due_of(name: &str) -> Option<i64> {
     let due = DateTime::strptime(NAMED, name.split('.').next()?).ok()?;
     Some(due.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
 }

@@ -20,9 +20,11 @@ use crate::serve::who::Rule;
 /// The kind of content of a refusal.
 const PROBLEM: &str = "application/problem+json";
 /// What stands in braces in paths: its name, what it means, and one of them.
-const PLACES: [(&str, &str, &str); 5] = [
+const PLACES: [(&str, &str, &str); 7] = [
     ("contract_id", "A contract.", "CON123"),
     ("customer_id", "A customer.", "ALPEN"),
+    ("due", "When it was due or asked for.", "20261130T060000Z"),
+    ("job", "A job of the settings, `http.run` or `http.close`.", "bill"),
     ("name", "A query of `queries/export/`.", "invoice_line"),
     ("period", "A billing period, year and month.", "2026-10"),
     ("transaction_id", "The id that the record has within its source.", "S-1"),
@@ -82,9 +84,23 @@ impl Call {
     }
 
     /// The same with a body, of one of these kinds; the first is shown with this text.
-    pub(super) fn takes(mut self, kinds: Vec<(&'static str, RefOr<Schema>)>, text: &str) -> Self {
+    pub(super) fn takes(self, kinds: Vec<(&'static str, RefOr<Schema>)>, text: &str) -> Self {
+        self.with_body(kinds, text, Required::True)
+    }
+
+    /// The same with a body that may be left out.
+    pub(super) fn may_take(self, kinds: Vec<(&'static str, RefOr<Schema>)>, text: &str) -> Self {
+        self.with_body(kinds, text, Required::False)
+    }
+
+    fn with_body(
+        mut self,
+        kinds: Vec<(&'static str, RefOr<Schema>)>,
+        text: &str,
+        is_required: Required,
+    ) -> Self {
         self.sample = kinds.first().map(|(kind, _)| (*kind, text.to_string()));
-        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        let mut body = RequestBodyBuilder::new().required(Some(is_required));
         for (kind, schema) in kinds {
             let is_shown = self.sample.as_ref().is_some_and(|(shown, _)| *shown == kind);
             let example = is_shown.then(|| serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
@@ -233,6 +249,11 @@ fn places(path: &str) -> impl Iterator<Item = Parameter> {
 /// A text.
 pub(in crate::serve) fn text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+/// A text, or null.
+pub(super) fn text_or_none() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null])).into()
 }
 
 /// One of some words.

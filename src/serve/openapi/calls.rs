@@ -4,13 +4,15 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{RefOr, Schema};
 
 use super::call::{
-    Call, binary, instant, number, number_or_none, object, one_of, row, rows_of, text, truth, whole_number,
+    Call, binary, instant, number, number_or_none, object, one_of, row, rows_of, text, text_or_none, truth,
+    whole_number,
 };
-use crate::serve::{feed, read, receipt, sql, usage, void};
+use crate::serve::{feed, jobs, read, receipt, sql, usage, void};
 
 const USAGE_IN: &str = "Usage in";
 const READING: &str = "What can be read";
 const BOOKED: &str = "What was booked";
+const OPERATING: &str = "To operate it";
 const INSIDE: &str = "Seeing inside";
 
 /// One record to try things with.
@@ -217,6 +219,62 @@ pub(in crate::serve) fn ask_sql() -> Call {
     .refuses(400, "it is no query, or reads what is not there: `line` and `column` say where")
     .refuses(422, "it fails on the data, or has more rows than it may")
     .refuses(429, "as many queries as are allowed are being answered")
+}
+
+/// Work that may take longer than a request.
+fn work(id: &str, summary: &str, says: &str, sample: &str) -> Call {
+    let mut call = Call::new(OPERATING, id, summary);
+    let why = call.knows::<jobs::Why>();
+    call.says(&format!(
+        "{says} It goes on whether somebody waits or not. Where it takes longer than `serve.request_seconds`, or with \
+         `Prefer: respond-async`, the answer is 202, and `Location` tells where to look."
+    ))
+    .hears("prefer", "`respond-async` does not wait.", text())
+    .may_take(vec![("application/json", why)], sample)
+    .answers::<jobs::Work>(200, "it is done")
+    .answers::<jobs::Work>(202, "it is under way")
+    .with_header(200, "location", "Where to look.")
+    .with_header(202, "location", "Where to look.")
+    .refuses(400, "the body does not say why")
+    .refuses(409, "it is under way already, or cannot be as things stand")
+    .refuses(422, "a guard refuses it, or the project has mistakes; nothing is published")
+}
+
+pub(in crate::serve) fn run() -> Call {
+    let says =
+        "Lands what there is, brings every table up to date, checks, and publishes, as `meterhouse run`.";
+    work("run", "Make a run", says, r#"{"by": "anna"}"#)
+}
+
+pub(in crate::serve) fn close() -> Call {
+    let says = "Runs a last time, and closes a period for good, as `meterhouse close`. What a guard refuses is closed \
+                all the same where `accept` says why. To close it again changes nothing.";
+    work(
+        "close",
+        "Close a period",
+        says,
+        r#"{"accept": "2 records wait for a contract that was cancelled", "by": "anna"}"#,
+    )
+    .refuses(404, "this is no billing period")
+}
+
+pub(in crate::serve) fn start() -> Call {
+    let says = "Does a job of the settings at once. One that is due and was not done is done by this.";
+    work("start_job", "Do a job now", says, r#"{"by": "anna"}"#).refuses(404, "there is no such job")
+}
+
+pub(in crate::serve) fn jobs() -> Call {
+    let next = object(vec![("job", text()), ("does", text()), ("next_at", text_or_none())]);
+    Call::new(OPERATING, "jobs", "What was done when, and is due next")
+        .says("The newest first, as `meterhouse jobs`; what was asked for over HTTP is `http.run` and `http.close`.")
+        .asks::<jobs::Listed>()
+        .rows("what was done", vec![("jobs", ArrayBuilder::new().items(next).into())])
+}
+
+pub(in crate::serve) fn job() -> Call {
+    Call::new(OPERATING, "job", "Where work stands")
+        .answers::<jobs::Work>(200, "where it stands, and what came of it")
+        .refuses(404, "it was not begun")
 }
 
 pub(in crate::serve) fn alive() -> Call {
