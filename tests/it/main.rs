@@ -15,6 +15,7 @@ mod clock;
 mod closing;
 mod corrected;
 mod damage;
+mod day;
 mod decisions;
 mod delta;
 mod documents;

@@ -129,7 +129,7 @@ impl Call {
     }
 
     /// The same with an answer without a body.
-    pub(super) fn is_silent(self, status: u16, means: &str) -> Self {
+    pub(super) fn without_body(self, status: u16, means: &str) -> Self {
         self.put(status, means, Vec::new())
     }
 

@@ -61,7 +61,7 @@ pub(in crate::serve) fn send_events() -> Call {
         .says("The same for clients that know this path, and no good answer but 204.")
         .asks::<usage::Asked>()
         .takes(kinds, sample)
-        .is_silent(204, "each event is accepted as usage, and counts")
+        .without_body(204, "each event is accepted as usage, and counts")
         .answers::<usage::Answer>(207, "some are rejected: `records` says which, and why")
         .refuses(400, "the body cannot be taken apart: nothing of it is taken")
         .refuses(415, "this is no kind of usage")
@@ -175,7 +175,7 @@ fn exported(id: &str, summary: &str, about: Vec<(&'static str, RefOr<Schema>)>) 
         .rows("the rows", [of_run(), state, about].concat())
         .with_header(200, "etag", "Changes with the rows.")
         .with_header(200, "meterhouse-state", "Whether the period is closed or a draft.")
-        .is_silent(304, "what is there already is right")
+        .without_body(304, "what is there already is right")
         .refuses(404, "there is no such period, query or customer")
 }
 
