@@ -27,12 +27,15 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct RecordResult {
     /// Its number in the request, from 0.
     pub(super) record: u64,
+    /// `duplicate` or `rejected`.
     pub(super) status: &'static str,
+    /// Its id, as far as it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) transaction_id: Option<String>,
     /// The first field that is wrong; none where the record as a whole is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) field: Option<String>,
+    /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
 }
@@ -47,7 +50,9 @@ pub(super) struct Problem(Box<Document>);
 pub(super) struct Document {
     /// What kind of problem it is; this service tells them apart by status and title.
     r#type: &'static str,
+    /// The kind in words.
     title: String,
+    /// The status of the answer.
     status: u16,
     /// What is wrong this time.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -61,6 +66,7 @@ pub(super) struct Document {
     /// Where it is in the text of a query, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
+    /// The letter of that line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<u64>,
     #[serde(skip)]

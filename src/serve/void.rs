@@ -41,6 +41,7 @@ pub(super) struct Asked {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Voided)]
 pub(super) struct Answer {
+    /// The record.
     transaction_id: String,
     /// Records that are void from the next run on; 0 where it was void already.
     voided: usize,

@@ -75,7 +75,7 @@ pub(in crate::serve) struct Why {
     by: Option<String>,
 }
 
-/// Where it stands.
+/// Where it stands: `left` where whoever did it does not any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Standing {
@@ -89,21 +89,13 @@ enum Standing {
     Left,
 }
 
-/// What came of work.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-pub(in crate::serve) struct Ended {
-    /// What was done: land, run, close, export or vacuum.
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// What came of work, as the table of jobs has it.
+#[derive(Debug, Default, Deserialize)]
+struct Ended {
     does: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     began_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
-    /// What came of it, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// The run that it published; none where there was nothing to publish.
-    #[serde(skip_serializing_if = "Option::is_none")]
     run_number: Option<u64>,
 }
 
@@ -116,15 +108,31 @@ pub(in crate::serve) struct Work {
     due_at: String,
     /// Where this can be asked for.
     place: String,
+    #[schema(inline)]
     state: Standing,
-    #[serde(flatten)]
-    ended: Ended,
+    /// What was done: land, run, close, export or vacuum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    does: Option<String>,
+    /// When it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    began_at: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    /// What came of it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The run that it published; none where there was nothing to publish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_number: Option<u64>,
 }
 
 impl Work {
     fn new(job: &str, due: i64, state: Standing, ended: Ended) -> Self {
         let place = format!("/v1/jobs/{job}/runs/{}", due_text(due));
-        Self { job: job.into(), due_at: instant_text(due), place, state, ended }
+        let Ended { does, began_at, ended_at, detail, run_number } = ended;
+        let due_at = instant_text(due);
+        Self { job: job.into(), due_at, place, state, does, began_at, ended_at, detail, run_number }
     }
 
     fn of(done: Done) -> Self {
@@ -281,7 +289,7 @@ async fn begin(
         Some(work) => (StatusCode::OK, work),
         None => (StatusCode::ACCEPTED, Work::new(&name, due, Standing::Running, Ended::default())),
     };
-    let outcome = work.ended.detail.clone().unwrap_or_else(|| format!("under way: {}", work.place));
+    let outcome = work.detail.clone().unwrap_or_else(|| format!("under way: {}", work.place));
     let mut response = (status, [(LOCATION, work.place.clone())], Json(work)).into_response();
     response.extensions_mut().insert(Outcome(outcome));
     Ok(response)

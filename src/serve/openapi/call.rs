@@ -2,6 +2,8 @@
 //!
 //! What holds for every call, or for all that need a key, is said here once and not for each.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -13,6 +15,7 @@ use utoipa::openapi::{ContentBuilder, KnownFormat, Ref, RefOr, Required, Schema,
 use utoipa::{IntoParams, ToSchema};
 
 use super::SECURITY;
+use crate::access::key::Scope;
 use crate::serve::problem::Document;
 use crate::serve::rows::FORMATS;
 use crate::serve::who::Rule;
@@ -46,7 +49,19 @@ pub(super) struct Described {
     pub(super) operation: Operation,
     pub(super) schemas: Schemas,
     pub(super) sample: Option<(&'static str, String)>,
+    /// The statuses that say more of this call than of every other.
+    pub(super) own: BTreeSet<String>,
 }
+
+/// What every call may be refused with, for reasons that are not its own; those of the second list where it needs a key.
+pub(super) const REFUSALS: ([(u16, &str); 2], [(u16, &str); 3]) = (
+    [(408, "the request takes too long"), (500, "the service could not do it")],
+    [
+        (401, "no key was sent, or one that is not in force"),
+        (403, "the key is for something else, or a page of another site asks"),
+        (503, "not now: nothing was done"),
+    ],
+);
 
 impl Call {
     /// A call among others, with a name of its own.
@@ -208,23 +223,21 @@ impl Call {
         if !places.is_empty() {
             self = self.refuses(400, "the path is no text");
         }
-        if !rule.scopes.is_empty() {
-            self = self
-                .refuses(401, "no key was sent, or one that is not in force")
-                .with_header(401, "www-authenticate", "How a key is sent.")
-                .refuses(403, "the key is for something else, or a page of another site asks")
-                .refuses(503, "not now: nothing was done");
-            if !rule.is_by_customer {
-                self = self.refuses(404, "there is nothing here for a key that is bound to customers");
-            }
+        if rule.scopes.contains(&Scope::Read) && !rule.is_by_customer {
+            self = self.refuses(404, "there is nothing here for a key that is bound to customers");
         }
-        self = self.refuses(408, "the request takes too long").refuses(500, "the service could not do it");
+        let own = self.operation.responses.responses.keys().cloned().collect();
+        let of_keys = REFUSALS.1.iter().filter(|_| !rule.scopes.is_empty());
+        for (status, why) in REFUSALS.0.iter().chain(of_keys) {
+            self = self.refuses(*status, why);
+        }
+        self = self.with_header(401, "www-authenticate", "How a key is sent.");
         let Self { mut operation, schemas, sample } = self;
         let asked = operation.parameters.take().unwrap_or_default();
         operation.parameters = Some(places.into_iter().map(RefOr::T).chain(asked).collect());
         let one_of = rule.scopes.iter().map(|scope| SecurityRequirement::new(SECURITY, [scope.word()]));
         operation.security = Some(one_of.collect());
-        Described { operation, schemas, sample }
+        Described { operation, schemas, sample, own }
     }
 }
 

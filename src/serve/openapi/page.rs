@@ -5,7 +5,7 @@ use minijinja::{AutoEscape, Environment, Value as Shown};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
-use super::call::Described;
+use super::call::{Described, REFUSALS};
 use crate::error::{Result, While};
 use crate::serve::who::Rule;
 
@@ -25,6 +25,7 @@ pub(super) fn page(calls: &[(Rule, Described)], components: &Components) -> Resu
             "path": rule.path,
             "scopes": scopes.join(" or "),
             "operation": described.operation,
+            "own": described.own,
             "curl": curl(rule, described),
         });
         match groups.iter_mut().find(|(name, _)| *name == tag) {
@@ -42,6 +43,7 @@ pub(super) fn page(calls: &[(Rule, Described)], components: &Components) -> Resu
     let shown = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "about": super::ABOUT,
+        "refusals": REFUSALS.0.iter().chain(&REFUSALS.1).collect::<Vec<_>>(),
         "groups": groups,
         "schemas": components.schemas,
     });
