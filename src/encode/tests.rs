@@ -21,13 +21,17 @@ fn sample() -> RecordBatch {
     .unwrap()
 }
 
-fn written(mut encoder: Encoder, batches: &[RecordBatch]) -> String {
+fn written(encoder: Encoder, batches: &[RecordBatch]) -> String {
+    String::from_utf8(bytes(encoder, batches)).unwrap()
+}
+
+fn bytes(mut encoder: Encoder, batches: &[RecordBatch]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for batch in batches {
         bytes.extend(encoder.rows(batch).unwrap());
     }
     bytes.extend(encoder.finish().unwrap());
-    String::from_utf8(bytes).unwrap()
+    bytes
 }
 
 const TEXTS: [Format; 5] = [Format::Csv, Format::Json, Format::Ndjson, Format::Table, Format::Markdown];
@@ -65,9 +69,9 @@ fn a_format_is_what_it_says() {
 fn batches_leave_no_trace() {
     let batch = sample();
     let pieces: Vec<RecordBatch> = (0..4).map(|row| batch.slice(row.min(2), usize::from(row < 3))).collect();
-    for format in TEXTS {
+    for format in TEXTS.into_iter().chain([Format::Parquet, Format::Arrow]) {
         let encoder = || Encoder::new(format, &batch.schema()).unwrap();
-        assert_eq!(written(encoder(), std::slice::from_ref(&batch)), written(encoder(), &pieces));
+        assert_eq!(bytes(encoder(), std::slice::from_ref(&batch)), bytes(encoder(), &pieces), "{format:?}");
     }
 }
 
@@ -131,7 +135,7 @@ fn a_wide_row_widens_its_column_from_its_block_on() {
 fn columns_of_one_name_are_refused_where_readers_see_one() {
     let field = || Field::new("x", DataType::Int64, true);
     let schema = Arc::new(Schema::new(vec![field(), field()]));
-    for format in [Format::Json, Format::Ndjson, Format::Parquet] {
+    for format in [Format::Json, Format::Ndjson, Format::Parquet, Format::Arrow] {
         assert!(Encoder::new(format, &schema).is_err());
     }
     assert!(Encoder::new(Format::Csv, &schema).is_ok());

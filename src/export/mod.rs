@@ -275,6 +275,9 @@ fn way<'a>(project: &Project, request: &Request) -> Result<Way<'a>> {
         Format::Html => Ok(Way::Pages(Box::new(Pages::new(project)?))),
         Format::Table | Format::Markdown | Format::Arrow => {
             let hint = "--format csv, json, ndjson, parquet or html";
+            if request.format == Format::Arrow {
+                return Err(Error::usage("a stream of Arrow is an answer of the service, and no file", hint));
+            }
             Err(Error::usage("an export is made of files, not of tables on a screen", hint))
         }
     }
