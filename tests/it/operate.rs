@@ -185,6 +185,7 @@ fn ok_periods(served: &Served) -> Vec<String> {
 /// A project with jobs that are due once a year.
 fn with_jobs(sample: Sample) -> Sample {
     let jobs = "[jobs.bill]\ncron = \"0 6 1 1 *\"\ndoes = \"run\"\n\n\
+                [jobs.\"z\u{fc}rich 1\"]\ncron = \"0 6 1 1 *\"\ndoes = \"land\"\n\n\
                 [jobs.hand_over]\ncron = \"0 7 1 1 *\"\ndoes = \"export\"\nto = \"out\"\n";
     sample.write("meterhouse.toml", &format!("{}\n{jobs}", sample.read("meterhouse.toml")));
     sample
@@ -208,10 +209,13 @@ fn a_job_is_done_when_somebody_asks() {
     assert!(handed["detail"].as_str().unwrap().contains(" customers"), "{handed}");
     assert!(sample.path().join("out").is_dir());
     assert_eq!(done(&start("hand_over"))["detail"], "no period has closed since");
+    let named = done(&start("z%C3%BCrich%201"));
+    assert_eq!(named["job"], "z\u{fc}rich 1", "{named}");
+    assert_eq!(served.get(named["place"].as_str().unwrap()).json(), named);
     let jobs = served.get("/v1/jobs").json()["jobs"].clone();
     assert_eq!(jobs[0], json!({"job": "bill", "does": "run", "next_at": "2027-01-01T05:00:00Z"}), "{jobs}");
     let done: Vec<Value> = history(&served).iter().map(|row| row["job"].clone()).collect();
-    assert_eq!(done, ["hand_over", "hand_over", "http.close", "bill"]);
+    assert_eq!(done, ["z\u{fc}rich 1", "hand_over", "hand_over", "http.close", "bill"]);
     served.stop();
     let reserved = sample.read("meterhouse.toml").replace("[jobs.bill]", "[jobs.\"http.run\"]");
     sample.write("meterhouse.toml", &reserved);

@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
+use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::register::{Done, Register, due_of, due_text};
@@ -129,7 +130,7 @@ pub(in crate::serve) struct Work {
 
 impl Work {
     fn new(job: &str, due: i64, state: Standing, ended: Ended) -> Self {
-        let place = format!("/v1/jobs/{job}/runs/{}", due_text(due));
+        let place = place_of(job, due);
         let Ended { does, began_at, ended_at, detail, run_number } = ended;
         let due_at = instant_text(due);
         Self { job: job.into(), due_at, place, state, does, began_at, ended_at, detail, run_number }
@@ -149,6 +150,16 @@ impl Work {
         };
         Self::new(&done.job, done.due, state, ended)
     }
+}
+
+/// Where work can be asked for; a job may be called anything.
+fn place_of(job: &str, due: i64) -> String {
+    let due = due_text(due);
+    let mut place = Url::parse("http://localhost").ok();
+    if let Some(mut parts) = place.as_mut().and_then(|place| place.path_segments_mut().ok()) {
+        parts.extend(["v1", "jobs", job, "runs", &due]);
+    }
+    place.map(|place| place.path().to_string()).unwrap_or_default()
 }
 
 /// Makes a run now.
@@ -241,10 +252,7 @@ async fn begin(
     let of_job = register.of_job(&name).await.map_err(wrong)?;
     let claims = register.claims(&of_job).await.map_err(wrong)?;
     if let Some((due, _)) = claims.into_iter().find(|(_, until)| *until > now) {
-        return Err(under_way(format!(
-            "GET {}",
-            Work::new(&name, due, Standing::Running, Ended::default()).place
-        )));
+        return Err(under_way(format!("GET {}", place_of(&name, due))));
     }
     let due = match last {
         Some(last) if !of_job.is_new() && !of_job.is_done(last, now) => last,
