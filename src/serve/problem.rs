@@ -7,9 +7,9 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
@@ -170,18 +170,34 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Within<
     }
 }
 
-/// A body as it comes.
+/// A body as it comes, which is not packed.
 pub(super) struct Whole(pub(super) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Whole {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let whole = Bytes::from_request(request, state).await;
-        whole
-            .map(Self)
-            .map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))
+        packed_by(request.headers(), &[])?;
+        whole(request, state).await.map(Self)
     }
+}
+
+/// All of a body, however it is packed.
+pub(super) async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let whole = Bytes::from_request(request, state).await;
+    whole.map_err(|error| Problem::new(error.status(), "the body cannot be taken", error.body_text()))
+}
+
+/// Makes sure that a body is packed in one of these ways, or is not.
+pub(super) fn packed_by(headers: &HeaderMap, known: &[&str]) -> Result<(), Problem> {
+    let packed = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+    let packed = packed.unwrap_or_default().to_ascii_lowercase();
+    if ["", "identity"].contains(&packed.as_str()) || known.contains(&packed.as_str()) {
+        return Ok(());
+    }
+    let title = format!("`{packed}` is no way of packing a body that is known here");
+    let hint = if known.is_empty() { "send it as it is".into() } else { known.join(" or ") };
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, title, "").hint(hint))
 }
 
 /// What a body says as a JSON object. A list of the same values is none, though serde would take it.

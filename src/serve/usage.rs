@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
 use super::audit::Outcome;
-use super::problem::{Parameters, Problem, RecordResult, Whole, instant_text, parameters};
+use super::problem::{Parameters, Problem, RecordResult, instant_text, packed_by, parameters, whole};
 use super::who::Who;
 use crate::error::Error;
 use crate::land::Format;
@@ -24,6 +24,8 @@ use crate::land::sent::{self, Received, Refused};
 
 /// The landing query that maps CloudEvents.
 const CLOUDEVENTS: &str = "cloudevents";
+/// How a body may be packed.
+const PACKED: [&str; 3] = ["gzip", "x-gzip", "zstd"];
 /// Bodies that are read by the thread which took them; larger ones let others go on.
 const AT_ONCE: usize = 64 << 10;
 /// Seconds until more may be sent where too much waits.
@@ -88,6 +90,7 @@ async fn take(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
+    packed_by(&headers, &PACKED)?;
     let shape = shape(&headers)?;
     // There is room for a body before anything of it is in memory.
     let mut room = service.room(service.room_for(&headers))?;
@@ -99,7 +102,7 @@ async fn take(
         })
     });
     let query = query.transpose()?;
-    let Whole(body) = Whole::from_request(request, &()).await?;
+    let body = whole(request, &()).await?;
     if sent::is_packed(&body) {
         let more = service.body_bytes.saturating_sub(room.num_permits());
         room.merge(service.room(more)?);

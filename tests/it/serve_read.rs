@@ -342,6 +342,15 @@ fn a_query_reads_and_does_nothing_else() {
         assert_eq!(problem(&served.post("/sql", JSON, body)).0, 400, "{body}");
     }
     assert_eq!(served.post("/sql", TEXT, " ".repeat(300 << 10)).status, 413);
+    assert_eq!(problem(&served.send("POST", "/sql", &[("content-encoding", "gzip")], "select 1")).0, 415);
+    for (packed, status) in [("br", 415), ("gzip, gzip", 415), ("identity", 422), ("GZIP", 422)] {
+        let headers = [("content-encoding", packed), ("content-type", JSON)];
+        assert_eq!(
+            problem(&served.send("POST", "/subscriptions/v1/usage", &headers, "{}")).0,
+            status,
+            "{packed}"
+        );
+    }
     assert!(!sample.path().join("x.csv").exists());
 }
 

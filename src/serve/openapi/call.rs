@@ -53,7 +53,7 @@ pub(super) struct Described {
     pub(super) own: BTreeSet<String>,
 }
 
-/// What every call may be refused with, for reasons that are not its own; those of the second list where it needs a key.
+/// What every call may be refused with, for reasons that are not its own; by the second list where it needs a key.
 pub(super) const REFUSALS: ([(u16, &str); 2], [(u16, &str); 3]) = (
     [(408, "the request takes too long"), (500, "the service could not do it")],
     [
@@ -123,6 +123,7 @@ impl Call {
         }
         self.operation.request_body = Some(RefOr::T(body.build()));
         self.refuses(413, "the body is larger than it may be")
+            .refuses(415, "the body is packed in a way that is not known")
     }
 
     /// A schema by its name, which is known from then on.

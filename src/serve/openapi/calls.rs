@@ -40,7 +40,7 @@ pub(in crate::serve) fn send_usage() -> Call {
              A body of no known kind is told by its first bytes.",
         )
         .asks::<usage::Asked>()
-        .hears("content-encoding", packed, one_of(["gzip", "zstd"]))
+        .hears("content-encoding", packed, one_of(["gzip", "x-gzip", "zstd", "identity"]))
         .takes(kinds, RECORD)
         .answers::<usage::Answer>(200, "each record is accepted, and counts")
         .answers::<usage::Answer>(207, "some are rejected: `records` says which, and why")
