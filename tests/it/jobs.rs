@@ -148,13 +148,14 @@ fn services_that_are_killed_tell_each_job_once() {
     assert_eq!(status, Some(0), "{said}");
     let after = counts(&rows()[0]);
     assert!(after[0] >= 8 && after[0] == after[1], "{before:?} {after:?}");
-    // The last time is all that the register keeps besides.
+    // Of what was done the register keeps the last time; claims of who was killed go when they have run out.
     let folder = sample.path().join("warehouse/registry/job/often");
     let names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert!(names.len() <= 4 && names.iter().any(|name| name.ends_with(".done.json")), "{names:?}");
+    let done = names.iter().filter(|name| name.ends_with(".done.json")).count();
+    assert!((1..=2).contains(&done), "{names:?}");
 }
 
 #[test]

@@ -162,7 +162,9 @@ async fn due_jobs<'a>(
         let Some(last) = job.last_due(now)? else { continue };
         let of_job = register.of_job(&job.name).await?;
         for due in of_job.unfinished() {
-            finish(service, &job.name, due).await?;
+            if let Some(done) = register.done_at(&job.name, due).await? {
+                finish(service, &done).await?;
+            }
         }
         if let Some(newest) = of_job.newest(now).filter(|newest| ended.get(&job.name) != Some(newest)) {
             if let Some(done) = register.done_at(&job.name, newest).await? {
@@ -185,12 +187,12 @@ async fn due_jobs<'a>(
 }
 
 /// Brings what came of a job into the table, and lets go what is not needed for that any more.
-async fn finish(service: &Service, job: &str, due: i64) -> Result<()> {
-    let register = Register::of(&service.warehouse);
-    if let Some(done) = register.done_at(job, due).await?.filter(|done| done.outcome != Outcome::New) {
-        history::keep(&service.project, &service.warehouse, &done).await?;
+async fn finish(service: &Service, done: &Done) -> Result<()> {
+    if done.outcome != Outcome::New {
+        history::keep(&service.project, &service.warehouse, done).await?;
     }
-    register.forget(job, due).await
+    let register = Register::of(&service.warehouse);
+    register.forget(&done.job, done.due, (service.clock)()).await
 }
 
 /// Does a job where nobody else does it.
@@ -229,24 +231,26 @@ async fn done(
     };
     let ended = (service.clock)();
     let seconds = (ended - began) as f64 / 1e6;
-    let (outcome, detail, published, run, succeeded) = match &came {
+    let (outcome, detail, published) = match &came {
         Ok((detail, published)) => {
             info!(job = name, %does, seconds, run = published, "job {name}: {detail}");
-            (Outcome::Done, detail.clone(), *published, newest, Some(ended))
+            (Outcome::Done, detail.clone(), *published)
         }
         Err(error) => {
             let detail = told(error);
             span.record("otel.status_code", "ERROR");
             warn!(job = name, %does, seconds, "job {name} failed: {detail}");
-            // What it did not get to is still to do.
-            (Outcome::Failed, detail, None, before, succeeded)
+            (Outcome::Failed, detail, None)
         }
     };
+    let (run, succeeded) = match outcome {
+        // What it did not get to is still to do.
+        Outcome::Failed => (before, succeeded),
+        _ => (newest, Some(ended)),
+    };
     let (job, by) = (name.to_string(), holder.to_string());
-    register
-        .done(&Done { job, does, due, began, ended, outcome, detail, by, run, published, succeeded })
-        .await?;
-    finish(service, name, due).await?;
+    let done = Done { job, does, due, began, ended, outcome, detail, by, run, published, succeeded };
+    finish(service, &register.done(&done).await?).await?;
     if had_failed || outcome == Outcome::Failed {
         failed::tell(service, task.by.clone()).await;
     }

@@ -105,14 +105,13 @@ impl<'a> Register<'a> {
 
     /// What there is of a job.
     pub(super) async fn of_job(&self, job: &str) -> Result<OfJob> {
-        let folder = folder_of(job);
-        let names = self.warehouse.list(folder.as_ref()).await?;
         let mut found = OfJob::default();
-        for (due, name) in names.into_iter().filter_map(|name| Some((due_of(&name)?, name))) {
-            if name.ends_with(DONE) {
+        for path in self.paths(&folder_of(job)).await? {
+            let Some(due) = path.filename().and_then(due_of) else { continue };
+            if path.as_ref().ends_with(DONE) {
                 found.done.insert(due);
             } else {
-                found.claims.entry(due).or_default().push(folder.clone().join(name.as_str()));
+                found.claims.entry(due).or_default().push(path);
             }
         }
         Ok(found)
@@ -156,6 +155,12 @@ impl<'a> Register<'a> {
         Ok((run, succeeded))
     }
 
+    /// What is below a folder, in order.
+    async fn paths(&self, folder: &Path) -> Result<BTreeSet<Path>> {
+        let listed = self.warehouse.store().list(Some(folder)).map_ok(|object| object.location);
+        listed.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
+    }
+
     async fn read<T: for<'de> Deserialize<'de>>(&self, path: &Path) -> Result<Option<T>> {
         let Some(bytes) = self.warehouse.read(path).await? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).during(|| format!("reading {path} in the warehouse"))
@@ -179,13 +184,15 @@ impl<'a> Register<'a> {
             succeeded: None,
         })
         .await
+        .map(|_| ())
     }
 
-    /// Notes what came of a job; where somebody else has done so, that stays.
-    pub(super) async fn done(&self, done: &Done) -> Result<()> {
+    /// Notes what came of a job, and returns it; where somebody else has done so, that stays, and is returned.
+    pub(super) async fn done(&self, done: &Done) -> Result<Done> {
         let path = path_of(&done.job, done.due, DONE)?;
         let bytes = serde_json::to_vec(done).during(|| format!("writing {path}"))?;
-        self.warehouse.create(&path, bytes).await.map(|_| ())
+        let there = self.warehouse.settle(&path, bytes).await?;
+        serde_json::from_slice(&there).during(|| format!("reading {path} in the warehouse"))
     }
 
     /// Claims a job for so long; none where somebody does it, or has done it.
@@ -238,7 +245,7 @@ impl<'a> Register<'a> {
 
     /// Lets go what nobody needs of a job once a row of the table tells what came of it: the claims on it, and what
     /// there is of earlier times, as far as that is in the table too.
-    pub(super) async fn forget(&self, job: &str, due: i64) -> Result<()> {
+    pub(super) async fn forget(&self, job: &str, due: i64, now: i64) -> Result<()> {
         let OfJob { done, mut claims, .. } = self.of_job(job).await?;
         let mut gone = claims.remove(&due).unwrap_or_default();
         let (finished, left): (Vec<i64>, Vec<i64>) =
@@ -246,22 +253,27 @@ impl<'a> Register<'a> {
         for before in finished {
             gone.push(path_of(job, before, DONE)?);
         }
-        // Somebody was at work on these, and is overtaken.
-        let overtaken = claims.into_iter().filter(|(before, _)| *before < due && !left.contains(before));
-        gone.extend(overtaken.flat_map(|(_, paths)| paths));
+        // Somebody was at work on these, and is overtaken; who is at work still needs them.
+        for (_, paths) in claims.into_iter().filter(|(before, _)| *before < due && !left.contains(before)) {
+            let last = match paths.last() {
+                Some(path) => self.read::<Claimed>(path).await?,
+                None => None,
+            };
+            if last.is_none_or(|claimed| claimed.until <= now) {
+                gone.extend(paths);
+            }
+        }
         self.warehouse.delete(gone).await
     }
 
     /// Lets all claims of a service go that stops, so that nobody waits for it; those stay beside what came of a job
     /// whose row is not in the table yet.
     pub(super) async fn give_back(&self, holder: &str) {
-        let listed = self.warehouse.store().list(Some(&Path::from(FOLDER)));
-        let Ok(paths) = listed.map_ok(|object| object.location).try_collect::<BTreeSet<Path>>().await else {
-            return;
-        };
+        let Ok(paths) = self.paths(&Path::from(FOLDER)).await else { return };
+        let names: BTreeSet<&str> = paths.iter().map(Path::as_ref).collect();
         for path in &paths {
             let Some((before, _)) = path.as_ref().split_once(CLAIM) else { continue };
-            if !paths.contains(&Path::from(format!("{before}{DONE}")))
+            if !names.contains(format!("{before}{DONE}").as_str())
                 && let Ok(Some(claimed)) = self.read::<Claimed>(path).await
                 && claimed.holder == holder
             {
@@ -370,12 +382,12 @@ mod tests {
             succeeded: Some(due + 5),
         };
         register.done(&by("two")).await.unwrap();
-        register.done(&by("one")).await.unwrap();
+        assert_eq!(register.done(&by("one")).await.unwrap(), by("two"));
         assert_eq!(register.done_at("bill", due).await.unwrap(), Some(by("two")));
         // Who stops leaves the claims as they are beside what is not in the table.
         register.give_back("two").await;
         assert_eq!(register.of_job("bill").await.unwrap().unfinished().collect::<Vec<_>>(), [due]);
-        register.forget("bill", due).await.unwrap();
+        register.forget("bill", due, due).await.unwrap();
         let of_job = register.of_job("bill").await.unwrap();
         assert!(of_job.unfinished().next().is_none() && of_job.claims.is_empty());
         assert_eq!(register.before("bill").await.unwrap(), (Some(7), Some(due + 5)));
@@ -383,9 +395,15 @@ mod tests {
         assert!(register.claim("bill", due, "three", due + 200 * SECOND, HOLDS).await.unwrap().is_none());
         // The next time it is due only that is kept, and what came of the one before is done all the same.
         let next = due + 600 * SECOND;
+        let slow = next - 30 * SECOND;
+        register.claim("bill", slow, "slow", slow, HOLDS).await.unwrap().unwrap();
         register.claim("bill", next, "one", next, HOLDS).await.unwrap().unwrap();
         register.done(&Done { due: next, ..by("one") }).await.unwrap();
-        register.forget("bill", next).await.unwrap();
+        register.forget("bill", next, next).await.unwrap();
+        // Who is overtaken and at work still has its claim, until it runs out.
+        assert_eq!(register.of_job("bill").await.unwrap().claims.into_keys().collect::<Vec<_>>(), [slow]);
+        register.forget("bill", next, next + 31 * SECOND).await.unwrap();
+        assert!(register.of_job("bill").await.unwrap().claims.is_empty());
         assert_eq!(register.of_job("bill").await.unwrap().done, BTreeSet::from([next]));
         assert!(register.claim("bill", due, "three", next, HOLDS).await.unwrap().is_none());
     }
@@ -405,7 +423,7 @@ mod tests {
         // Clocks that are a little apart do nothing twice.
         register.begin("a/b", Does::Run, now + 60 * SECOND, now).await.unwrap();
         assert!(register.of_job("a/b").await.unwrap().is_done(now, now));
-        register.forget("a/b", now + 60 * SECOND).await.unwrap();
+        register.forget("a/b", now + 60 * SECOND, now).await.unwrap();
         assert_eq!(register.of_job("a/b").await.unwrap().done, BTreeSet::from([now + 60 * SECOND, far]));
     }
 
