@@ -75,7 +75,10 @@ fn each(
     let mut text = Text::default();
     while next(&mut text).map_err(|error| damage.error(error))? {
         let has_ends = memchr::memchr2(b'\n', b'\r', &text.bytes).is_some();
-        if text.fault.is_none() && !has_ends {
+        // A list is no record, and as a line it would be read as several.
+        if text.bytes.trim_ascii_start().starts_with(b"[") {
+            no_record(&String::from_utf8_lossy(&text.bytes), records);
+        } else if text.fault.is_none() && !has_ends {
             records.extend_from_slice(&text.bytes);
         } else if text.fault.is_none() && serde_json::from_slice::<IgnoredAny>(&text.bytes).is_ok() {
             // In valid JSON the end of a line stands between words, never in a text.

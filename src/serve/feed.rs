@@ -22,6 +22,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const SOME: usize = 100;
 /// The most that an answer has.
 const MOST: usize = 1000;
+/// The longest that somebody may wait, in seconds.
+const LONGEST: u64 = 60;
 
 /// What may stand behind the path of the feed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,6 +39,7 @@ pub(super) struct AskedFeed {
     kind: Option<String>,
     /// How long to wait where there is none, in seconds.
     #[serde(default)]
+    #[param(maximum = 60)]
     wait: u64,
 }
 
@@ -63,6 +66,11 @@ pub(super) async fn get(
             detail,
         )
         .hint(format!("from 1 to {MOST}")));
+    }
+    if asked.wait > LONGEST {
+        let detail = format!("wait={}", asked.wait);
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "nobody may wait so long", detail)
+            .hint(format!("up to {LONGEST} seconds, and then again")));
     }
     let wanted = Wanted {
         after: asked.after,

@@ -143,6 +143,13 @@ impl Published {
         }
     }
 
+    /// Looks at once, for whoever asks next after something was published here; what fails is heard.
+    pub(super) async fn look_now(self: &Arc<Self>) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // The state before stays where there is no newer one.
+        let _ = self.state().await;
+    }
+
     fn at_hand(&self) -> Option<Arc<State>> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -61,6 +61,8 @@ fn rust_names_no_table_of_the_rate_book() {
         "suspense",
         "period_end",
         "period_change",
+        // Also what usage may be summed by.
+        "contract_item",
         // Also a column of receipts: an amount is of one.
         "currency",
         // Also the name of the folders that usage is put into.

@@ -12,7 +12,7 @@ use crate::served::Served;
 /// The sample with a run and a job, and a key for everything.
 fn billed() -> (Sample, String) {
     let sample = Sample::new();
-    let job = "[jobs.bill]\ncron = \"0 6 1 1 *\"\ndoes = \"run\"\n";
+    let job = "[jobs.nightly]\ncron = \"0 6 1 1 *\"\ndoes = \"run\"\n";
     sample.write("meterhouse.toml", &format!("{}\n{job}", sample.read("meterhouse.toml")));
     sample.ok(&["run"]);
     let scopes = ["--scope", "land", "--scope", "read", "--scope", "operate"];
@@ -124,6 +124,7 @@ fn the_page_shows_every_call_with_a_command_that_works() {
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         // Nothing is closed here, and an earlier period is open.
         let expected = match command {
+            _ if command.contains("/api/v1/events") => "204",
             _ if command.contains("/receipts") => "409",
             _ if command.contains("/close") => "422",
             _ if command.contains("/runs/") => "404",
@@ -151,6 +152,7 @@ fn what_is_answered_is_as_it_is_described() {
             .args(["--header", &format!("Authorization: Bearer {}", key.trim())])
             // A text is more than a schema says: what is no time, and no query, is refused.
             .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--seed", "1"])
+            .args(["--max-response-time", "60"])
             .args(["--generation-database", "none", "--warnings", "off", "--request-timeout", "60"])
             .args(arguments)
             .output()

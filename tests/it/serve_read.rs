@@ -431,7 +431,7 @@ fn the_feed_has_what_happened_behind_a_place_and_waits_for_it() {
     });
     assert_eq!(types(&next), ["meterhouse.period_closed"]);
     assert_eq!(next["events"][0]["data"]["closed_by"], "anna");
-    for asked in ["?limit=0", "?limit=1001", "?after=x", "?since=1"] {
+    for asked in ["?limit=0", "?limit=1001", "?wait=61", "?after=x", "?since=1"] {
         assert_eq!(served.get(&format!("/events{asked}")).status, 400, "{asked}");
     }
     // A key for one customer is told of that one.

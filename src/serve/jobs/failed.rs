@@ -9,8 +9,7 @@ use arrow::datatypes::{DataType, Field};
 use tracing::warn;
 
 use super::register::{Done, Outcome, Register};
-use super::task::TRIES;
-use super::told;
+use super::{TRIES, told};
 use crate::error::{Error, Result, While};
 use crate::events::look::{Look, look};
 use crate::project::Project;

@@ -41,6 +41,8 @@ use crate::project::settings::{Does, HandOver, JobSettings, Settings};
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a claim holds. Who works renews it, so that it ends only with who does not any more.
 const HOLDS: Duration = Duration::from_secs(120);
+/// How often something is tried where somebody else has published meanwhile.
+const TRIES: usize = 5;
 /// How soon it is renewed again where that failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -251,6 +253,9 @@ async fn done(
     let (job, by) = (name.to_string(), holder.to_string());
     let done = Done { job, does, due, began, ended, outcome, detail, by, run, published, succeeded };
     finish(service, &register.done(&done).await?).await?;
+    if done.published.is_some() {
+        service.published.look_now().await;
+    }
     if had_failed || outcome == Outcome::Failed {
         failed::tell(service, task.by.clone()).await;
     }

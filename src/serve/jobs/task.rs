@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use tracing::warn;
 
-use super::{Job, failed};
+use super::{Job, TRIES, failed};
 use crate::engine::session::session;
 use crate::error::{Error, Result};
 use crate::events::look::{self, Look};
@@ -17,9 +17,6 @@ use crate::run::{self, Close};
 use crate::serve::{Service, landing};
 use crate::store::warehouse::Warehouse;
 use crate::{books, catalog, land};
-
-/// How often it is tried where somebody else has published meanwhile.
-pub(super) const TRIES: usize = 5;
 
 /// Something to do.
 pub(super) struct Task {

@@ -27,7 +27,7 @@ const PLACES: [(&str, &str, &str); 7] = [
     ("contract_id", "A contract.", "CON123"),
     ("customer_id", "A customer.", "ALPEN"),
     ("due", "When it was due or asked for.", "20261130T060000Z"),
-    ("job", "A job of the settings, `http.run` or `http.close`.", "bill"),
+    ("job", "A job of the settings, `http.run` or `http.close`.", "nightly"),
     ("name", "A query of `queries/export/`.", "invoice_line"),
     ("period", "A billing period, year and month.", "2026-10"),
     ("transaction_id", "The id that the record has within its source.", "S-1"),

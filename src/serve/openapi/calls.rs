@@ -103,20 +103,20 @@ fn of_run() -> Vec<(&'static str, RefOr<Schema>)> {
 
 fn entitlements(id: &str, whose: &str, name: &'static str) -> Call {
     let about = [of_run(), vec![(name, text()), ("at", instant()), ("is_fresh", truth())]].concat();
-    Call::new(READING, id, &format!("How far the quotas of a {whose} are used"))
+    Call::new(READING, id, &format!("How far the quotas of {whose} are used"))
         .says("One row for each quota, declared or of grants, in the cycle that holds `at`.")
         .asks::<read::AskedAt>()
         .rows("the quotas", about)
-        .refuses(404, &format!("there is no such {whose}"))
+        .refuses(404, "there is none of this id")
         .refuses(409, "with `fresh`: what landed since the run could not be published")
 }
 
 pub(in crate::serve) fn of_contract() -> Call {
-    entitlements("contract_entitlements", "contract", "contract_id")
+    entitlements("contract_entitlements", "a contract", "contract_id")
 }
 
 pub(in crate::serve) fn of_customer() -> Call {
-    entitlements("customer_entitlements", "customer", "customer_id")
+    entitlements("customer_entitlements", "a customer", "customer_id")
 }
 
 pub(in crate::serve) fn access() -> Call {
