@@ -53,15 +53,15 @@ pub(super) struct Described {
     pub(super) own: BTreeSet<String>,
 }
 
-/// What every call may be refused with, for reasons that are not its own; by the second list where it needs a key.
-pub(super) const REFUSALS: ([(u16, &str); 2], [(u16, &str); 3]) = (
-    [(408, "the request takes too long"), (500, "the service could not do it")],
-    [
-        (401, "no key was sent, or one that is not in force"),
-        (403, "the key is for something else, or a page of another site asks"),
-        (503, "not now: nothing was done"),
-    ],
-);
+/// What every call may be refused with, for reasons that are not its own.
+pub(super) const REFUSALS: [(u16, &str); 2] =
+    [(408, "the request takes too long"), (500, "the service could not do it")];
+/// What a call may be refused with besides that needs a key.
+pub(super) const REFUSALS_WITH_KEYS: [(u16, &str); 3] = [
+    (401, "no key was sent, or one that is not in force"),
+    (403, "the key is for something else, or a page of another site asks"),
+    (503, "not now: nothing was done"),
+];
 
 impl Call {
     /// A call among others, with a name of its own.
@@ -228,8 +228,8 @@ impl Call {
             self = self.refuses(404, "there is nothing here for a key that is bound to customers");
         }
         let own = self.operation.responses.responses.keys().cloned().collect();
-        let of_keys = REFUSALS.1.iter().filter(|_| !rule.scopes.is_empty());
-        for (status, why) in REFUSALS.0.iter().chain(of_keys) {
+        let of_keys = REFUSALS_WITH_KEYS.iter().filter(|_| !rule.scopes.is_empty());
+        for (status, why) in REFUSALS.iter().chain(of_keys) {
             self = self.refuses(*status, why);
         }
         self = self.with_header(401, "www-authenticate", "How a key is sent.");

@@ -5,7 +5,7 @@ use minijinja::{AutoEscape, Environment, Value as Shown};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
-use super::call::{Described, REFUSALS};
+use super::call::{Described, REFUSALS, REFUSALS_WITH_KEYS};
 use crate::error::{Result, While};
 use crate::serve::who::Rule;
 
@@ -43,7 +43,7 @@ pub(super) fn page(calls: &[(Rule, Described)], components: &Components) -> Resu
     let shown = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "about": super::ABOUT,
-        "refusals": REFUSALS.0.iter().chain(&REFUSALS.1).collect::<Vec<_>>(),
+        "refusals": REFUSALS.iter().chain(&REFUSALS_WITH_KEYS).collect::<Vec<_>>(),
         "groups": groups,
         "schemas": components.schemas,
     });
