@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, entry, head};
 use crate::error::{Result, While};
-use crate::project::{BOOKS, JOURNAL, LANDED, Project};
+use crate::project::{BOOKS, EVENT, JOURNAL, LANDED, Project};
 use crate::store::warehouse::{Warehouse, numbered};
 use crate::table::file::DataFile;
 use crate::table::landings::Landings;
@@ -85,7 +85,7 @@ pub async fn vacuum(
     }
     let mut tables = BTreeMap::new();
     let mut gone = Vec::new();
-    for table in project.schemas.keys().filter(|table| is_made(project, table)) {
+    for table in project.schemas.keys().filter(|table| is_whole_in_runs(project, table)) {
         let named = named.get(table.as_str());
         let of_table: &mut OfTable = tables.entry(table.clone()).or_default();
         for file in found(warehouse, table).await? {
@@ -203,9 +203,11 @@ async fn needed(
     Ok(needed)
 }
 
-/// Whether a table is made by a query, and nothing but: such a one can be made again.
-fn is_made(project: &Project, table: &str) -> bool {
-    project.queries.contains_key(table) && !LANDED.contains(&table) && !BOOKS.contains(&table)
+/// Whether all of a table is in the files that a run names: one that is made by a query and nothing but, or that of
+/// events, whose small files are merged as runs go on.
+fn is_whole_in_runs(project: &Project, table: &str) -> bool {
+    table == EVENT
+        || project.queries.contains_key(table) && !LANDED.contains(&table) && !BOOKS.contains(&table)
 }
 
 /// The runs whose files stay: the newest, those that were published since, and those that closed periods are rated by.

@@ -1,13 +1,12 @@
 //! A run that is made beside the warehouse, for whoever wants to know now what the next one would say.
 
 use datafusion::prelude::SessionContext;
-use tempfile::TempDir;
 
 use super::event::Event;
 use super::start::stem_after;
 use super::{Request, Run, first_and_last, last_landing};
 use crate::engine::session::session;
-use crate::error::{Result, While};
+use crate::error::Result;
 use crate::ledger;
 use crate::project::Project;
 use crate::store::warehouse::Warehouse;
@@ -15,12 +14,10 @@ use crate::table::checksum;
 
 /// What a run would publish.
 pub struct Aside {
-    /// With every table and view as they would be.
+    /// With every table and view as they would be; their files go with it, and with the last who reads them.
     pub context: SessionContext,
     /// The newest landing that it has seen; 0: none.
     pub last_landing: i64,
-    /// Where its files are, as long as anybody reads them.
-    pub folder: TempDir,
 }
 
 /// Makes a run beside the warehouse: nothing is written there, and nothing is published.
@@ -29,9 +26,8 @@ pub struct Aside {
 /// Whatever the run would refuse.
 pub async fn aside(project: &Project, warehouse: &Warehouse, request: &Request) -> Result<Aside> {
     let head = ledger::head(warehouse).await?;
-    let folder = tempfile::tempdir().during(|| "making a folder for a run".into())?;
     let stem = stem_after(head.as_ref());
-    let beside = warehouse.with_scratch(folder.path(), &stem)?;
+    let beside = warehouse.with_scratch(&stem)?;
     let context = session(&project.settings, Some(&beside))?;
     checksum::demand(&context);
     let unheard = |_: &Event| {};
@@ -40,5 +36,5 @@ pub async fn aside(project: &Project, warehouse: &Warehouse, request: &Request) 
     let parked = run.begin(&first).await?;
     run.make_all(parked, &first, &last).await?;
     let last_landing = last_landing(&run.landed_files);
-    Ok(Aside { context: context.clone(), last_landing, folder })
+    Ok(Aside { context: context.clone(), last_landing })
 }

@@ -113,9 +113,8 @@ pub async fn plan(
         hear(&Event::Nowhere { inbox });
     }
     let awaited = land::awaited(project, warehouse).await?;
-    let folder = tempfile::tempdir().during(|| "making a folder to plan a run in".into())?;
     let stem = stem_after(head.as_ref());
-    let beside = warehouse.with_scratch(folder.path(), &stem)?;
+    let beside = warehouse.with_scratch(&stem)?;
     let context = session(&project.settings, Some(&beside))?;
     checksum::demand(&context);
     // What is made here is no event of a run.

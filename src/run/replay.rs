@@ -37,9 +37,8 @@ const NAMED: usize = 20;
 pub async fn replay(project: &Project, warehouse: &Warehouse, number: u64, hear: Hear<'_>) -> Result<usize> {
     let entry = published(warehouse, number).await?;
     let pinned = queries_of(warehouse, &entry).await?;
-    let folder = tempfile::tempdir().during(|| "making a folder to repeat a run in".into())?;
     let stem = format!("replay-{}", uuid::Uuid::new_v4().simple());
-    let scratch = warehouse.with_scratch(folder.path(), &stem)?;
+    let scratch = warehouse.with_scratch(&stem)?;
     let context = session(&project.settings, Some(&scratch))?;
     checksum::demand(&context);
     let batch_rows = project.settings.engine.batch_rows;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use tempfile::TempDir;
 
 use super::problem::Problem;
 use super::published::State as Tables;
@@ -23,8 +22,6 @@ type Seen = (u64, BTreeMap<String, String>);
 struct Kept {
     seen: Seen,
     tables: Arc<Tables>,
-    /// With their files.
-    _folder: TempDir,
 }
 
 /// What was counted last.
@@ -68,7 +65,7 @@ impl Service {
         let made = run::aside(&tables.project, &self.warehouse, &request).await?;
         let head = Entry { last_landing: made.last_landing, tables: BTreeMap::new(), ..head };
         let tables = Arc::new(Tables::aside(tables.project.clone(), made.context, head));
-        *kept = Some(Kept { seen, tables: tables.clone(), _folder: made.folder });
+        *kept = Some(Kept { seen, tables: tables.clone() });
         Ok(tables)
     }
 }

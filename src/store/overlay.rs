@@ -16,20 +16,23 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tempfile::TempDir;
 
-/// A store, and a folder for the files of one stem.
+/// A store, and a folder for the files of one stem, which goes when nobody reads here any more.
 #[derive(Debug)]
 pub struct Scratch {
     inner: Arc<dyn ObjectStore>,
     folder: Arc<dyn ObjectStore>,
     stem: String,
+    _folder: TempDir,
 }
 
 impl Scratch {
-    /// Writes and reads the files whose name begins with `stem` in `folder`, and reads all others in `inner`.
-    pub fn over(inner: Arc<dyn ObjectStore>, folder: &std::path::Path, stem: &str) -> Result<Self> {
-        let folder = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
-        Ok(Self { inner, folder, stem: stem.into() })
+    /// Writes and reads the files whose name begins with `stem` in a folder of its own, and reads all others in `inner`.
+    pub fn over(inner: Arc<dyn ObjectStore>, stem: &str) -> std::io::Result<Self> {
+        let scratch = tempfile::tempdir()?;
+        let folder = Arc::new(LocalFileSystem::new_with_prefix(scratch.path())?);
+        Ok(Self { inner, folder, stem: stem.into(), _folder: scratch })
     }
 
     fn is_ours(&self, path: &Path) -> bool {
@@ -120,8 +123,7 @@ mod tests {
     async fn only_files_of_the_stem_are_written_and_beside_the_store() {
         let inner = Arc::new(InMemory::new());
         inner.put(&Path::from("charge/run-1.parquet"), "old".into()).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let store = Scratch::over(inner.clone(), folder.path(), "replay-").unwrap();
+        let store = Scratch::over(inner.clone(), "replay-").unwrap();
         let new = Path::from("charge/billing_period=2026-10/replay-1.parquet");
         store.put(&new, "new".into()).await.unwrap();
         assert_eq!(store.get_range(&new, 0..3).await.unwrap(), "new");

@@ -66,10 +66,10 @@ impl Warehouse {
     }
 
     /// The same, to try something out: files whose name begins with `stem` are written to a folder of this machine, and
-    /// read from there.
-    pub fn with_scratch(&self, folder: &FilePath, stem: &str) -> Result<Self> {
-        let store = Scratch::over(self.store.clone(), folder, stem);
-        let store = Arc::new(store.during(|| format!("opening {}", folder.display()))?);
+    /// read from there. It goes with the last who reads.
+    pub fn with_scratch(&self, stem: &str) -> Result<Self> {
+        let store = Scratch::over(self.store.clone(), stem);
+        let store = Arc::new(store.during(|| "making a folder to try something out".into())?);
         Ok(Self { store, ..self.clone() })
     }
 

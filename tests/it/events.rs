@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::sample::Sample;
+use crate::vacuum::age;
 
 /// A contract with a quota of 10 calls a month, and somebody who wants to know of 80 and 100 percent.
 pub fn project() -> Sample {
@@ -192,6 +193,11 @@ fn many_looks_leave_few_files() {
     }
     assert_eq!(added, 20, "one file each time");
     assert_eq!(added - removed, 4, "16 of them became one");
+    age(&sample.path().join("warehouse"));
+    sample.ok(&["vacuum"]);
+    let files = glob::glob(&format!("{}/warehouse/event/*.parquet", sample.path().display())).unwrap();
+    assert_eq!(files.count(), 4, "what was merged is let go");
+    assert_eq!(sample.rows("select count(*), max(ordinal) from event"), ["20,20"]);
 }
 
 #[test]
