@@ -4,9 +4,10 @@
     python benches/serve.py --records 1 --connections 256                         single records
 
 Each connection sends its next request when the last one is answered. Says also how long answers took, how much
-processor time the service used for a million records, and its memory in the middle and at the end. With
-`AWS_ENDPOINT_URL` set and `--url s3://bucket/folder` over a bucket. `--run` runs afterwards, and once more over the same
-records in one file.
+processor time the service used for a million records, and its memory at the beginning, in the middle and at the end. With
+`AWS_ENDPOINT_URL` set and `--url s3://bucket/folder` over a bucket. `--pause` lets each connection wait that long before
+its next request, `--singles` adds connections that send one record at a time. `--run` runs afterwards, and once more over
+the same records in one file; `--meanwhile` runs while usage pours in, from the middle on, and once more when it has ended.
 """
 
 import argparse
@@ -43,8 +44,8 @@ def bodies(records: int, connection: int):
 class Sender(asyncio.Protocol):
     """One connection: the next request follows the answer to the last."""
 
-    def __init__(self, requests, until: float, took: list, done: asyncio.Future):
-        self.requests, self.until, self.took, self.done = requests, until, took, done
+    def __init__(self, requests, until: float, took: list, done: asyncio.Future, pause: float = 0):
+        self.requests, self.until, self.took, self.done, self.pause = requests, until, took, done, pause
         self.answer = b""
 
     def connection_made(self, transport):
@@ -70,23 +71,31 @@ class Sender(asyncio.Protocol):
             return
         if not self.answer.startswith(b"HTTP/1.1 200"):
             sys.exit(f"refused: {self.answer.decode()}")
-        self.took.append(time.monotonic() - self.began)
+        self.took.append((self.began, time.monotonic() - self.began))
         self.answer = b""
-        self.send()
+        asyncio.get_running_loop().call_later(self.pause, self.send) if self.pause else self.send()
 
 
-async def pour(address: str, given: argparse.Namespace) -> list:
-    """Sends for so long; how long each answer took."""
+async def pour(address: str, given: argparse.Namespace, in_the_middle) -> tuple[list, list]:
+    """Sends for so long; when each request began and how long its answer took, of batches and of single records."""
     host, port = address.removeprefix("http://").split(":")
-    loop, took, waiting = asyncio.get_running_loop(), [], []
+    loop, took, waiting = asyncio.get_running_loop(), ([], []), []
     until = time.monotonic() + given.seconds
-    for connection in range(given.connections):
+    kinds = [(given.records, 0)] * given.connections + [(1, 1)] * given.singles
+    for connection, (records, kind) in enumerate(kinds):
         done = loop.create_future()
-        requests = bodies(given.records, connection)
-        await loop.create_connection(lambda: Sender(requests, until, took, done), host, int(port))
+        requests = bodies(records, connection)
+        await loop.create_connection(lambda: Sender(requests, until, took[kind], done, given.pause), host, int(port))
         waiting.append(done)
-    await asyncio.gather(*waiting)
+    await asyncio.sleep(given.seconds / 2)
+    await asyncio.gather(*waiting, asyncio.to_thread(in_the_middle))
     return took
+
+
+def told(took: list) -> str:
+    """How long answers took."""
+    took = sorted(seconds for _, seconds in took)
+    return f"median {took[len(took) // 2] * 1000:.1f} ms, p99 {took[int(len(took) * 0.99)] * 1000:.1f} ms"
 
 
 def resident(process: subprocess.Popen) -> float:
@@ -107,7 +116,10 @@ def main() -> None:
     arguments.add_argument("--connections", type=int, default=8)
     arguments.add_argument("--records", type=int, default=1000, help="of one request")
     arguments.add_argument("--url", help="the warehouse; the default is a directory")
+    arguments.add_argument("--pause", type=float, default=0, help="seconds before the next request")
+    arguments.add_argument("--singles", type=int, default=0, help="connections that send one record at a time")
     arguments.add_argument("--run", action="store_true", help="run afterwards")
+    arguments.add_argument("--meanwhile", action="store_true", help="run while usage pours in")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
@@ -117,21 +129,32 @@ def main() -> None:
         program = [meterhouse(), "--project", folder, "--set", f"warehouse.url={given.url or folder / 'warehouse'}"]
         service = subprocess.Popen([*program, "serve", "--bind", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
         address = next(line.split()[-1] for line in service.stderr if line.startswith("listening on "))
-        before = resident(service)
+        before, middle, runs = resident(service), [], []
+
+        def in_the_middle() -> None:
+            middle.append(resident(service))
+            if given.meanwhile:
+                begun = time.monotonic()
+                runs.append((begun, take([*program, "--as-of", AS_OF, "run"])))
+
         began = time.monotonic()
-        took = asyncio.run(pour(address, given))
+        took, singles = asyncio.run(pour(address, given, in_the_middle))
         seconds = time.monotonic() - began
-        records = len(took) * given.records
+        records = len(took) * given.records + len(singles)
         after, used = resident(service), processor_seconds(service)
         service.send_signal(signal.SIGTERM)
         said = service.stderr.read()
         if service.wait() != 0:
             sys.exit(said)
-        took.sort()
-        print(f"{records / seconds:10,.0f} records/s durable, {len(took) / seconds:8,.0f} requests/s; answers: median "
-              f"{took[len(took) // 2] * 1000:.1f} ms, p99 {took[int(len(took) * 0.99)] * 1000:.1f} ms")
+        print(f"{records / seconds:10,.0f} records/s durable, {(len(took) + len(singles)) / seconds:8,.0f} requests/s; "
+              f"answers: {told(took)}" + (f", of single records {told(singles)}" if singles else ""))
         print(f"{used / records * 1e6:10.2f} s of processor a million records; memory {before:.0f} MiB at the "
-              f"beginning, {after:.0f} at the end")
+              f"beginning, {middle[0]:.0f} in the middle, {after:.0f} at the end")
+        for begun, run in runs:
+            beside = [one for one in took if begun <= one[0] < begun + run.seconds]
+            print(f"a run meanwhile: {run}\n  beside it {len(beside) * given.records / run.seconds:,.0f} records/s, "
+                  f"answers {told(beside)}; before it {told([one for one in took if one[0] < begun])}")
+            print(f"a run after it:  {take([*program, '--as-of', AS_OF, 'run'])}")
         count = take([*program, "--format", "csv", "sql", "select count(*) from usage_record"]).output.split()[-1]
         if int(count) != records:
             sys.exit(f"{records} records were acknowledged, and {count} are there")
@@ -146,4 +169,5 @@ def main() -> None:
             print(f"a run after it: {after_service}\nof one file:    {from_file}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -143,11 +143,9 @@ impl Published {
         }
     }
 
-    /// Looks at once, for whoever asks next after something was published here; what fails is heard.
-    pub(super) async fn look_now(self: &Arc<Self>) {
+    /// Lets whoever asks next wait until it is looked: something was published here.
+    pub(super) fn look_again(&self) {
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        // The state before stays where there is no newer one.
-        let _ = self.state().await;
     }
 
     fn at_hand(&self) -> Option<Arc<State>> {

@@ -37,6 +37,7 @@ fn history(served: &Served) -> Vec<Value> {
     answer.json()["rows"].as_array().unwrap().clone()
 }
 
+#[track_caller]
 fn until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {

@@ -125,7 +125,7 @@ fn a_first_run_makes_everything() {
     assert_eq!(files.len(), 4);
     assert!(files.iter().any(|file| file.ends_with("data/usage/api_2026.csv")), "{files:?}");
     let (planned, _) = Life::of(&sample).foretold(&[]);
-    assert_eq!(planned.len(), 79);
+    assert_eq!(planned.len(), 82);
     assert_eq!(way(&planned, "charge"), ("rebuild", "it is made for the first time"));
     assert_eq!(way(&planned, "price"), ("snapshot", "its files have changed"));
 }

@@ -26,7 +26,8 @@ pub const CUSTOMERS: [(&str, &str); 21] = [
         "contract\ncontract contract_id=$-2\ncontract_item quota_id=$ quota_scope=customer\n\
          contract_item contract_item_id=$-2 contract_id=$-2 quota_id=$ quota_scope=customer draw_order=2\n\
          price charge_model=per_unit unit_amount=2\n\
-         quota quota_id=$ included_quantity=25 valid_from=2026-01-01",
+         quota quota_id=$ included_quantity=25 valid_from=2026-01-01\n\
+         quota_threshold quota_id=$ used_percent=80",
     ),
     (
         "bulk",
@@ -100,13 +101,15 @@ pub const CUSTOMERS: [(&str, &str); 21] = [
         "contract_item quota_id=$\nprice charge_model=per_unit unit_amount=1\n\
          grant_account contract_id=$ quota_id=$ overage=charged opened_at=2026-09-01T00:00:00Z\n\
          quota_grant grant_id=$ contract_id=$ quota_id=$ amount=20 effective_at=2026-09-01T00:00:00Z recurrence_interval=month\n\
-         quota_reset contract_id=$ quota_id=$ reset_at=2026-10-01T00:00:00Z",
+         quota_reset contract_id=$ quota_id=$ reset_at=2026-10-01T00:00:00Z\n\
+         balance_threshold quota_id=$ balance=5",
     ),
     (
         "voucher",
         "contract_item\nprice charge_model=per_unit unit_amount=1\n\
          grant_account contract_id=$ quota_id=$ currency=EUR opened_at=2026-09-01T00:00:00Z\n\
-         quota_grant grant_id=$ contract_id=$ quota_id=$ amount=30 effective_at=2026-09-01T00:00:00Z",
+         quota_grant grant_id=$ contract_id=$ quota_id=$ amount=30 effective_at=2026-09-01T00:00:00Z\n\
+         balance_threshold quota_id=$ balance=10",
     ),
     (
         "zones",
@@ -144,7 +147,8 @@ pub const CUSTOMERS: [(&str, &str); 21] = [
          usage_filter filter_rule=$ usage_type=$ source=meter\n\
          identity_rule source=meter identity=transaction_id_time keeps=latest\n\
          usage_void transaction_id=$-1 reason=wrong\n\
-         close_limit limit_name=suspense_records limit_value=100000",
+         close_limit limit_name=suspense_records limit_value=100000\n\
+         silence_limit source=meter silent_hours=24",
     ),
 ];
 
@@ -164,7 +168,8 @@ const USUAL: [(&str, &str); 4] = [
 ];
 
 /// The values that a column of a table may come to have.
-const VALUES: [(&str, &str, &[&str]); 81] = [
+const VALUES: [(&str, &str, &[&str]); 84] = [
+    ("balance_threshold", "balance", &["5", "10", "25"]),
     ("capacity_limit", "quantity_to", &["10", "30", "80"]),
     ("close_limit", "limit_value", &["100000", "200000"]),
     ("contract", "cycle_interval", &["month", "week", "quarter"]),
@@ -229,6 +234,7 @@ const VALUES: [(&str, &str, &[&str]); 81] = [
     ("quota_grant", "voided_at", &["", "2026-10-14T00:00:00Z"]),
     ("quota_reset", "keeps_overage", &["true", "false"]),
     ("quota_reset", "reset_at", &["2026-10-01T00:00:00Z", "2026-10-16T00:00:00Z"]),
+    ("quota_threshold", "used_percent", &["50", "80", "100"]),
     ("rate_schedule", "session_decimals", &["", "2", "4"]),
     ("rate_schedule", "splits_windows", &["true", "false"]),
     ("rate_step", "increment_quantity", &["1", "30"]),
@@ -238,6 +244,7 @@ const VALUES: [(&str, &str, &[&str]); 81] = [
     ("record_allowance", "free_quantity", &["", "20"]),
     ("record_allowance", "free_records", &["", "1", "3"]),
     ("record_allowance", "record_order", &["time", "arrival"]),
+    ("silence_limit", "silent_hours", &["24", "48"]),
     ("span_rule", "placed_by", &["start", "end", "split"]),
     ("tag_rule", "position", &["1", "2", "3"]),
     ("tag_rule_value", "field_value", &["eu", "us"]),

@@ -252,10 +252,10 @@ async fn done(
     };
     let (job, by) = (name.to_string(), holder.to_string());
     let done = Done { job, does, due, began, ended, outcome, detail, by, run, published, succeeded };
-    finish(service, &register.done(&done).await?).await?;
     if done.published.is_some() {
-        service.published.look_now().await;
+        service.published.look_again();
     }
+    finish(service, &register.done(&done).await?).await?;
     if had_failed || outcome == Outcome::Failed {
         failed::tell(service, task.by.clone()).await;
     }
