@@ -28,7 +28,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Writes and reads the files whose name begins with `stem` in a folder of its own, and reads all others in `inner`.
+    /// Writes and reads files whose name begins with `stem` in a folder of its own, and reads all others in `inner`.
     pub fn over(inner: Arc<dyn ObjectStore>, stem: &str) -> std::io::Result<Self> {
         let scratch = tempfile::tempdir()?;
         let folder = Arc::new(LocalFileSystem::new_with_prefix(scratch.path())?);
