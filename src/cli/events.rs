@@ -8,10 +8,10 @@ use crate::encode::Encoder;
 use crate::encode::answer::Answer;
 use crate::engine::plan::execution_error;
 use crate::engine::session::session;
-use crate::error::{Result, While};
+use crate::error::{Error, Result, While};
 use crate::events::look::{Look, look};
 use crate::events::message::{Message, Wanted, messages, rows};
-use crate::ledger;
+use crate::ledger::{self, TableEntry};
 use crate::project::EVENT;
 use crate::serve;
 
@@ -65,6 +65,15 @@ impl Opened {
 
     /// Lets a webhook post again what comes behind an event.
     pub(super) async fn redeliver(&self, webhook: &str, after: i64) -> Result<()> {
+        let head = ledger::head(&self.warehouse).await?;
+        let newest = head.and_then(|head| head.tables.get(EVENT).map(TableEntry::rows)).unwrap_or(0) as i64;
+        if !(0..=newest).contains(&after) {
+            let what = format!("--after {after}: there are events 1 to {newest}");
+            return Err(Error::usage(
+                what,
+                "what comes behind one of these, or behind 0, can be posted again",
+            ));
+        }
         serve::redeliver(&self.project.settings, &self.warehouse, webhook, after).await?;
         self.say(&format!("webhook {webhook}: what comes behind event {after} is posted again, within 30 s"));
         self.say("next: meterhouse serve posts it, where it is not at work");

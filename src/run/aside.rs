@@ -3,8 +3,8 @@
 use datafusion::prelude::SessionContext;
 
 use super::event::Event;
-use super::start::stem_after;
-use super::{Request, Run, first_and_last, last_landing};
+use super::start::{last_landing, stem_after};
+use super::{Request, Run, first_and_last};
 use crate::engine::session::session;
 use crate::error::Result;
 use crate::ledger;

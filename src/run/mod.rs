@@ -31,7 +31,7 @@ pub use replay::replay;
 pub use rerate::is_closed;
 
 use self::event::{Event, Hear, Report, Step, Way};
-use self::start::stem_after;
+use self::start::{last_landing, stem_after};
 use crate::catalog::{pin, pin_all, pin_at};
 use crate::check::reference;
 use crate::engine::session::session;
@@ -360,12 +360,6 @@ impl Prepared<'_> {
     pub async fn discard(self) -> Result<()> {
         self.run.discard().await
     }
-}
-
-/// The newest of the landings that these files are of; 0: there is none.
-fn last_landing(landed: &BTreeMap<String, Vec<DataFile>>) -> i64 {
-    let landings = landed.get("landing").into_iter().flatten().map(DataFile::of_landings);
-    landings.filter_map(|landings| landings.ranges().last().map(|(_, last)| *last)).max().unwrap_or(0)
 }
 
 struct Run<'a> {

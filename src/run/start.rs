@@ -13,6 +13,7 @@ use crate::ledger::{Entry, content};
 use crate::project::{BOOKS, Project};
 use crate::refresh::touched::Changes;
 use crate::store::warehouse::Warehouse;
+use crate::table::file::DataFile;
 
 fn number_after(head: Option<&Entry>) -> u64 {
     head.map_or(0, |head| head.run) + 1
@@ -22,6 +23,12 @@ fn number_after(head: Option<&Entry>) -> u64 {
 pub(super) fn stem_after(head: Option<&Entry>) -> String {
     let attempt = uuid::Uuid::new_v4().simple().to_string();
     format!("run-{:06}-{}", number_after(head), &attempt[..8])
+}
+
+/// The newest of the landings that these files are of; 0: there is none.
+pub(super) fn last_landing(landed: &BTreeMap<String, Vec<DataFile>>) -> i64 {
+    let landings = landed.get("landing").into_iter().flatten().map(DataFile::of_landings);
+    landings.filter_map(|landings| landings.ranges().last().map(|(_, last)| *last)).max().unwrap_or(0)
 }
 
 impl<'a> Run<'a> {

@@ -240,6 +240,9 @@ fn events_are_posted_signed_by_both_keys_and_again_when_asked() {
     let (status, said) = served.stop();
     assert_eq!(status, Some(0), "{said}");
     assert_eq!(receiver.posts().len(), 4 * CUSTOMERS);
+    // Set ahead of what has happened, it would pass over what comes.
+    let (_, said) = sample.fails(&["events", "--redeliver", "billing", "--after", "1000"]);
+    assert!(said.contains("--after 1000: there are events 1 to "), "{said}");
     let (_, said) = sample.fails(&["events", "--redeliver", "billling", "--after", "6"]);
     assert!(said.contains("there is no webhook `billling`"), "{said}");
 }

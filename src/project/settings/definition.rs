@@ -290,7 +290,7 @@ pub const SETTINGS: [Definition; 40] = [
         default: None,
         example: "\"run\"",
         meaning: "What the job does: land the inboxes and what was sent; run, as `meterhouse run`; run and close each \
-                  period that is due; export each period that has closed since; vacuum.",
+                  period that is due; export each period that has closed since; look at what the clock alone brings about; vacuum.",
     },
     Definition {
         key: "jobs.NAME.time_zone",

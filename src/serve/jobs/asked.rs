@@ -111,7 +111,7 @@ pub(in crate::serve) struct Work {
     place: String,
     #[schema(inline)]
     state: Standing,
-    /// What was done: land, run, close, export or vacuum.
+    /// What was done: land, run, close, export, events or vacuum.
     #[serde(skip_serializing_if = "Option::is_none")]
     does: Option<String>,
     /// When it began.
