@@ -1,6 +1,6 @@
 //! What whoever reads now sees: the tables of the newest published run, and the landed ones as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -37,26 +37,59 @@ pub async fn open(
     as_of: i64,
 ) -> Result<Option<Entry>> {
     let (head, files) = readable(project, warehouse).await?;
-    register_all(project, context, files, as_of).await?;
+    register_all(project, context, files, as_of, None).await?;
     Ok(head)
 }
 
+/// A session with every table and view of the same project, and the files of its tables.
+#[derive(Clone, Copy)]
+pub struct Opened<'a> {
+    /// The session.
+    pub context: &'a SessionContext,
+    /// The files, by table.
+    pub files: &'a BTreeMap<String, Vec<DataFile>>,
+}
+
 /// Makes every table readable by its files, and every view; each file that is read is compared with what was written.
+/// What is as it was when another session was opened is taken from there: planning views is most of the work.
 pub async fn register_all(
     project: &Project,
     context: &SessionContext,
     mut files: BTreeMap<String, Vec<DataFile>>,
     as_of: i64,
+    before: Option<Opened<'_>>,
 ) -> Result<()> {
     checksum::demand(context);
+    let mut changed = BTreeSet::new();
     for schema in project.schemas.values() {
-        register(context, schema, files.remove(&schema.name).unwrap_or_default())?;
-    }
-    for name in &project.order {
-        if !project.schemas.contains_key(name) {
-            register_view(context, &project.queries[name], as_of).await?;
+        let (name, files) = (schema.name.as_str(), files.remove(&schema.name).unwrap_or_default());
+        match before.filter(|before| before.files.get(name) == Some(&files)) {
+            Some(before) => take(context, before.context, name).await?,
+            None => {
+                register(context, schema, files)?;
+                changed.insert(name);
+            }
         }
     }
+    for query in project.order.iter().filter(|name| !project.schemas.contains_key(*name)) {
+        let query = &project.queries[query];
+        let is_same = || {
+            let tables = project.tables_behind(query);
+            !project.reads_as_of(query) && tables.iter().all(|table| !changed.contains(table.as_str()))
+        };
+        match before.filter(|_| is_same()) {
+            Some(before) => take(context, before.context, &query.name).await?,
+            None => register_view(context, query, as_of).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes readable what another session has under a name.
+async fn take(context: &SessionContext, from: &SessionContext, name: &str) -> Result<()> {
+    let opening = || format!("opening {name}");
+    let table = from.table_provider(name).await.during(opening)?;
+    context.register_table(name, table).during(opening)?;
     Ok(())
 }
 

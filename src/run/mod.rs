@@ -281,29 +281,40 @@ impl<'a> Run<'a> {
         first: &[&'a Query],
         last: &[&'a Query],
     ) -> Result<Vec<(String, String)>> {
-        let project = self.project;
         let has_references = !self.steps.is_empty();
-        // Closed periods are rated again before anything carries on from them.
-        let items = project.closing.get(BILLED_ITEM).filter(|_| !self.request.rerate.is_empty());
-        let is_item = |name: &str| items.is_some_and(|items| project.is_behind(items, name));
-        self.refresh_all(project.waves(is_item)).await?;
-        self.book_items(items).await?;
-        self.refresh_all(project.waves(|name| !is_item(name) && !carries_on(project, name))).await?;
-        self.rerate_changed().await?;
-        self.refresh_all(project.waves(|name| carries_on(project, name))).await?;
+        self.make_tables(|_| true).await?;
         self.knows_its_periods().await?;
         if self.has_news() {
             // Whoever was parked for what is the same still stays parked.
             if !has_references {
                 parked.extend(self.check(first).await?);
             }
-            self.check_names(&reference::declared(project).1).await?;
+            self.check_names(&reference::declared(self.project).1).await?;
             parked.extend(self.check(last).await?);
             self.tell().await?;
             parked.sort();
             parked.dedup();
         }
         Ok(parked)
+    }
+
+    /// Makes the tables and views that are wanted; what they read has to be wanted too.
+    async fn make_tables(&mut self, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let project = self.project;
+        // Closed periods are rated again before anything carries on from them.
+        let items = project.closing.get(BILLED_ITEM).filter(|_| !self.request.rerate.is_empty());
+        let is_item =
+            |name: &str| is_wanted(name) && items.is_some_and(|items| project.is_behind(items, name));
+        self.refresh_all(project.waves(is_item)).await?;
+        self.book_items(items).await?;
+        let carries_on = |name: &str| is_wanted(name) && carries_on(project, name);
+        self.refresh_all(project.waves(|name| is_wanted(name) && !is_item(name) && !carries_on(name)))
+            .await?;
+        if project.order.iter().any(|name| carries_on(name)) {
+            self.rerate_changed().await?;
+            self.refresh_all(project.waves(carries_on)).await?;
+        }
+        Ok(())
     }
 }
 

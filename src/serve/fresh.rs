@@ -1,5 +1,6 @@
-//! What is counted of all that has landed, before a run publishes it: such a run is made beside the warehouse, and kept
-//! until something lands or is published. One is made at a time, and all who ask meanwhile get it.
+//! What is counted of all that has landed, before a run publishes it: what a run would make of the tables behind the
+//! answer is made beside the warehouse, and kept until something lands or is published. One is made at a time, and all
+//! who ask meanwhile get it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,12 +9,16 @@ use axum::http::StatusCode;
 
 use super::problem::Problem;
 use super::published::State as Tables;
+use super::read::{ENTITLEMENT, KNOWN_CONTRACT, KNOWN_CUSTOMER};
 use super::{Service, landing};
 use crate::catalog;
 use crate::error::{Error, Result, While};
 use crate::ledger::{Entry, files_hash};
-use crate::project::LANDED;
+use crate::project::{LANDED, Query};
 use crate::run;
+
+/// The queries that are asked of what is counted so.
+const BEHIND: [&str; 3] = [ENTITLEMENT, KNOWN_CONTRACT, KNOWN_CUSTOMER];
 
 /// Of which run, and of what had landed.
 type Seen = (u64, BTreeMap<String, String>);
@@ -29,7 +34,7 @@ struct Kept {
 pub(super) struct Fresh(tokio::sync::Mutex<Option<Kept>>);
 
 impl Service {
-    /// The tables as a run would publish them now. `head` in them is that of the newest run, with the last landing that
+    /// The tables behind entitlements as a run would publish them now. `head` in them is that of the newest run, with the last landing that
     /// was counted.
     pub(super) async fn fresh(self: &Arc<Self>) -> Result<Arc<Tables>, Problem> {
         let service = self.clone();
@@ -62,7 +67,9 @@ impl Service {
         }
         let now = (self.clock)();
         let request = run::Request::new(now, now, "the service".into())?;
-        let made = run::aside(&tables.project, &self.warehouse, &request).await?;
+        let behind: Vec<&Query> =
+            BEHIND.iter().filter_map(|name| tables.project.service.get(*name)).collect();
+        let made = run::aside(&tables.project, &self.warehouse, &request, &behind).await?;
         let head = Entry { last_landing: made.last_landing, tables: BTreeMap::new(), ..head };
         let tables = Arc::new(Tables::aside(tables.project.clone(), made.context, head));
         *kept = Some(Kept { seen, tables: tables.clone() });

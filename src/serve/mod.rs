@@ -231,6 +231,7 @@ impl Bound {
             request_time,
             stopping_time,
         } = self;
+        service.published.open();
         let stopped = stopping.subscribe();
         let landing = tokio::spawn(landing::from_time_to_time(service.clone(), stopped.clone()));
         let working = tokio::spawn(jobs::by_the_clock(service.clone(), jobs, stopped.clone()));

@@ -25,7 +25,7 @@ use tracing::warn;
 use super::problem::{Problem, told};
 use super::quotas::Access;
 use super::{Clock, Reread};
-use crate::catalog;
+use crate::catalog::{self, Opened};
 use crate::engine::session::session;
 use crate::error::{Error, Result, While};
 use crate::ledger::{self, Entry, files_hash};
@@ -143,6 +143,11 @@ impl Published {
         }
     }
 
+    /// Makes the first state, so that whoever asks first need not wait for it. What fails is told.
+    pub(super) fn open(self: &Arc<Self>) {
+        self.threads.spawn(self.clone().look());
+    }
+
     /// Lets whoever asks next wait until it is looked: something was published here.
     pub(super) fn look_again(&self) {
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -195,9 +200,11 @@ impl Published {
         let landed = landed.map(|files| files_hash(files)).collect::<Vec<_>>().join(" ");
         let context = self.without_tables();
         let as_of = (self.clock)();
-        catalog::register_all(&project, &context, files.clone(), as_of).await?;
+        let known = before.filter(|before| Arc::ptr_eq(&before.project, &project));
+        let opened = known.map(|before| Opened { context: &before.context, files: &before.files });
+        catalog::register_all(&project, &context, files.clone(), as_of, opened).await?;
         let run = head.as_ref().map(|head| head.run);
-        let same = before.filter(|before| before.run() == run && Arc::ptr_eq(&before.project, &project));
+        let same = known.filter(|before| before.run() == run);
         let access = match (same, project.service.get("access"), run) {
             // Of the same run it is the same: it says itself from when to when.
             (Some(before), ..) => before.access.clone(),

@@ -146,7 +146,7 @@ async fn entitlements(
     let about = vec![(name, json!(id)), ("at", json!(instant_text(at))), ("is_fresh", json!(asked.fresh))];
     let format = rows::format(asked.format.as_deref(), headers)?;
     let values = Values::from(OfService { as_of: at, ..of });
-    service.rows(tables, "entitlement", values, known, shape(format, about)).await
+    service.rows(tables, ENTITLEMENT, values, known, shape(format, about)).await
 }
 
 /// Whether a contract may go on with a usage type; answered from memory.
@@ -341,10 +341,12 @@ fn tag(tables: &Tables, head: &Entry, query: &SqlQuery, asked: &[&str]) -> Strin
     format!("\"{}-{}\"", head.run, &sha256(all.join("\0"))[..32])
 }
 
+/// The query that says how far quotas are used.
+pub(super) const ENTITLEMENT: &str = "entitlement";
 /// The query that knows every contract.
-const KNOWN_CONTRACT: &str = "known_contract";
+pub(super) const KNOWN_CONTRACT: &str = "known_contract";
 /// The query that knows every customer.
-const KNOWN_CUSTOMER: &str = "known_customer";
+pub(super) const KNOWN_CUSTOMER: &str = "known_customer";
 /// The query of `status` that knows every billing period.
 const PERIOD: &str = "period";
 

@@ -21,7 +21,7 @@ use super::published::{State as Tables, limited, start_apart};
 use super::rows::{self, Shape};
 use super::who::Who;
 use crate::answer::{ask, own};
-use crate::catalog;
+use crate::catalog::{self, Opened};
 use crate::error::Error;
 
 /// The longest text of a query, in bytes: each term of an expression takes from the stack.
@@ -93,7 +93,9 @@ pub(super) async fn answer(
         let mut context = context.clone();
         if let Some(as_of) = given {
             context = published.without_tables();
-            catalog::register_all(project, &context, tables.files.clone(), as_of).await.map_err(wrong)?;
+            let opened = Opened { context: &tables.context, files: &tables.files };
+            let files = tables.files.clone();
+            catalog::register_all(project, &context, files, as_of, Some(opened)).await.map_err(wrong)?;
         }
         if let Some(customers) = who.customers() {
             let own = published.without_tables();
