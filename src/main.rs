@@ -13,6 +13,7 @@ use meterhouse::cli::stdout::Stdout;
 use meterhouse::cli::{Cli, execute};
 use meterhouse::error::{Error, While};
 use meterhouse::sample::init::Sample;
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::Runtime;
 
 /// What `init` writes: the project that this repository is. Embedded here and not in the library, so that an edit of
@@ -25,9 +26,10 @@ static FOLDERS: [(&str, Dir); 3] = [
 ];
 const SETTINGS: &[u8] = include_bytes!("../meterhouse.toml");
 
-/// Planning makes and drops millions of small pieces, on several threads.
+/// Planning makes and drops millions of small pieces, on several threads. What is free goes back to the machine after
+/// some seconds, also where the thread that used it has nothing to do any more: a service has many of these.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Planning a deep expression recurses; the default stack would overflow and kill the process.
 const STACK_BYTES: usize = 64 << 20;
