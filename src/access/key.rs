@@ -32,7 +32,9 @@ pub enum Scope {
     Land,
     /// Reading whatever can be read.
     Read,
-    /// Seeing how the service does, saying what the invoicing system has booked, making runs, closing, starting jobs.
+    /// Saying what the invoicing system has booked.
+    Book,
+    /// Seeing how the service does, making runs, closing, starting jobs.
     Operate,
 }
 
@@ -42,6 +44,7 @@ impl Scope {
         match self {
             Self::Land => "land",
             Self::Read => "read",
+            Self::Book => "book",
             Self::Operate => "operate",
         }
     }
@@ -56,7 +59,7 @@ pub struct Wanted {
     pub scopes: BTreeSet<Scope>,
     /// The sources whose usage it may send and void; none: all.
     pub sources: Option<BTreeSet<String>>,
-    /// The customers of whom it may read; none: all.
+    /// The customers of whom it may read, and say what is booked; none: all.
     pub customers: Option<BTreeSet<String>>,
 }
 
@@ -74,7 +77,7 @@ pub struct Key {
     pub scopes: BTreeSet<Scope>,
     /// The sources whose usage it may send and void; none: all.
     pub sources: Option<BTreeSet<String>>,
-    /// The customers of whom it may read; none: all.
+    /// The customers of whom it may read, and say what is booked; none: all.
     pub customers: Option<BTreeSet<String>>,
     /// Who made it.
     pub by: String,
@@ -99,7 +102,7 @@ pub struct Revocation {
 /// `at` is the clock in microseconds since the epoch.
 ///
 /// # Errors
-/// A name that is none, no scope, sources without the scope `land`, customers without `read`.
+/// A name that is none, no scope, sources without the scope `land`, customers without `read` and `book`.
 pub async fn make(warehouse: &Warehouse, wanted: Wanted, by: &str, at: i64) -> Result<(Key, String)> {
     let Wanted { name, scopes, sources, customers } = wanted;
     let name = name.trim().to_string();
@@ -108,16 +111,21 @@ pub async fn make(warehouse: &Warehouse, wanted: Wanted, by: &str, at: i64) -> R
         return Err(Error::usage("that is no name for a key", hint));
     }
     if scopes.is_empty() {
-        return Err(Error::usage("a key without a scope may do nothing", "--scope land, read or operate"));
+        return Err(Error::usage(
+            "a key without a scope may do nothing",
+            "--scope land, read, book or operate",
+        ));
     }
-    for (bound, scope, flag) in [(&sources, Scope::Land, "--source"), (&customers, Scope::Read, "--customer")]
-    {
+    let bounds =
+        [(&sources, &[Scope::Land][..], "--source"), (&customers, &[Scope::Read, Scope::Book], "--customer")];
+    for (bound, of, flag) in bounds {
         if bound.as_ref().is_some_and(|names| names.iter().any(|name| name.trim().is_empty())) {
             return Err(Error::usage(format!("{flag} without a name"), "leave it out for all"));
         }
-        if bound.is_some() && !scopes.contains(&scope) {
-            let what = format!("{flag} says nothing without the scope {}", scope.word());
-            return Err(Error::usage(what, format!("--scope {}", scope.word())));
+        if bound.is_some() && of.iter().all(|scope| !scopes.contains(scope)) {
+            let words = of.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(" or ");
+            let what = format!("{flag} says nothing without the scope {words}");
+            return Err(Error::usage(what, format!("--scope {words}")));
         }
     }
     let id = random(ID_BYTES)?;

@@ -117,6 +117,7 @@ fn allowed(key: &Key) -> String {
     let each = key.scopes.iter().map(|scope| match scope {
         Scope::Land => format!("send and void usage of {}", all_or("sources", key.sources.as_ref())),
         Scope::Read => format!("read of {}", all_or("customers", key.customers.as_ref())),
+        Scope::Book => format!("say what is booked of {}", all_or("customers", key.customers.as_ref())),
         Scope::Operate => "operate the service".into(),
     });
     each.collect::<Vec<_>>().join(", ")

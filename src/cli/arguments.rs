@@ -423,7 +423,7 @@ pub(super) enum KeyCommand {
         /// A source whose usage it may send and void, once for each; the default is all.
         #[arg(long)]
         source: Vec<String>,
-        /// A customer of whom it may read, once for each; the default is all.
+        /// A customer of whom it may read, or say what is booked, once for each; the default is all.
         #[arg(long, value_name = "CUSTOMER_ID")]
         customer: Vec<String>,
         /// Who makes it.

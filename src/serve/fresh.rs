@@ -34,8 +34,8 @@ struct Kept {
 pub(super) struct Fresh(tokio::sync::Mutex<Option<Kept>>);
 
 impl Service {
-    /// The tables behind entitlements as a run would publish them now. `head` in them is that of the newest run, with the last landing that
-    /// was counted.
+    /// The tables behind entitlements as a run would publish them now. `head` in them is that of the newest run, with
+    /// the last landing that was counted.
     pub(super) async fn fresh(self: &Arc<Self>) -> Result<Arc<Tables>, Problem> {
         let service = self.clone();
         // On a thread with a large stack, and to its end also where whoever asked goes away.

@@ -58,6 +58,7 @@ pub(super) struct Metrics {
     commit_bytes: Counter,
     commit_seconds: Histogram,
     refused: Counter,
+    refused_connections: Counter,
     failed_landings: Counter,
     job_ended: Family<OfJob, Gauge>,
     posts: Family<OfWebhook, Counter>,
@@ -94,6 +95,9 @@ impl Default for Metrics {
         registry.register("commit_seconds", "how long writing a batch took", commit_seconds.clone());
         let refused = Counter::default();
         registry.register("refused_for_room", "requests refused because too much waited", refused.clone());
+        let refused_connections = Counter::default();
+        let help = "connections closed at once because their address had too many";
+        registry.register("refused_connections", help, refused_connections.clone());
         let failed_landings = Counter::default();
         registry.register("failed_landings", "tries to land batches that failed", failed_landings.clone());
         let job_ended = Family::<OfJob, Gauge>::default();
@@ -129,6 +133,7 @@ impl Default for Metrics {
             commit_bytes,
             commit_seconds,
             refused,
+            refused_connections,
             failed_landings,
             job_ended,
             posts,
@@ -175,6 +180,10 @@ impl Metrics {
 
     pub(super) fn refused_for_room(&self) {
         self.refused.inc();
+    }
+
+    pub(super) fn refused_connection(&self) {
+        self.refused_connections.inc();
     }
 
     pub(super) fn failed_landing(&self) {

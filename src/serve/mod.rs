@@ -49,6 +49,7 @@ use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, 
 use tracing::{info, warn};
 
 use self::audit::Audit;
+use self::connections::Limits;
 use self::fresh::Fresh;
 use self::gather::Gatherer;
 use self::jobs::{Asking, Job};
@@ -117,7 +118,7 @@ pub struct Bound {
     stopping: watch::Sender<()>,
     committing: tokio::task::JoinHandle<()>,
     request_time: Duration,
-    stopping_time: Duration,
+    limits: Limits,
 }
 
 /// Binds the address that the settings say, and makes sure that the warehouse keeps what it is given. `is_insecure`:
@@ -201,7 +202,11 @@ pub async fn bind(
         stopping,
         committing,
         request_time: Duration::from_secs(settings.request_seconds),
-        stopping_time: Duration::from_secs(settings.stop_seconds),
+        limits: Limits {
+            per_address: settings.address_connections,
+            reading: Duration::from_secs(settings.request_seconds),
+            stopping: Duration::from_secs(settings.stop_seconds),
+        },
     })
 }
 
@@ -220,17 +225,8 @@ impl Bound {
     /// Answers until `stop` comes: then no more is taken, what is on its way is answered, and all that was gathered is
     /// acknowledged and landed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self {
-            listener,
-            tls,
-            service,
-            jobs,
-            webhooks,
-            stopping,
-            committing,
-            request_time,
-            stopping_time,
-        } = self;
+        let Self { listener, tls, service, jobs, webhooks, stopping, committing, request_time, limits } =
+            self;
         service.published.open();
         let stopped = stopping.subscribe();
         let landing = tokio::spawn(landing::from_time_to_time(service.clone(), stopped.clone()));
@@ -242,7 +238,7 @@ impl Bound {
         let noting = tokio::spawn(audit::from_time_to_time(service.clone(), stopped.clone()));
         let following = tls.clone().map(|tls| tokio::spawn(tls.follow(stopped)));
         let router = router(&service, request_time);
-        connections::accept(listener, tls, router, stop, stopping, stopping_time).await;
+        connections::accept(listener, tls, router, stop, stopping, limits, &service.metrics).await;
         // A landing under way is brought to its end, a job is left.
         landing.await.during(|| "landing what was sent".into())?;
         working.await.during(|| "doing jobs".into())?;

@@ -20,6 +20,7 @@ const DELETE: (&str, MethodFilter) = ("DELETE", MethodFilter::DELETE);
 const ANYBODY: &[Scope] = &[];
 const LAND: &[Scope] = &[Scope::Land];
 const READ: &[Scope] = &[Scope::Read];
+const BOOK: &[Scope] = &[Scope::Book];
 const OPERATE: &[Scope] = &[Scope::Operate];
 /// How the service itself does.
 const SERVICE: &[Scope] = &[Scope::Read, Scope::Operate];
@@ -40,7 +41,7 @@ fn routes() -> Vec<Route> {
         route(
             POST,
             "/periods/{period}/customers/{customer_id}/receipts",
-            OPERATE,
+            BOOK,
             receipt::post,
             calls::say_booked,
         )

@@ -15,7 +15,7 @@ fn billed() -> (Sample, String) {
     let job = "[jobs.nightly]\ncron = \"0 6 1 1 *\"\ndoes = \"run\"\n";
     sample.write("meterhouse.toml", &format!("{}\n{job}", sample.read("meterhouse.toml")));
     sample.ok(&["run"]);
-    let scopes = ["--scope", "land", "--scope", "read", "--scope", "operate"];
+    let scopes = ["--scope", "land", "--scope", "read", "--scope", "book", "--scope", "operate"];
     let key = sample.ok(&[&["key", "add", "all"], &scopes[..]].concat());
     (sample, key)
 }

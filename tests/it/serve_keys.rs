@@ -40,7 +40,7 @@ fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
         ("GET", "/readyz" | "/metrics") => (&[Scope::Read, Scope::Operate], false),
         ("POST", "/subscriptions/v1/usage" | "/api/v1/events") => (&[Scope::Land], false),
         ("DELETE", "/subscriptions/v1/usage/{transaction_id}") => (&[Scope::Land], false),
-        ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Operate], true),
+        ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Book], true),
         ("GET", "/periods" | "/periods/{period}/{name}") => (&[Scope::Read], false),
         ("POST", "/v1/runs" | "/v1/periods/{period}/close" | "/v1/jobs/{job}/runs") => {
             (&[Scope::Operate], false)
@@ -60,7 +60,7 @@ fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
 fn each_route_lets_the_scopes_that_it_is_for_and_nobody_else() {
     let sample = Sample::empty();
     let of_scope = |scope: Scope| key(&sample, &[scope.word(), "--scope", scope.word()]);
-    let scopes = [Scope::Land, Scope::Read, Scope::Operate];
+    let scopes = [Scope::Land, Scope::Read, Scope::Operate, Scope::Book];
     let keys: Vec<(Scope, String)> = scopes.into_iter().map(|scope| (scope, of_scope(scope))).collect();
     let bound = key(&sample, &["bound", "--scope", "read", "--customer", "CUST-1"]);
     let revoked = key(&sample, &["gone", "--scope", "land", "--scope", "read", "--scope", "operate"]);
@@ -126,7 +126,7 @@ fn each_route_lets_the_scopes_that_it_is_for_and_nobody_else() {
     assert!(metrics.contains("status=\"401\""), "{metrics}");
     served.stop();
     let listed = rows(&sample, &["key", "list"]);
-    assert_eq!(listed.len(), 5);
+    assert_eq!(listed.len(), 6);
     let last =
         |key: &str| listed.iter().find(|row| row.starts_with(id(key))).unwrap().rsplit(',').next().unwrap();
     assert_eq!(last(&revoked), "", "{listed:?}");
@@ -166,6 +166,27 @@ fn a_key_for_some_customers_finds_nothing_of_others() {
     served.stop();
     // To ask is no change.
     assert_eq!(rows(&sample, &["audit"]), Vec::<String>::new());
+}
+
+#[test]
+fn a_key_says_what_is_booked_of_its_customers_alone() {
+    let sample = Sample::new();
+    sample.ok(&["run"]);
+    sample.ok(&["close", "--period", "2026-09", "--confirm", "2026-09", "--by", "anna"]);
+    let billed = "select distinct customer_id from billed_line order by 1 limit 2";
+    let customers = rows(&sample, &["--format", "csv", "sql", billed]);
+    let [own, other] = customers.as_slice() else { panic!("{customers:?}") };
+    let books = key(&sample, &["erp", "--scope", "book", "--customer", own]);
+    let served = Served::start(sample.path(), &[]);
+    let body = r#"{"document_number": "R-1", "amount": "1.00", "currency": "EUR"}"#;
+    let say = |customer: &str| {
+        ask(&served, "POST", &format!("/periods/2026-09/customers/{customer}/receipts"), Some(&books), body)
+    };
+    assert_eq!(say(own).status, 201);
+    let (hidden, none) = (say(other), say("NONE"));
+    assert_eq!((hidden.status, hidden.body.replace(other.as_str(), "NONE")), (404, none.body));
+    let read = format!("/periods/2026-09/customers/{own}/invoice_line");
+    assert_eq!(ask(&served, "GET", &read, Some(&books), "").status, 403);
 }
 
 #[test]

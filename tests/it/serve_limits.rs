@@ -1,7 +1,7 @@
 //! What is slow, huge or malformed, and refused before anybody is asked who it is.
 
-use std::io::Write;
-use std::net::Shutdown;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::sample::Sample;
@@ -107,4 +107,26 @@ fn what_is_slow_huge_or_malformed_is_refused_within_its_limits() {
     let audit = sample.ok(&["audit"]);
     assert_eq!(audit.matches("not answered; whether it was done is open").count(), 2, "{audit}");
     assert!(audit.contains("413,the body is too large when it is unpacked"), "{audit}");
+}
+
+#[test]
+fn an_address_has_so_many_connections_at_one_time() {
+    let sample = Sample::empty();
+    let served = Served::start(sample.path(), &["--set", "serve.address_connections=3"]);
+    let is_answered = |stream: &mut TcpStream| {
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).is_ok_and(|()| answer == *b"HTTP/1.1 200")
+    };
+    let mut held: Vec<_> = (0..3).map(|_| connect(&served.address)).collect();
+    assert!(held.iter_mut().all(is_answered));
+    assert!(!is_answered(&mut connect(&served.address)));
+    held.clear();
+    let began = Instant::now();
+    while !is_answered(&mut connect(&served.address)) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", served.said());
+    }
+    let metrics = served.get("/metrics").body;
+    let refused = metrics.lines().find_map(|line| line.strip_prefix("meterhouse_refused_connections_total "));
+    assert!(refused.is_some_and(|count| count != "0"), "{metrics}");
 }

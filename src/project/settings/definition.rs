@@ -20,7 +20,7 @@ pub struct Definition {
 }
 
 /// Every setting, in the order in which they are explained.
-pub const SETTINGS: [Definition; 40] = [
+pub const SETTINGS: [Definition; 41] = [
     Definition {
         key: "extends",
         kind: "folder",
@@ -178,7 +178,15 @@ pub const SETTINGS: [Definition; 40] = [
         kind: "seconds",
         default: Some("30"),
         example: "120",
-        meaning: "The longest that a request may take.",
+        meaning: "The longest that a request may take, and that a client may take nothing of its answer.",
+    },
+    Definition {
+        key: "serve.address_connections",
+        kind: "number",
+        default: Some("512"),
+        example: "1024",
+        meaning: "Connections from one address at one time, of 1024 in all; further ones are closed at once. All clients \
+                  of a proxy have its address.",
     },
     Definition {
         key: "serve.stop_seconds",

@@ -19,8 +19,10 @@ pub struct ServeSettings {
     pub body_mb: usize,
     /// The most that may wait to be written, in MiB.
     pub waiting_mb: usize,
-    /// The longest that a request may take, in seconds.
+    /// The longest that a request may take, and that a client may take nothing of its answer, in seconds.
     pub request_seconds: u64,
+    /// Connections from one address at one time.
+    pub address_connections: usize,
     /// How long requests may go on when the service stops, in seconds.
     pub stop_seconds: u64,
     /// The file with the certificate, as PEM; with it, TLS is spoken.
@@ -59,6 +61,7 @@ impl Default for ServeSettings {
             body_mb: default("serve.body_mb"),
             waiting_mb: default("serve.waiting_mb"),
             request_seconds: default("serve.request_seconds"),
+            address_connections: default("serve.address_connections"),
             stop_seconds: default("serve.stop_seconds"),
             tls_certificate: default("serve.tls_certificate"),
             tls_key: default("serve.tls_key"),

@@ -58,7 +58,7 @@ impl Description {
         let bearer = Http::builder()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("mh_<id>_<secret>")
-            .description(Some("`meterhouse key add NAME --scope land, read or operate` makes a key."));
+            .description(Some("`meterhouse key add NAME --scope land, read, book or operate` makes a key."));
         let components = components.security_scheme(SECURITY, SecurityScheme::Http(bearer.build())).build();
         let mut license = License::new(env!("CARGO_PKG_LICENSE"));
         license.identifier = Some(env!("CARGO_PKG_LICENSE").into());
