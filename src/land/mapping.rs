@@ -62,7 +62,7 @@ pub(super) struct Mapping {
 /// The names of the fields that a file had, where its records name them.
 type Seen = Arc<Mutex<BTreeSet<String>>>;
 
-/// Records that are mapped at a time; which number a record has that cannot be taken apart depends on it.
+/// Records that are mapped at a time.
 const MAPPED_ROWS: usize = 65_536;
 
 /// Names that are kept to suggest one; a file with more is not helped by a list.
@@ -164,13 +164,21 @@ impl Mapping {
                 "a landing query maps one record each; leave out in usage_filtered",
             ));
         }
-        let line = |row: usize| raw.lines.get(row).copied().unwrap_or(row as u64 + 1);
-        columnar::feed(&mapped, line, raw.raw.as_ref(), &mut self.writer)?;
-        // Records that could not be taken apart come after those that could: each has a number, the order says no more.
+        let mut fed = 0;
+        let mut feed_to = |end: usize, writer: &mut RecordWriter| {
+            let line = |row: usize| raw.lines.get(fed + row).copied().unwrap_or((fed + row) as u64 + 1);
+            let texts = raw.raw.as_ref().map(|texts| texts.slice(fed, end - fed));
+            columnar::feed(&mapped.slice(fed, end - fed), line, texts.as_ref(), writer)?;
+            fed = end;
+            Result::Ok(())
+        };
+        // Records that could not be taken apart stand where they came, so that each has the number that it came with.
         for broken in raw.broken {
+            feed_to(raw.lines.partition_point(|line| *line < broken.line), &mut self.writer)?;
             self.writer.begin();
             self.writer.abandon(broken.line, broken.raw, broken.reason);
         }
+        feed_to(rows, &mut self.writer)?;
         self.writer.take()
     }
 

@@ -221,12 +221,19 @@ impl Settings {
             set(&mut table, key.trim(), value.trim(), "--set")?;
             places.remove(key.trim());
         }
-        let settings: Self = table.try_into().map_err(|error: toml::de::Error| {
-            let what = error.message().lines().next().unwrap_or_default().to_string();
-            let hint = suggestion(&what);
-            Error::usage(format!("in --set or METERHOUSE_*: {what}"), hint)
-        })?;
-        Ok((Self { places, ..settings }, mistakes))
+        let settings = Self { places, ..read_table(&table)? };
+        settings.check_range()?;
+        Ok((settings, mistakes))
+    }
+
+    /// Refuses numbers that a setting of the engine cannot have.
+    fn check_range(&self) -> Result<()> {
+        let percent = self.engine.update_percent;
+        if percent > 100 {
+            let what = format!("engine.update_percent = {percent} is more than all rows");
+            return Err(self.wrong("engine.update_percent", what, "from 0 to 100"));
+        }
+        Ok(())
     }
 
     /// What is wrong with the value of a dotted key, at its place where the file says it.
@@ -236,6 +243,21 @@ impl Settings {
             None => Error::usage(format!("in --set or METERHOUSE_*: {what}"), hint),
         }
     }
+}
+
+/// The settings that a table has, with those that were given from outside.
+fn read_table(table: &toml::Table) -> Result<Settings> {
+    // As text again, because only there an error knows its place, and by that the key.
+    let text = table.to_string();
+    let mut written = DeTable::parse(&text).during(|| "reading the settings".into())?;
+    Settings::deserialize(Deserializer::from(written.clone())).map_err(|error| {
+        let what = error.message().lines().next().unwrap_or_default().to_string();
+        let hint = suggestion(&what);
+        let key = error.span().and_then(|span| take_out(written.get_mut(), span.start));
+        // An unknown one is named as it is.
+        let key = key.filter(|_| hint.is_empty()).map(|key| format!("{key}: ")).unwrap_or_default();
+        Error::usage(format!("in --set or METERHOUSE_*: {key}{what}"), hint)
+    })
 }
 
 /// What is wrong with the text, and where.

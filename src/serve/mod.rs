@@ -52,6 +52,7 @@ use self::audit::Audit;
 use self::connections::Limits;
 use self::fresh::Fresh;
 use self::gather::Gatherer;
+use self::health::Ready;
 use self::jobs::{Asking, Job};
 use self::metrics::Metrics;
 use self::openapi::Description;
@@ -100,6 +101,7 @@ struct Service {
     asking: Asking,
     published: Arc<Published>,
     fresh: Fresh,
+    ready: Ready,
     /// Queries that may begin.
     sql: Arc<Semaphore>,
     /// How long the answer of a query may take.
@@ -175,6 +177,7 @@ pub async fn bind(
     let service = Service {
         published: Published::new(&project, &warehouse, clock, &reread)?,
         fresh: Fresh::default(),
+        ready: Ready::default(),
         sql: Arc::new(Semaphore::new(settings.sql_queries)),
         // So that it is told before the request is given up.
         answer_time: Duration::from_secs(settings.request_seconds).saturating_sub(ANSWER),

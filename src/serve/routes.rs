@@ -84,7 +84,7 @@ fn routes() -> Vec<Route> {
         route(GET, "/v1/jobs", OPERATE, jobs::list, calls::jobs),
         route(GET, "/v1/jobs/{job}/runs/{due}", OPERATE, jobs::get, calls::job),
         route(GET, "/healthz", ANYBODY, health::alive, calls::alive),
-        route(GET, "/readyz", SERVICE, health::ready, calls::ready),
+        route(GET, "/readyz", ANYBODY, health::ready, calls::ready),
         route(GET, "/metrics", SERVICE, metrics::show, calls::metrics),
         route(GET, "/openapi.json", ANYBODY, openapi::document, calls::openapi),
         route(GET, "/docs", ANYBODY, openapi::page, calls::docs),

@@ -10,8 +10,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::Service;
 use super::who::{KeyId, request_id};
@@ -48,6 +52,9 @@ pub(super) async fn see(State(service): State<Arc<Service>>, request: Request, n
         request_id = id,
         key_id = Empty,
     );
+    // Where whoever asks has a trace, this is a part of it. Fails where spans go nowhere.
+    let caller = TraceContextPropagator::new().extract(&HeaderExtractor(request.headers()));
+    let _ = span.set_parent(caller);
     let mut seen = Seen { service, began: Instant::now(), span, method, route, id, is_answered: false };
     let response = next.run(request).instrument(seen.span.clone()).await;
     let key = response.extensions().get::<KeyId>().map(|KeyId(id)| id.as_str());

@@ -385,6 +385,15 @@ fn a_wrong_command_line() {
     error: `2026-13` is no billing period
     hint: write year and month, such as 2026-10
     "#);
+    for (setting, text) in [
+        ("serve.log=loud", "in --set or METERHOUSE_*: serve.log: unknown variant `loud`"),
+        ("events.hand_over=x", "in --set or METERHOUSE_*: events.hand_over: unknown variant `x`"),
+        ("engine.threads=many", "in --set or METERHOUSE_*: engine.threads: invalid type"),
+        ("engine.update_percent=101", "engine.update_percent = 101 is more than all rows"),
+    ] {
+        let told = said(&sample, &["check", "--set", setting], "");
+        assert!(told.contains(text), "{told}");
+    }
     assert_snapshot!(said(&sample, &["check", "--set", "timezone=UTC"], ""), @r#"
     exit 2
     ----- stdout

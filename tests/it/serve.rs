@@ -122,6 +122,28 @@ fn each_record_is_answered() {
 }
 
 #[test]
+fn records_that_a_query_maps_have_the_numbers_that_they_came_with() {
+    let sample = Sample::new();
+    let served = Served::start(sample.path(), &[]);
+    let event = |id: &str, time: &str| {
+        json!({"source": "shop", "id": id, "type": "seat", "time": time, "subject": "A"}).to_string()
+    };
+    let whole = |id| event(id, "2026-10-01T00:00:00Z");
+    let body = ["{\"id\"", &whole("1"), "{broken}", &event("3", "never"), &whole("4"), "[1]", &whole("6")]
+        .join("\n");
+    let answer = served.post(&format!("{USAGE}?with=cloudevents"), NDJSON, &body).json();
+    let numbers: Vec<u64> =
+        answer["records"].as_array().unwrap().iter().map(|row| row["record"].as_u64().unwrap()).collect();
+    assert_eq!((&answer["accepted"], numbers), (&json!(3), vec![0, 2, 3, 5]), "{answer}");
+    served.stop();
+    let landed = rows(&sample, "select transaction_id from usage_record where source = 'shop' order by 1");
+    assert_eq!(landed, ["1", "4", "6"]);
+    // Each in the line that it was kept in, with its text.
+    let rejected = "select raw_text from usage_rejected order by landing_sequence limit 2";
+    assert!(rows(&sample, rejected)[0].contains("id"), "{:?}", rows(&sample, rejected));
+}
+
+#[test]
 fn what_cannot_be_taken_says_why() {
     let sample = Sample::empty();
     let served = Served::start(sample.path(), &["--set", "serve.body_mb=1"]);

@@ -36,8 +36,8 @@ fn rows(sample: &Sample, arguments: &[&str]) -> Vec<String> {
 /// a route that is added has to be thought of twice.
 fn allowed(method: &str, path: &str) -> (&'static [Scope], bool) {
     match (method, path) {
-        ("GET", "/healthz" | "/openapi.json" | "/docs" | "/docs/style.css") => (&[], false),
-        ("GET", "/readyz" | "/metrics") => (&[Scope::Read, Scope::Operate], false),
+        ("GET", "/healthz" | "/readyz" | "/openapi.json" | "/docs" | "/docs/style.css") => (&[], false),
+        ("GET", "/metrics") => (&[Scope::Read, Scope::Operate], false),
         ("POST", "/subscriptions/v1/usage" | "/api/v1/events") => (&[Scope::Land], false),
         ("DELETE", "/subscriptions/v1/usage/{transaction_id}") => (&[Scope::Land], false),
         ("POST", "/periods/{period}/customers/{customer_id}/receipts") => (&[Scope::Book], true),
@@ -198,22 +198,22 @@ fn a_key_counts_from_soon_after_it_is_made_until_soon_after_it_is_revoked() {
         "{}",
         served.said()
     );
-    assert_eq!(served.get("/readyz").status, 200);
+    assert_eq!(served.get("/metrics").status, 200);
     // A page of somebody else in a browser on this machine.
-    let cross = served.send("GET", "/readyz", &[("sec-fetch-site", "cross-site")], "");
+    let cross = served.send("GET", "/metrics", &[("sec-fetch-site", "cross-site")], "");
     assert_eq!(cross.status, 403, "{}", cross.body);
     let first = key(&sample, &["first", "--scope", "operate"]);
-    soon("a first key", || served.get("/readyz").status == 401);
-    assert_eq!(ask(&served, "GET", "/readyz", Some(&first), "").status, 200);
+    soon("a first key", || served.get("/metrics").status == 401);
+    assert_eq!(ask(&served, "GET", "/metrics", Some(&first), "").status, 200);
     let second = key(&sample, &["second", "--scope", "read"]);
-    soon("a second key", || ask(&served, "GET", "/readyz", Some(&second), "").status == 200);
+    soon("a second key", || ask(&served, "GET", "/metrics", Some(&second), "").status == 200);
     // Somebody has found it, and gives all of it.
     sample.ok(&["key", "revoke", &first, "--reason", "it was in a log", "--by", "anna"]);
-    soon("a revoked key", || ask(&served, "GET", "/readyz", Some(&first), "").status == 401);
+    soon("a revoked key", || ask(&served, "GET", "/metrics", Some(&first), "").status == 401);
     sample.ok(&["key", "revoke", id(&second), "--reason", "nobody needs it"]);
-    soon("another", || ask(&served, "GET", "/readyz", Some(&second), "").status == 401);
+    soon("another", || ask(&served, "GET", "/metrics", Some(&second), "").status == 401);
     // Nothing is open again because nobody has a key any more.
-    assert_eq!(served.get("/readyz").status, 401);
+    assert_eq!(served.get("/metrics").status, 401);
     let again = sample.meterhouse(&["key", "revoke", id(&first), "--reason", "once more", "--by", "ben"]);
     let said = String::from_utf8(again.stderr).unwrap();
     assert!(said.contains("is revoked already, by anna: it was in a log"), "{said}");

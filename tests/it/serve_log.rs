@@ -152,7 +152,10 @@ fn spans_of_requests_commits_landings_and_jobs_reach_a_collector() {
     let collector = format!("serve.otlp=http://{}/", listener.local_addr().unwrap());
     let collected = collect(listener);
     let served = Served::start(sample.path(), &["--set", &collector, "--set", "serve.land_seconds=1"]);
-    assert_eq!(served.post(USAGE, "application/json", record(1).to_string()).status, 200);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let caller = format!("00-{trace}-00f067aa0ba902b7-01");
+    let headers = [("content-type", "application/json"), ("traceparent", caller.as_str())];
+    assert_eq!(served.send("POST", USAGE, &headers, record(1).to_string()).status, 200);
     let began = Instant::now();
     while !served.said().contains("job often: 0 received") {
         assert!(began.elapsed() < Duration::from_secs(60), "{}", served.said());
@@ -177,6 +180,8 @@ fn spans_of_requests_commits_landings_and_jobs_reach_a_collector() {
     }
     assert!(has("service.name") && has("meterhouse") && has("http.response.status_code"));
     assert!(!has("SECRETVEHICLE"));
+    let trace = u128::from_str_radix(trace, 16).unwrap().to_be_bytes();
+    assert!(all.windows(trace.len()).any(|part| part == trace), "the trace of whoever asked goes on");
 }
 
 #[test]

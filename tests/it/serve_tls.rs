@@ -53,12 +53,12 @@ fn tls_follows_its_files() {
     let key = key(&sample, &["ops", "--scope", "operate"]);
     let served = Served::start(sample.path(), &arguments);
     assert!(served.address.starts_with("https://127.0.0.1:"), "{}", served.address);
-    let ready = get("/readyz", &key);
-    let asked = |trusted| encrypted(&served.address, trusted, &ready);
+    let counters = get("/metrics", &key);
+    let asked = |trusted| encrypted(&served.address, trusted, &counters);
     let answer = asked(&first).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("ready\n"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("# EOF\n"), "{answer}");
     // Plain text, and a client that says nothing.
-    let plain = answered(connect(&served.address), &ready).unwrap_or_default();
+    let plain = answered(connect(&served.address), &counters).unwrap_or_default();
     assert!(!plain.contains("HTTP/1.1"), "{plain}");
     let silent = connect(&served.address);
     let began = Instant::now();
@@ -128,18 +128,18 @@ fn other_machines_reach_it_with_keys_over_tls_only() {
         "{}",
         open.said()
     );
-    assert!(answered(connect(&open.address), &get("/readyz", "")).unwrap().starts_with("HTTP/1.1 200 OK"));
+    assert!(answered(connect(&open.address), &get("/metrics", "")).unwrap().starts_with("HTTP/1.1 200 OK"));
     let key = key(&sample, &["ops", "--scope", "operate"]);
     refused(&serve, "in plain text");
     soon("the first key", || {
-        answered(connect(&open.address), &get("/readyz", "")).unwrap().contains(" 401 ")
+        answered(connect(&open.address), &get("/metrics", "")).unwrap().contains(" 401 ")
     });
     drop(open);
     let safe = start(&[&tls[..], &serve].concat());
     assert!(!safe.said().contains("warning"), "{}", safe.said());
-    let answer = encrypted(&safe.address, &trusted, &get("/readyz", &key)).unwrap();
+    let answer = encrypted(&safe.address, &trusted, &get("/metrics", &key)).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    assert!(encrypted(&safe.address, &trusted, &get("/readyz", "")).unwrap().contains(" 401 "));
+    assert!(encrypted(&safe.address, &trusted, &get("/metrics", "")).unwrap().contains(" 401 "));
     drop(safe);
     sample.ok(&["key", "revoke", id(&key), "--reason", "x"]);
     refused(&[&tls[..], &serve].concat(), "nobody has a key");

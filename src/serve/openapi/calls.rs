@@ -282,7 +282,9 @@ pub(in crate::serve) fn alive() -> Call {
 }
 
 pub(in crate::serve) fn ready() -> Call {
-    Call::new(INSIDE, "ready", "Whether the warehouse answers").tells("it does", "text/plain; charset=utf-8")
+    Call::new(INSIDE, "ready", "Whether the warehouse answers")
+        .tells("it does", "text/plain; charset=utf-8")
+        .refuses(503, "it does not")
 }
 
 pub(in crate::serve) fn metrics() -> Call {
