@@ -14,6 +14,8 @@ mod landing;
 mod metrics;
 mod newest;
 mod openapi;
+mod page;
+mod part;
 mod problem;
 mod published;
 mod quotas;

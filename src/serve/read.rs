@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Service;
+use super::page::Page;
+use super::part::Part;
 use super::problem::{Parameters, Problem, Within, instant_text, parameters};
 use super::published::{Published, State as Tables};
 use super::quotas::InForce;
@@ -75,6 +77,11 @@ pub(super) struct AskedUsage {
     /// What is summed by; without it the usage type.
     #[param(inline)]
     group_by: Option<GroupBy>,
+    /// The most rows of a page, up to 10,000; without it and `after` all rows are answered.
+    #[param(minimum = 1, maximum = 10000)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    after: Option<String>,
     /// How rows are written; without it by `Accept`.
     #[param(inline, value_type = Option<rows::Names>)]
     format: Option<String>,
@@ -101,6 +108,11 @@ enum GroupBy {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AskedRows {
+    /// The most rows of a page, up to 10,000; without it and `after` all rows are answered.
+    #[param(minimum = 1, maximum = 10000)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    after: Option<String>,
     /// How rows are written; without it by `Accept`.
     #[param(inline, value_type = Option<rows::Names>)]
     format: Option<String>,
@@ -224,8 +236,10 @@ pub(super) async fn usage(
         ("group_by", json!(group_by)),
     ];
     let format = rows::format(asked.format.as_deref(), &headers)?;
+    let of = place_of(&tables, tables.project.service.get("usage"))?;
+    let page = Page::asked(asked.limit, asked.after.as_deref(), &of)?;
     let known = Known { query: KNOWN_CONTRACT, who, unknown: no_contract(&id) };
-    service.rows(tables, "usage", values, known, shape(format, about)).await
+    service.rows(tables, "usage", values, known, Shape { page, ..shape(format, about) }).await
 }
 
 /// The billing periods with their states and totals.
@@ -234,9 +248,12 @@ pub(super) async fn periods(
     asked: Parameters<AskedRows>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let format = rows::format(parameters(asked)?.format.as_deref(), &headers)?;
+    let asked = parameters(asked)?;
+    let format = rows::format(asked.format.as_deref(), &headers)?;
     let tables = published(&service.published).await?;
     let about = about_run(head(&tables)?);
+    let of = place_of(&tables, tables.project.status.get(PERIOD))?;
+    let page = Page::asked(asked.limit, asked.after.as_deref(), &of)?;
     let as_of = (service.clock)();
     let work = async move {
         let query = tables.project.status.get(PERIOD).ok_or_else(|| {
@@ -245,7 +262,7 @@ pub(super) async fn periods(
         })?;
         stream_of(&tables.context, query, as_of).await.map_err(|error| Problem::of(&error))
     };
-    Ok(rows::answer(service.published.start(), shape(format, about), work).await)
+    Ok(rows::answer(service.published.start(), Shape { page, ..shape(format, about) }, work).await)
 }
 
 /// The rows of an export, of all customers.
@@ -303,7 +320,10 @@ async fn exported(
         }
         held_back.clear();
     }
-    let tag = tag(&tables, head, query, &[&period, customer.as_deref().unwrap_or("*"), format.extension()]);
+    let page = Page::asked(asked.limit, asked.after.as_deref(), &place_of(&tables, Some(query))?)?;
+    let name_of_page = page.as_ref().map(Page::name).unwrap_or_default();
+    let whose = customer.as_deref().unwrap_or("*");
+    let tag = tag(&tables, head, query, &[&period, whose, format.extension(), &name_of_page]);
     if let Some(unchanged) = rows::unchanged(&tag, headers) {
         return Ok(unchanged);
     }
@@ -314,7 +334,9 @@ async fn exported(
     if customer.is_none() {
         about.push(("held_back", json!(held_back)));
     }
-    let shape = Shape { tag: Some(tag), is_file: true, ..shape(format, about) };
+    // A page is short.
+    let part = Part::asked(headers, &tag).filter(|_| page.is_none());
+    let shape = Shape { tag: Some(tag), page, part, is_file: true, ..shape(format, about) };
     let as_of = (service.clock)();
     let work = async move {
         let query = tables.project.export.get(&name).ok_or_else(|| no_query(&name))?;
@@ -339,6 +361,19 @@ fn tag(tables: &Tables, head: &Entry, query: &SqlQuery, asked: &[&str]) -> Strin
         all.push(uuid::Uuid::new_v4().to_string());
     }
     format!("\"{}-{}\"", head.run, &sha256(all.join("\0"))[..32])
+}
+
+/// What the rows of a query are of, as far as they are others when it changes: the run, and what has landed where the
+/// query reads that.
+fn place_of(tables: &Tables, query: Option<&SqlQuery>) -> Result<String, Problem> {
+    let run = head(tables)?.run;
+    let reads_landed = |query: &SqlQuery| {
+        tables.project.tables_behind(query).iter().any(|table| LANDED.contains(&table.as_str()))
+    };
+    Ok(match query.is_some_and(reads_landed) {
+        true => format!("{run}-{}", &sha256(&tables.landed)[..8]),
+        false => run.to_string(),
+    })
 }
 
 /// The query that says how far quotas are used.
@@ -433,15 +468,7 @@ fn head(tables: &Tables) -> Result<&Entry, Problem> {
 
 /// How rows of a query of the project are answered.
 fn shape(format: crate::encode::Format, about: Vec<(&'static str, Value)>) -> Shape {
-    Shape {
-        format,
-        about,
-        tag: None,
-        is_file: false,
-        most: None,
-        time: None,
-        failed: |error| execution_error(error, "the answer"),
-    }
+    Shape::of(format, about, |error| execution_error(error, "the answer"))
 }
 
 fn about_run(head: &Entry) -> Vec<(&'static str, Value)> {

@@ -7,8 +7,10 @@
 use std::future::Future;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -19,12 +21,15 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::warn;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::page::Page;
+use super::part::{Part, Whole};
 use super::problem::Problem;
 use crate::encode::{Encoder, Format};
 use crate::error::Error;
@@ -51,6 +56,10 @@ pub(super) struct Shape {
     pub(super) about: Vec<(&'static str, Value)>,
     /// The tag of these rows; none: they have none that holds.
     pub(super) tag: Option<String>,
+    /// The rows of these that are wanted; none: all.
+    pub(super) page: Option<Page>,
+    /// The bytes of these that are wanted; none: all.
+    pub(super) part: Option<Part>,
     /// Whether people open them with a spreadsheet: texts that it would run as formulas are neutralized in CSV.
     pub(super) is_file: bool,
     /// The most rows that there may be.
@@ -59,6 +68,18 @@ pub(super) struct Shape {
     pub(super) time: Option<(Instant, Duration)>,
     /// What an error of the engine says.
     pub(super) failed: fn(&DataFusionError) -> Error,
+}
+
+impl Shape {
+    /// All rows, as they come and for as long as they take.
+    pub(super) fn of(
+        format: Format,
+        about: Vec<(&'static str, Value)>,
+        failed: fn(&DataFusionError) -> Error,
+    ) -> Self {
+        let (tag, page, part, is_file, most, time) = (None, None, None, false, None, None);
+        Self { format, about, tag, page, part, is_file, most, time, failed }
+    }
 }
 
 /// A piece of an answer; none: it is whole.
@@ -183,16 +204,27 @@ pub(super) async fn answer(
             }
         }
         match &shape.tag {
-            Some(tag) => tagged(headers, tag),
+            Some(tag) => {
+                tagged(headers, tag);
+                headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+            }
             None => {
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             }
         }
     }
+    if shape.page.is_some() {
+        return page(start, shape, response, work).await;
+    }
     let (sender, receiver) = channel(PIECES);
     let mut pieces = Pieces { receiver, time: shape.time };
+    let part = shape.part;
     if let Err(problem) = start(Box::pin(produce(shape, work, sender))) {
         return problem.into_response();
+    }
+    if let Some(part) = part {
+        let whole = response.body(Body::empty()).unwrap_or_else(|_| fault().into_response());
+        return of_whole(part, pieces, whole).await.unwrap_or_else(IntoResponse::into_response);
     }
     let mut held = Vec::new();
     loop {
@@ -208,6 +240,76 @@ pub(super) async fn answer(
             return response.body(body).unwrap_or_else(|_| fault().into_response());
         }
     }
+}
+
+/// Answers with a page of the rows.
+async fn page(
+    start: impl FnOnce(BoxFuture<'static, ()>) -> Result<(), Problem>,
+    mut shape: Shape,
+    response: axum::http::response::Builder,
+    work: impl Future<Output = Result<SendableRecordBatchStream, Problem>> + Send + 'static,
+) -> Response {
+    let (mut sender, receiver) = oneshot::channel::<Result<(Vec<u8>, Option<String>), Problem>>();
+    let making = async move {
+        let taken = async {
+            let page = shape.page.take().ok_or_else(fault)?;
+            let rows = work.await?;
+            let schema = rows.schema();
+            let taken = page.taken(rows).await;
+            let (batches, next) = taken.map_err(|error| Problem::of(&(shape.failed)(&error)))?;
+            shape.about.push(("next", next.clone().into()));
+            let document = encoded(&shape, &schema, &batches).map_err(|error| Problem::of(&error))?;
+            Ok((document, next))
+        };
+        tokio::select! {
+            taken = taken => {
+                let _ = sender.send(taken);
+            }
+            () = sender.closed() => {}
+        }
+    };
+    if let Err(problem) = start(Box::pin(making)) {
+        return problem.into_response();
+    }
+    match receiver.await {
+        Ok(Ok((bytes, next))) => {
+            let response = match next {
+                Some(next) => response.header("meterhouse-next", next),
+                None => response,
+            };
+            response.body(Body::from(bytes)).unwrap_or_else(|_| fault().into_response())
+        }
+        Ok(Err(problem)) => problem.into_response(),
+        Err(_) => fault().into_response(),
+    }
+}
+
+/// Makes all of an answer, and answers with a part of it.
+async fn of_whole(part: Part, mut pieces: Pieces, response: Response) -> Result<Response, Problem> {
+    let wrong = |error: Error| Problem::of(&error);
+    let mut whole = Whole::new().map_err(wrong)?;
+    while let Some(bytes) = pieces.next().await? {
+        whole.add(&bytes).await.map_err(wrong)?;
+    }
+    whole.part(part, response).await.map_err(wrong)
+}
+
+/// Rows as one whole document.
+fn encoded(shape: &Shape, schema: &SchemaRef, batches: &[RecordBatch]) -> crate::error::Result<Vec<u8>> {
+    let mut encoder = encoder(shape, schema)?;
+    let mut document = Vec::new();
+    for batch in batches {
+        document.extend(encoder.rows(batch)?);
+    }
+    document.extend(encoder.finish()?);
+    Ok(document)
+}
+
+fn encoder(shape: &Shape, schema: &SchemaRef) -> crate::error::Result<Encoder> {
+    let format = shape.format;
+    let encoder =
+        if shape.is_file { Encoder::for_file(format, schema) } else { Encoder::new(format, schema) };
+    Ok(encoder?.about(&shape.about))
 }
 
 fn fault() -> Problem {
@@ -280,10 +382,7 @@ async fn send(
 ) -> Result<(), Problem> {
     let wrong = |error: Error| Problem::of(&error);
     let mut rows = work.await?;
-    let (format, schema) = (shape.format, rows.schema());
-    let encoder =
-        if shape.is_file { Encoder::for_file(format, &schema) } else { Encoder::new(format, &schema) };
-    let mut encoder = encoder.map_err(wrong)?.about(&shape.about);
+    let mut encoder = encoder(shape, &rows.schema()).map_err(wrong)?;
     let mut count = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(|error| wrong((shape.failed)(&error)))?;

@@ -78,13 +78,9 @@ pub(super) async fn answer(
     let settings = &service.project.settings.serve;
     let memory_mb = settings.sql_memory_mb;
     let shape = Shape {
-        format,
-        about,
-        tag: None,
-        is_file: false,
         most: Some(settings.sql_rows),
         time: Some((began, service.answer_time)),
-        failed,
+        ..Shape::of(format, about, failed)
     };
     let published = service.published.clone();
     let work = async move {

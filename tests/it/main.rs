@@ -74,6 +74,7 @@ mod serve;
 mod serve_keys;
 mod serve_limits;
 mod serve_log;
+mod serve_pages;
 mod serve_read;
 mod serve_tls;
 mod served;

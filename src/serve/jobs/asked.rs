@@ -395,15 +395,8 @@ pub(in crate::serve) async fn list(
         let next = job.next_due(now).map_err(wrong)?.map(instant_text);
         jobs.push(json!({"job": job.name, "does": job.settings.does, "next_at": next}));
     }
-    let shape = Shape {
-        format,
-        about: vec![("jobs", json!(jobs))],
-        tag: None,
-        is_file: false,
-        most: None,
-        time: None,
-        failed: |error| execution_error(error, JOB_RUN),
-    };
+    let about = vec![("jobs", json!(jobs))];
+    let shape = Shape::of(format, about, |error| execution_error(error, JOB_RUN));
     let served = service.clone();
     let work = async move {
         let wrong = |error: Error| Problem::of(&error);

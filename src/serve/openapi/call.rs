@@ -169,6 +169,24 @@ impl Call {
             .refuses(406, "rows cannot be written so")
     }
 
+    /// The same page by page, where that is asked for.
+    pub(super) fn pages(mut self) -> Self {
+        let place = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+        if let Some(RefOr::T(response)) = self.operation.responses.responses.get_mut("200")
+            && let Some(RefOr::T(content)) = response.content.get_mut("application/json")
+            && let Some(RefOr::T(Schema::Object(document))) = &mut content.schema
+        {
+            let means = "Of a page: the place behind it, where rows follow.";
+            document.properties.insert("next".into(), place.description(Some(means)).into());
+        }
+        self.with_header(
+            200,
+            "meterhouse-next",
+            "Of a page: `after` of the one behind it, where rows follow.",
+        )
+        .refuses(410, "the rows are others since the page before: begin anew")
+    }
+
     /// The same with a refusal; of one status there may be several reasons.
     pub(super) fn refuses(mut self, status: u16, why: &str) -> Self {
         match self.operation.responses.responses.get_mut(&status.to_string()) {

@@ -7,6 +7,7 @@ use super::call::{
     Call, binary, instant, number, number_or_none, object, one_of, row, rows_of, text, text_or_none, truth,
     whole_number,
 };
+use crate::serve::rows::FORMATS;
 use crate::serve::{feed, jobs, read, receipt, sql, usage, void};
 
 const USAGE_IN: &str = "Usage in";
@@ -152,6 +153,7 @@ pub(in crate::serve) fn used() -> Call {
         .says("What counts and begins in `[from, to)`, summed. Days and months are those of the contract's time zone.")
         .asks::<read::AskedUsage>()
         .rows("the sums", [of_run(), sums].concat())
+        .pages()
         .refuses(404, "there is no such contract")
 }
 
@@ -159,6 +161,12 @@ pub(in crate::serve) fn periods() -> Call {
     Call::new(READING, "periods", "The billing periods, with their states and totals")
         .asks::<read::AskedRows>()
         .rows("the periods", of_run())
+        .pages()
+}
+
+/// A part of an answer with rows.
+fn bytes() -> Vec<(&'static str, RefOr<Schema>)> {
+    FORMATS.iter().filter_map(|(_, kinds)| kinds.first()).map(|kind| (*kind, binary())).collect()
 }
 
 /// Rows of an export, which have a tag.
@@ -172,7 +180,14 @@ fn exported(id: &str, summary: &str, about: Vec<(&'static str, RefOr<Schema>)>) 
         )
         .asks::<read::AskedRows>()
         .hears("if-none-match", known, text())
+        .hears("range", "The bytes that are wanted of the answer.", text())
+        .hears("if-range", "The tag of the answer whose bytes these are.", text())
         .rows("the rows", [of_run(), state, about].concat())
+        .pages()
+        .put(206, "the bytes that were asked for", bytes())
+        .with_header(206, "etag", "The tag of the whole.")
+        .with_header(206, "content-range", "Which bytes, of how many.")
+        .refuses(416, "the answer is not so long")
         .with_header(200, "etag", "Changes with the rows.")
         .with_header(200, "meterhouse-state", "Whether the period is closed or a draft.")
         .without_body(304, "what is there already is right")
