@@ -1,19 +1,7 @@
 -- suspense_too_old: has usage waited longer than `close_limit` allows?
 --
 -- grain:  event_key
--- reads:  waiting_usage, close_limit
-
-with waiting as (
-    select
-        min(waiting_usage.oldest_start) as oldest_start,
-        cast(
-            (
-                cast($as_of as bigint)
-                - cast(min(waiting_usage.oldest_start) as bigint)
-            ) / 86400000000 as bigint -- whole days
-        ) as days
-    from waiting_usage
-)
+-- reads:  waiting_age, close_limit
 
 select
     make_array(
@@ -21,9 +9,9 @@ select
     ) as event_key,
     close_limit.limit_name,
     close_limit.limit_value,
-    waiting.days,
-    waiting.oldest_start
-from waiting
+    waiting_age.found as days,
+    waiting_age.oldest_start
+from waiting_age
 inner join close_limit
-    on close_limit.limit_name = 'suspense_days'
-    and waiting.days > close_limit.limit_value
+    on waiting_age.limit_name = close_limit.limit_name
+    and waiting_age.found > close_limit.limit_value

@@ -1,34 +1,18 @@
 -- suspense: more usage waits, or has waited longer, than `close_limit` allows.
 with waiting as (
     select
-        'suspense_records' as limit_name,
-        '' as unit,
-        cast(sum(waiting_usage.records) as decimal(38, 12)) as found
-    from waiting_usage
+        waiting_amount.limit_name,
+        waiting_amount.unit,
+        waiting_amount.found
+    from waiting_amount
 
     union all
 
     select
-        'suspense_days' as limit_name,
+        waiting_age.limit_name,
         '' as unit,
-        cast(
-            cast(
-                (
-                    cast($as_of as bigint)
-                    - cast(min(waiting_usage.oldest_start) as bigint)
-                ) / 86400000000 as bigint -- whole days
-            ) as decimal(38, 12)
-        ) as found
-    from waiting_usage
-
-    union all
-
-    select
-        'suspense_quantity' as limit_name,
-        waiting_usage.unit,
-        sum(waiting_usage.quantity) as found
-    from waiting_usage
-    group by waiting_usage.unit
+        cast(waiting_age.found as decimal(38, 12)) as found
+    from waiting_age
 )
 
 select

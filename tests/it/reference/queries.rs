@@ -296,5 +296,5 @@ fn every_folder_of_queries_is_on_the_page_and_its_parameters_too() {
         .filter(|query| query.reads_as_of())
         .map(|query| query.name.as_str())
         .collect();
-    assert_eq!(of_time, ["accrual", "contract_cycle"]);
+    assert_eq!(of_time, ["accrual", "contract_cycle", "waiting_age"]);
 }
