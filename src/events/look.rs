@@ -1,8 +1,9 @@
 //! Looking at what no run brings about: the clock, and what became of jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
+use object_store::path::Path;
 
 use super::{Happened, are_wanted, of_clock, since, write};
 use crate::catalog;
@@ -12,6 +13,7 @@ use crate::error::{Result, While};
 use crate::ledger::{self, Entry, TableEntry};
 use crate::project::{EVENT, Project};
 use crate::store::warehouse::Warehouse;
+use crate::table::file::DataFile;
 
 /// How an instant is looked at.
 #[derive(Debug, Clone)]
@@ -56,6 +58,29 @@ pub async fn look(project: &Project, warehouse: &Warehouse, look: &Look) -> Resu
     let mut tables = head.tables.clone();
     tables.insert(EVENT.into(), TableEntry { changed_in: run, files, ..TableEntry::default() });
     let mut entry = Entry { run, by: look.by.clone(), tables, ..head.clone() };
-    ledger::publish(warehouse, project, Some(&head), &mut entry).await?;
+    if let Err(error) = ledger::publish(warehouse, project, Some(&head), &mut entry).await {
+        // What cannot be deleted either is left to `vacuum`.
+        let _ = delete_unless_published(warehouse, &entry, &before).await;
+        return Err(error);
+    }
     Ok(happened.len())
+}
+
+/// Deletes what was written behind these files for an entry, where another one was published under its number. Only
+/// the ledger knows: the entry may stand there though following it up failed.
+async fn delete_unless_published(warehouse: &Warehouse, entry: &Entry, before: &[DataFile]) -> Result<()> {
+    if ledger::entry_bytes(warehouse, entry.run).await?.is_none() {
+        return Ok(());
+    }
+    let first = ledger::entry(warehouse, entry.run).await?;
+    let stands: BTreeSet<&str> = paths(first.tables.get(EVENT).map_or(&[], |table| &table.files));
+    let old = paths(before);
+    let written = paths(&entry.tables[EVENT].files).into_iter().filter(|path| !old.contains(path));
+    let lost =
+        written.filter(|path| !stands.contains(path)).map(|path| Path::from(format!("{EVENT}/{path}")));
+    warehouse.delete(lost.collect()).await
+}
+
+fn paths(files: &[DataFile]) -> BTreeSet<&str> {
+    files.iter().map(|file| file.path.as_str()).collect()
 }

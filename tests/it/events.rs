@@ -201,6 +201,34 @@ fn many_looks_leave_few_files() {
 }
 
 #[test]
+fn a_look_that_somebody_else_forestalls_leaves_nothing_behind() {
+    let sample = project();
+    sample.write("data/silence_limit.csv", "source,silent_hours\nusage,2\n");
+    land(&sample, "a", 2, 1);
+    at(&sample, "2026-06-02T09:00:00Z", &["run"]);
+    let (mut looked, mut forestalled) = (0, 0);
+    // At 12 the source is silent, and at 9 it is not yet; fewer events than would have their files merged.
+    for as_of in ["2026-06-02T12:00:00Z", "2026-06-02T09:00:00Z"].into_iter().cycle().take(12) {
+        let look = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_meterhouse"));
+            command.args(["--as-of", as_of, "events", "--look"]).current_dir(sample.path());
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let looks: Vec<_> = (0..4).map(|_| look()).collect();
+        forestalled +=
+            looks.into_iter().filter_map(|mut look| (!look.wait().unwrap().success()).then_some(())).count();
+        looked += 1;
+        if forestalled > 2 {
+            break;
+        }
+    }
+    assert!(forestalled > 0, "each of 4 looks at once came alone");
+    assert_eq!(sample.rows("select count(*) from event"), [looked.to_string()]);
+    let files = glob::glob(&format!("{}/warehouse/event/*.parquet", sample.path().display())).unwrap();
+    assert_eq!(files.count(), looked, "an event is a file");
+}
+
+#[test]
 fn events_are_followed_as_they_are_published() {
     let sample = project();
     land(&sample, "a", 2, 8);
