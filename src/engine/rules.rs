@@ -1,5 +1,5 @@
 //! The rules of the optimizer: those of DataFusion, one of which is held back where it loses a condition, and our own:
-//! one for what a query says, one for how it is done.
+//! one for what a query says, two for how it is done.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use super::compact::Compact;
 use super::in_force::InForce;
 use super::qualified::Qualified;
 
@@ -35,7 +36,8 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let place = rules.iter().position(|rule| rule.name() == LAST);
-    rules.insert(place.unwrap_or(rules.len()), Arc::new(InForce));
+    let place = place.unwrap_or(rules.len());
+    rules.splice(place..place, [Arc::new(InForce) as _, Arc::new(Compact) as _]);
     rules
 }
 
