@@ -80,8 +80,8 @@ impl Run<'_> {
             is_carried |= self.request.rerate.iter().any(|rerate| rerate.period == *period);
             (self.hear)(&Event::Rerated { period: period.clone(), took: started.elapsed() });
             let others = self.tables.get(RERATED_LINE).map(|table| table.files.clone()).unwrap_or_default();
-            let others =
-                others.into_iter().filter(|file| file.partition.values().all(|value| value != period));
+            let scope = Scope::Only(period.clone());
+            let others = others.into_iter().filter(|file| !scope.takes_file(file));
             let files: Vec<DataFile> = others.chain(made).collect();
             self.put(RERATED_LINE, files)?;
             self.rerated.insert(period.clone(), now);
@@ -194,8 +194,9 @@ impl Run<'_> {
     /// Lets later cycles carry on from what a closed period would be now; whether that is other rows than before.
     fn carry(&mut self, table: &str, period: &str, files: Vec<DataFile>) -> Result<bool> {
         let entry = self.tables.get(table).cloned().unwrap_or_else(|| self.before(table));
-        let is_of_period = |file: &DataFile| file.partition.values().all(|value| value == period);
-        let before: Vec<DataFile> = entry.carried().into_iter().filter(is_of_period).collect();
+        let scope = Scope::Only(period.into());
+        let before: Vec<DataFile> =
+            entry.carried().into_iter().filter(|file| scope.takes_file(file)).collect();
         let is_other = content(&before) != content(&files);
         self.again.entry(table.into()).or_default().insert(period.into(), files.clone());
         // What reads it reads other rows than were compared.
