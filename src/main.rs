@@ -34,7 +34,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// Planning a deep expression recurses; the default stack would overflow and kill the process.
 const STACK_BYTES: usize = 64 << 20;
 /// Threads that read and write files and are always there: where no more can be started, work waits for these, and
-/// where they were fewer than the files that are landed at one time, it would wait for ever.
+/// where they were fewer than the files that are landed at a time, it would wait for ever.
 const FILE_THREADS: usize = 20;
 /// How long they wait for work.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -93,7 +93,7 @@ fn sample() -> Sample {
     sample
 }
 
-/// Does what was typed; none where the program itself failed.
+/// Does what was typed; none if the program itself failed.
 fn run(cli: Cli) -> Option<Result<(), Error>> {
     let runtime = match start() {
         Ok(runtime) => runtime,
@@ -161,7 +161,7 @@ fn start() -> Result<Runtime, Error> {
     Ok(runtime)
 }
 
-/// Starts as many threads at one time as are needed at least, takes some memory, and gives both back: the library that
+/// Starts as many threads at a time as are needed at least, takes some memory, and gives both back: the library that
 /// starts them waits for ever where it cannot.
 fn can_start_threads() -> std::io::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());

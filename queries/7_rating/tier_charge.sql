@@ -4,7 +4,7 @@
 -- reads:  by_model
 -- rule:   a price has one model, and each model a query in `by_model`, or in `by_unit`
 --         where it is units times a price; an amount of more than 20 digits before
---         the point is no charge, and the check tier_quantity parks its customer: a
+--         the point is not a charge, and the check tier_quantity parks its customer: a
 --         sum has 26, so that a million has room
 -- money:  unrounded, decimal(38, 12)
 

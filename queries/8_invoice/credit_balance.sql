@@ -2,7 +2,7 @@
 --
 -- grain:  grant_id, line_id
 -- reads:  grant_event, bill, currency
--- rule:   no more is paid than the lines sum to; what credits do not pay is no debt:
+-- rule:   no more is paid than the lines sum to; what credits do not pay is not a debt:
 --         the invoice asks for it
 -- money:  lines are rounded, and so is what grants hold, see grant_account_use;
 --         where a currency rounds invoices, credits pay exact amounts

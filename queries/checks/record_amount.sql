@@ -1,6 +1,6 @@
 -- record_amount: what a record costs by itself has room.
 --
--- More than 16 digits before the point is no amount: a sum has 26, so that a number
+-- More than 16 digits before the point is not an amount: a sum has 26, so that a number
 -- of 10 digits of records has room in it.
 
 with too_large as (

@@ -34,7 +34,7 @@ pub struct Change {
     pub path: String,
     /// The id that its answer has.
     pub request_id: String,
-    /// Of its answer; none where it was not answered, which leaves open whether it was done.
+    /// Of its answer; none if it was not answered, which leaves open whether it was done.
     pub status: Option<u16>,
     /// What came of it.
     pub outcome: String,

@@ -67,7 +67,7 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// Tells it from the others, 16 hexadecimal digits; it is no secret.
+    /// Tells it from the others, 16 hexadecimal digits; it is not a secret.
     pub id: String,
     /// Whose it is, or what for.
     pub name: String,
@@ -108,7 +108,7 @@ pub async fn make(warehouse: &Warehouse, wanted: Wanted, by: &str, at: i64) -> R
     let name = name.trim().to_string();
     if name.is_empty() || name.chars().count() > NAME_LETTERS || name.chars().any(char::is_control) {
         let hint = format!("say whose it is or what for, in at most {NAME_LETTERS} letters");
-        return Err(Error::usage("that is no name for a key", hint));
+        return Err(Error::usage("a key cannot have that name", hint));
     }
     if scopes.is_empty() {
         return Err(Error::usage(
@@ -124,7 +124,7 @@ pub async fn make(warehouse: &Warehouse, wanted: Wanted, by: &str, at: i64) -> R
         }
         if bound.is_some() && of.iter().all(|scope| !scopes.contains(scope)) {
             let words = of.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(" or ");
-            let what = format!("{flag} says nothing without the scope {words}");
+            let what = format!("{flag} has no effect without the scope {words}");
             return Err(Error::usage(what, format!("--scope {words}")));
         }
     }
@@ -211,7 +211,7 @@ impl Keys {
     }
 }
 
-/// That a key is revoked; none where it is not.
+/// That a key is revoked; none if it is not.
 pub async fn revocation(warehouse: &Warehouse, id: &str) -> Result<Option<Revocation>> {
     let path = revoked_at(id);
     match warehouse.read(&path).await? {
@@ -237,7 +237,7 @@ pub async fn last_uses(warehouse: &Warehouse) -> Result<BTreeMap<String, String>
         .collect())
 }
 
-/// The id in the text of a key, or an id; none where it is neither.
+/// The id in the text of a key, or an id; none if it is neither.
 ///
 /// ```
 /// use meterhouse::access::key::id_of;

@@ -1,4 +1,4 @@
-//! One query of whoever asks: read-only, planned, and its rows written.
+//! One query that somebody asks: read-only, planned, and its rows written.
 //!
 //! What is wrong with it is told as a mistake in its text, with the place, and with what to write instead where that is
 //! known; nothing of it is about runs.
@@ -57,7 +57,7 @@ pub async fn ask(
     Ok(count)
 }
 
-/// The same rows for whoever writes them; what fails on the way is told by [`failed`].
+/// The same rows, for the caller to write; [`failed`] explains what fails on the way.
 ///
 /// # Errors
 /// SQL that does not plan, anything but a query.
@@ -80,7 +80,7 @@ pub async fn rows(
     frame.execute_stream().await.map_err(|error| failed(&error))
 }
 
-/// What an error on the data says to whoever asked.
+/// What an error in the data says to the person who asked.
 pub fn failed(error: &DataFusionError) -> Error {
     match failure(error, "the query") {
         Failure::OfMachine(error) => error,

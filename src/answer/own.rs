@@ -23,7 +23,7 @@ use super::ask::tables;
 use crate::engine::plan::CUSTOMER;
 use crate::error::{Result, While};
 
-/// Makes readable in a session without tables what is of these customers in another.
+/// Makes the rows of these customers in one session readable in another that has no tables.
 pub async fn only_of(
     whole: &SessionContext,
     own: &SessionContext,

@@ -11,7 +11,7 @@ use crate::land::identity::{self, Which};
 use crate::project::Project;
 use crate::store::warehouse::Warehouse;
 
-/// Records about which something is decided.
+/// The records of a decision.
 pub struct Asking<'a> {
     /// The table that has to have them.
     pub table: &'a str,
@@ -28,13 +28,13 @@ pub struct Asking<'a> {
 /// What was decided.
 #[derive(Debug, Default)]
 pub struct Decided {
-    /// The ids of which the same was decided before.
+    /// The ids for which the same was decided before.
     pub again: BTreeSet<String>,
     /// How many decisions were written.
     pub made: usize,
 }
 
-/// One decision for each record of which the same was not decided before; all ids are looked up first.
+/// One decision for each record for which the same was not decided before; all ids are looked up first.
 ///
 /// # Errors
 /// An id that no record has, or several: then nothing is decided.

@@ -2,7 +2,7 @@
 //! consist of, whoever asks for them.
 //!
 //! Owns the order of things: a period closes as a run published it just before, the oldest first. What a closing
-//! writes, and how a period is rated again, is part of a run (`run`); asking and showing is left to who calls.
+//! writes, and how a period is rated again, is part of a run (`run`); asking and showing is left to the caller.
 
 mod decide;
 pub mod reach_back;
@@ -34,8 +34,8 @@ pub async fn is_closed(warehouse: &Warehouse, period: &str) -> Result<bool> {
 /// Runs a last time, and closes a period as that has published it.
 ///
 /// # Errors
-/// There is no such period, it has not ended, or an earlier one is open: nothing is published. A guard refuses, and
-/// nobody accepted: what the last run published stays, and was told.
+/// There is no such period, it has not ended, or an earlier one is open: nothing is published. A guard refuses and
+/// nobody accepted: what the last run published stays, and was shown.
 pub async fn close(
     project: &Project,
     warehouse: &Warehouse,
@@ -67,7 +67,8 @@ pub async fn close(
 
 /// Closes what is due, oldest first, where the settings say so.
 ///
-/// Not after a run that somebody had to accept, for that reason is none for closing, or that is ahead of the clock.
+/// Not after a run that somebody had to accept, because that accepts no closing, nor after one ahead
+/// of the clock.
 pub async fn close_due(
     project: &Project,
     warehouse: &Warehouse,
@@ -82,7 +83,7 @@ pub async fn close_due(
     close_all_due(project, warehouse, context, request, "settings: close.automatic", hear).await.map(|_| ())
 }
 
-/// Closes what is due, oldest first, as the last run of this session published it; which that were.
+/// Closes what is due, oldest first, as the last run of this session published it; returns the periods.
 pub async fn close_all_due(
     project: &Project,
     warehouse: &Warehouse,
@@ -128,7 +129,7 @@ pub async fn next_due(
     Ok(due.map(|(period, _)| period))
 }
 
-/// What will not be in the books of a period that is about to close; nothing where nothing waits.
+/// What will not be in the books of a period that is about to close; nothing if nothing waits.
 async fn what_waits(
     project: &Project,
     warehouse: &Warehouse,
@@ -148,7 +149,7 @@ async fn what_waits(
     Ok(Some(Event::Waiting { period: period.into(), records, shown }))
 }
 
-/// Runs, and rates a closed period again by the rules of today: to be shown, then published or discarded. Nothing where
+/// Runs, and rates a closed period again by the rules of today: to be shown, then published or discarded. Nothing if
 /// it is rated by them already.
 pub async fn rerate<'a>(
     project: &'a Project,
@@ -168,7 +169,7 @@ pub async fn rerate<'a>(
     run::prepare(project, warehouse, context, request, hear).await.map(Some)
 }
 
-/// Rates all closed periods again that the rules of today reach back into: to be shown, and discarded. Nothing where
+/// Rates all closed periods again that the rules of today reach back into: to be shown, and discarded. Nothing if
 /// they reach into none.
 pub async fn reach_back<'a>(
     project: &'a Project,

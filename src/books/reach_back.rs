@@ -1,4 +1,4 @@
-//! Which closed periods would be rated otherwise by the contracts, prices, quotas and queries of today.
+//! Which closed periods would be rated differently by the contracts, prices, quotas and queries of today.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::store::warehouse::Warehouse;
 
 /// The closed periods whose lines are made from other reference data, or by other queries, than in this run.
 ///
-/// What is other need not change an amount: a price that begins in the future is none of theirs. Rating them again says
-/// so, which takes its time.
+/// What differs need not change an amount: a price that begins in the future does not concern them. Only rating them
+/// again tells, and that takes time.
 pub async fn reached_back(project: &Project, warehouse: &Warehouse, head: &Entry) -> Result<Vec<String>> {
     // Closed under the texts of today, no other queries count: they need not be read.
     let mut texts: BTreeMap<String, bool> = BTreeMap::from([(project_hash(project)?, false)]);

@@ -1,7 +1,7 @@
 //! Whether rows name only what there is: every REFERENCES clause of the schemas, held against all tables alike.
 //!
 //! Owns the comparison and its messages. That a clause names a table which is there is the project's business, and a
-//! time zone in a file is found while the file is read. Always holds: a row of which one naming column is null names
+//! time zone in a file is found while the file is read. Always holds: a row with a null in one naming column names
 //! nothing, and what several clauses of the same columns name may stand in any of their tables.
 
 mod files;
@@ -70,7 +70,7 @@ pub fn declared(project: &Project) -> (Vec<Declared<'_>>, Vec<Declared<'_>>) {
     })
 }
 
-/// Every value of these references that names nothing, at its place; so many are looked for at one time.
+/// Every value of these references that names nothing, at its place; so many are looked for at a time.
 ///
 /// The tables have to be known to the session; views that only reference data is behind are made known here.
 pub async fn mistakes(
@@ -115,7 +115,7 @@ pub async fn mistakes(
 /// The same of a project's files alone, without a warehouse: nothing is looked for in what queries make of usage.
 ///
 /// # Errors
-/// The mistakes, those of the files' lines among them. What names a table of which a line could not be read is not
+/// The mistakes, those of the files' lines among them. What names a table with an unreadable line is not
 /// judged: that line may be what is meant.
 pub async fn check(project: &Project) -> Result<()> {
     let context = session(&project.settings, None)?;

@@ -138,7 +138,7 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
-    /// Lets records count again that were voided or written off.
+    /// Lets voided or written-off records count again.
     #[command(
         before_help = "Examples:\n  meterhouse restore TR13134131223 --reason \"it was right after all\""
     )]
@@ -178,7 +178,7 @@ pub(super) enum Command {
         /// Of a run for this billing period only, such as 2026-10.
         #[arg(long)]
         period: Option<String>,
-        /// Counts also what would be written, and the rows, periods and customers that come out other. For that all is
+        /// Counts also what would be written, and the rows, periods and customers that would change. For that all is
         /// made beside the warehouse, which takes as long as the run.
         #[arg(long)]
         count: bool,
@@ -369,7 +369,7 @@ pub(super) enum Command {
         before_help = "Examples:\n  meterhouse vacuum --dry-run           what would go, and what stays\n  meterhouse vacuum --keep-days 30"
     )]
     Vacuum {
-        /// What runs of so many days made stays, for readers and for run --replay.
+        /// Keeps what runs of so many days made, for readers and for run --replay.
         #[arg(long, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
         keep_days: u32,
         /// Shows what would be removed, and removes nothing.

@@ -134,7 +134,7 @@ impl Opened {
     }
 }
 
-/// Nothing where the period was typed again, as a flag or on a terminal; else it is not `done`.
+/// Nothing if the period was typed again, as a flag or on a terminal; else it is not `done`.
 pub(super) fn confirmed(done: &str, period: &str, flag: Option<&str>) -> Result<()> {
     let typed = match flag {
         Some(flag) => flag.to_string(),
@@ -160,5 +160,5 @@ fn sha256_of(text: &str) -> Result<String> {
         return Ok(hash);
     }
     let hint = "give the 64 digits that `meterhouse verify` printed";
-    Err(Error::usage(format!("`{text}` is no SHA-256"), hint))
+    Err(Error::usage(format!("`{text}` is not a SHA-256 hash"), hint))
 }

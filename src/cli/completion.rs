@@ -127,7 +127,7 @@ pub fn candidates(names: &Names, text: &str) -> (usize, Vec<String>) {
     let start = start.map_or(text.len(), |(byte, _)| byte);
     let (before, word) = text.split_at(start);
     let tables = || names.tables.keys().map(String::as_str);
-    // Of `table.`, the columns of that table; of a name that is no table, such as a CTE, any.
+    // Of `table.`, the columns of that table; of a name that is not a table, such as a CTE, any.
     if let Some(owner) = before.strip_suffix('.') {
         let owner = owner.rsplit(|letter| !is_name(letter)).next().unwrap_or_default().to_lowercase();
         return match names.tables.get(&owner) {

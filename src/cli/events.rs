@@ -17,7 +17,7 @@ use crate::serve;
 
 /// How often it is looked for a newer run.
 const LOOK: Duration = Duration::from_secs(1);
-/// Events that are read at one time.
+/// Events that are read at a time.
 const SOME: usize = 1000;
 
 impl Opened {

@@ -87,10 +87,10 @@ async fn dispatch(cli: Cli, clock: Clock, sample: fn() -> init::Sample, out: Out
         && !matches!(cli.command, Command::Export { .. })
     {
         let hint = "meterhouse --format parquet sql \"select ...\" > rows.parquet";
-        return Err(Error::usage("Parquet is no text, and standard output is a terminal", hint));
+        return Err(Error::usage("Parquet is not text, and standard output is a terminal", hint));
     }
     if cli.format.is_some() && !cli.command.writes_rows() {
-        stderr::line("warning: this command writes no rows, so that --format changes nothing");
+        stderr::line("warning: this command writes no rows, so --format has no effect");
     }
     if let Some(outcome) = without_project(&cli, sample, out) {
         return outcome;
@@ -360,7 +360,7 @@ fn check_period(period: &str) -> Result<()> {
     if is_period {
         return Ok(());
     }
-    Err(Error::usage(format!("`{period}` is no billing period"), "write year and month, such as 2026-10"))
+    Err(Error::usage(format!("`{period}` is not a billing period"), "write year and month, such as 2026-10"))
 }
 
 /// RFC 3339 in UTC.

@@ -165,7 +165,10 @@ impl Prompt<'_> {
                 describe::describe(self.project, context, table, self.format, out).await?;
             }
             _ if text.starts_with('\\') => {
-                return Err(Error::usage(format!("`{text}` is no command of the prompt"), "\\? shows them"));
+                return Err(Error::usage(
+                    format!("`{text}` is not a command of the prompt"),
+                    "\\? shows them",
+                ));
             }
             _ => {
                 for statement in completion::statements(text) {
@@ -191,7 +194,7 @@ impl Prompt<'_> {
     }
 }
 
-/// The file that keeps what was typed, in the user's folder for such things; none where that cannot be made.
+/// The file that keeps what was typed, in the user's folder for such things; none if that cannot be made.
 fn history() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;

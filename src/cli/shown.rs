@@ -10,7 +10,7 @@ use crate::encode;
 use crate::error::{Error, Result};
 use crate::project::Query;
 
-/// Nothing where nobody is parked; else whose files are missing, and why.
+/// Nothing if nobody is parked; else whose files are missing, and why.
 pub(super) fn held_back(parked: &[(String, String)]) -> Result<()> {
     if parked.is_empty() {
         return Ok(());

@@ -20,13 +20,13 @@ use url::Url;
 use crate::error::Result;
 use crate::project::settings::Settings;
 
-/// How long the collector may take for what it is sent at one time.
+/// How long the collector may take for one batch.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Spans that are sent.
 pub(super) struct Spans(SdkTracerProvider);
 
-/// What spans become of what is told.
+/// What is told, as spans.
 pub(super) type SpanLayer = OpenTelemetryLayer<Registry, SdkTracer>;
 
 impl Spans {
@@ -34,12 +34,12 @@ impl Spans {
     /// variable `OTEL_EXPORTER_OTLP_HEADERS`.
     ///
     /// # Errors
-    /// It is no address.
+    /// It is not an address.
     pub(super) fn to(collector: &str, settings: &Settings) -> Result<Self> {
         let wrong = |what: String| settings.wrong("serve.otlp", what, "such as http://127.0.0.1:4318");
         let is_web = |url: &Url| ["http", "https"].contains(&url.scheme());
         let url = Url::parse(collector).ok().filter(is_web);
-        let url = url.ok_or_else(|| wrong(format!("`{collector}` is no address of a collector")))?;
+        let url = url.ok_or_else(|| wrong(format!("`{collector}` is not the address of a collector")))?;
         let endpoint = format!("{}/v1/traces", url.as_str().trim_end_matches('/'));
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_http();
         let exporter = exporter.with_endpoint(endpoint).with_timeout(PATIENCE).build();

@@ -1,6 +1,6 @@
 //! What is said on standard error: progress, notes, errors.
 //!
-//! Whoever has closed it has seen enough: that ends nothing, and is no error.
+//! Whoever has closed it has seen enough: that ends nothing, and is not an error.
 
 use std::io::{IsTerminal, Write};
 use std::sync::LazyLock;

@@ -136,7 +136,7 @@ impl Opened {
         self.decide(ANNULLED_USAGE, ids, which, None, why, "restored", Decision::Restore).await
     }
 
-    /// One decision for each record of which the same was not decided before; all ids are looked up first. Then they
+    /// One decision for each record for which the same was not decided before; all ids are looked up first. Then they
     /// are `done`.
     #[expect(clippy::too_many_arguments, reason = "each is what was typed")]
     async fn decide(

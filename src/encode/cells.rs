@@ -109,7 +109,7 @@ impl<'a> Column<'a> {
             Values::Text(texts) => Cell::Text(texts.value(row).into()),
             Values::Parts(texts) => Cell::Plain(texts.value(row).into()),
             Values::Plain(shown) => Cell::Plain(shown.value(row).to_string().into()),
-            // What is no number is a word.
+            // What is not a number is a word.
             Values::Double(shown) => match shown.value(row).to_string() {
                 number if number.ends_with(|last: char| last.is_ascii_digit()) => Cell::Plain(number.into()),
                 word => Cell::Text(word.into()),
@@ -164,7 +164,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// One value of a column, as a person reads it in a sentence; none where there is none.
+/// One value of a column, as a person reads it in a sentence; none if there is none.
 pub fn value_text(column: &ArrayRef, row: usize) -> Option<String> {
     let value = column.slice(row, 1);
     let field = Arc::new(Field::new("value", value.data_type().clone(), true));

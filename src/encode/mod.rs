@@ -329,7 +329,7 @@ fn keys(schema: &Schema, table: Option<&str>) -> Vec<String> {
     keys
 }
 
-/// Two columns of one name would be one to whoever reads the rows.
+/// Two columns of one name would look like one to a reader of the rows.
 fn one_name_each(schema: &Schema) -> Result<()> {
     let mut names = BTreeSet::new();
     match schema.fields().iter().find(|field| !names.insert(field.name())) {

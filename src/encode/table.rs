@@ -12,7 +12,7 @@ use crate::error::Result;
 
 /// As the engine's own tables are drawn.
 const FRAME: &str = "||--+-++|    ++++++";
-/// Rows that are drawn at one time.
+/// Rows that are drawn at a time.
 pub const BLOCK_ROWS: usize = 1024;
 
 /// The lines around the cells.

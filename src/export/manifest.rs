@@ -19,7 +19,7 @@ pub struct FileEntry {
     pub path: String,
     /// The query it holds, or the template it was made by.
     pub content: String,
-    /// The customer; none where the file holds a whole period.
+    /// The customer; none if the file holds a whole period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
     /// Its rows.

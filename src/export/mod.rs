@@ -110,7 +110,7 @@ enum Way<'a> {
 /// `remark` hears what the reader of the files has to know.
 ///
 /// # Errors
-/// A project that is another than the one published, a period that has nothing to export, a format that is no file,
+/// A project that has changed since it was published, a period that has nothing to export, a format that is not a file,
 /// a query that does not plan or run, a target that cannot be written. Nothing is removed before the queries have
 /// begun to yield rows.
 pub async fn export(

@@ -76,7 +76,7 @@ fn customer() -> Expr {
     Expr::Column(Column::from_name(CUSTOMER))
 }
 
-/// The columns of a query, and its rows of a billing period of which all this holds.
+/// The columns of a query, and its rows of a billing period that pass all these conditions.
 async fn in_order(
     context: &SessionContext,
     query: &Query,
@@ -159,7 +159,7 @@ impl<'a> Sorted<'a> {
         Ok(self.batch.as_ref().map(|(_, customers, from)| customers.value(*from)))
     }
 
-    /// The next rows of this customer, as many as are at hand; none where the next row is another's.
+    /// The next rows of this customer, as many as are at hand; none if the next row is another's.
     pub async fn of(&mut self, customer: &str) -> Result<Option<RecordBatch>> {
         if self.customer().await? != Some(customer) {
             return Ok(None);

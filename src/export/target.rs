@@ -17,7 +17,7 @@ use crate::error::{Result, While};
 use crate::store::digest::Digest;
 use crate::store::location::Location;
 
-/// Files that are being completed at one time: an object store answers in tens of milliseconds.
+/// Files that are being completed at a time: an object store answers in tens of milliseconds.
 const AT_ONCE: usize = 16;
 
 /// The folder exported to.
@@ -130,7 +130,7 @@ impl Target {
     }
 }
 
-/// The file that a line of a manifest lists; none where the line is another.
+/// The file that a line of a manifest lists; none if it is another line.
 fn file_of_line(line: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Listed {

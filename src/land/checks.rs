@@ -77,7 +77,7 @@ impl Checks {
     }
 }
 
-/// Whether each row holds, as in SQL also where the CHECK is null; none where it fails on the row.
+/// Whether each row holds, as in SQL also where the CHECK is null; none if it fails on the row.
 fn holds(check: &Arc<dyn PhysicalExpr>, records: &RecordBatch) -> Vec<Option<bool>> {
     let answer = |records: &RecordBatch| {
         let answers = check.evaluate(records).and_then(|value| value.into_array(records.num_rows())).ok()?;

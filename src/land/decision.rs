@@ -203,7 +203,7 @@ async fn write(
     warehouse.commit(schema, &application, 1, &files, &[]).await
 }
 
-/// What became of a held batch: none where there is none of that name.
+/// What became of a held batch: none if there is none of that name.
 pub async fn hold_state(context: &SessionContext, name: &str) -> Result<Option<String>> {
     let working = || format!("reading {USAGE_DECISION}");
     let frame = context.table(USAGE_DECISION).await.during(working)?;
@@ -220,7 +220,7 @@ pub async fn hold_state(context: &SessionContext, name: &str) -> Result<Option<S
     Ok(last)
 }
 
-/// Whether a landing is held or discarded, by the query that says so; none where it counts, or where no query says it.
+/// Whether a landing is held or discarded, by the query that says so; none if it counts, or where no query says it.
 /// `known` are the landings that are acknowledged.
 pub async fn landing_place(
     project: &Project,

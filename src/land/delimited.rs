@@ -88,7 +88,7 @@ impl Delimited {
     }
 
     /// Where in a record's text a field starts, in characters from 1: behind the text where it has no such field, and
-    /// none where it is not on the first line.
+    /// none if it is not on the first line.
     pub(super) fn start_of(&self, record: &str, field: usize) -> Option<u64> {
         let mut quotes = Quotes::new(self.delimiter);
         let mut column = 1;

@@ -149,7 +149,7 @@ fn tell(name: &str, head: &[u8]) -> Format {
     }
 }
 
-/// How many objects the first line has, one behind another; none where the line does not end in the head.
+/// How many objects the first line has, one behind another; none if the line does not end in the head.
 fn objects_in_first_line(head: &[u8]) -> Option<usize> {
     let text = head.trim_ascii_start();
     let line = &text[..text.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?];

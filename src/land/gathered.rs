@@ -3,7 +3,7 @@
 //!
 //! What always holds: a batch is in one parcel at most, because parcels are numbered and the next one is only made when
 //! the batches of the last are landed and gone; and a parcel lands once, because its content is the list of its
-//! batches. So any number of services and runs may keep and land at one time, and be killed at any.
+//! batches. So any number of services and runs may keep and land at a time, and be killed at any.
 
 use datafusion::prelude::SessionContext;
 use object_store::path::Path;

@@ -43,7 +43,7 @@ pub struct Asked {
 }
 
 /// The landed identities of transaction ids; all that is wrong with the ids is told at once. An id that is not in
-/// `table` because the same was decided of it before is no mistake.
+/// `table` because the same was decided about it before is not a mistake.
 ///
 /// # Errors
 /// An id that no record has, that several sources have while none is named, or several records while none is told.
@@ -133,7 +133,7 @@ pub async fn is_known(context: &SessionContext, transaction_id: &str, source: Op
 
 /// Takes out of decisions on records those that were made before, and count still; returns their ids.
 ///
-/// A record that landed since under the same id is another one, of which nothing was decided.
+/// A record that landed since under the same id is another one, about which nothing was decided.
 pub async fn take_out_made(
     context: &SessionContext,
     decisions: &mut Vec<Decision>,

@@ -244,7 +244,7 @@ pub(super) fn with_cell<T>(json: &str, then: impl FnOnce(Cell<'_>) -> T) -> T {
     }
 }
 
-/// The text of a JSON string; none where it escapes half a character.
+/// The text of a JSON string; none if it escapes half a character.
 fn unescape(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.get(1..json.len().checked_sub(1)?)?;
     if inner.as_bytes().contains(&b'\\') {

@@ -350,7 +350,7 @@ pub fn outputs(query: &Query, plan: &LogicalPlan, shape: &RecordShape) -> Output
             }
             None => "add the column to schemas/usage_record.sql".into(),
         };
-        let what = format!("`{name}` is no column of `{USAGE_RECORD}`");
+        let what = format!("`{name}` is not a column of `{USAGE_RECORD}`");
         outputs.mistakes.push(Mistake { place: place(name), what, hint });
     }
     let hint = "select it from `file`, or a constant";

@@ -111,7 +111,7 @@ impl Written {
         Self { landed, files: Default::default() }
     }
 
-    /// Whether there is anything to acknowledge: a file without records is no landing.
+    /// Whether there is anything to acknowledge: a file without records is not a landing.
     fn has_records(&self) -> bool {
         self.landed.received > 0
     }

@@ -31,7 +31,7 @@ const CHUNK_BYTES: usize = 32 << 20;
 ///
 /// # Errors
 /// A file that cannot be opened or read, is cut short or damaged, or a CSV without a header. What is wrong with a
-/// single record is no error but a rejection.
+/// single record is not an error but a rejection.
 pub fn read(
     input: Input,
     format: Option<Format>,

@@ -43,7 +43,7 @@ fn parse(path: &Path, number: u32, bytes: &[u8]) -> Result<Attempt> {
     Ok(Attempt { number, ..attempt })
 }
 
-/// The last try to land a content; none where it is new.
+/// The last try to land a content; none if it is new.
 pub(super) async fn last_attempt(warehouse: &Warehouse, content: &str) -> Result<Option<Attempt>> {
     let mut last = None;
     for number in 1.. {
@@ -84,8 +84,8 @@ pub fn acknowledged(files: &[DataFile]) -> Landings {
     landings.iter().flat_map(Landings::ranges).copied().collect()
 }
 
-/// The files of a landed table that a pinned set of landings acknowledges; what is of no landing, as most decisions
-/// are, is acknowledged by its own commit. None where a file is of these and of other landings: files were merged since
+/// The files of a landed table that a pinned set of landings acknowledges; what came by no landing, as most decisions
+/// are, is acknowledged by its own commit. None if a file is of these and of other landings: files were merged since
 /// the set was pinned.
 pub fn acknowledged_files(files: Vec<DataFile>, landings: &Landings) -> Option<Vec<DataFile>> {
     let mut of_these = Vec::with_capacity(files.len());

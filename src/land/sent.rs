@@ -26,7 +26,7 @@ use crate::project::{Project, Query, USAGE_RECORD};
 const BODY: &str = "the body";
 
 /// Reads a body, also one that is gzip or zstd, as records: one JSON text a line, in the order of the body. `format` is
-/// what it says to be; none: it is told by its first bytes. None where it unpacks to more than `limit` bytes, or its
+/// what it says to be; none: it is told by its first bytes. None if it unpacks to more than `limit` bytes, or its
 /// records are longer than that as JSON, which rows of CSV under long names are.
 ///
 /// # Errors
@@ -75,7 +75,7 @@ fn each(
     let mut text = Text::default();
     while next(&mut text).map_err(|error| damage.error(error))? {
         let has_ends = memchr::memchr2(b'\n', b'\r', &text.bytes).is_some();
-        // A list is no record, and as a line it would be read as several.
+        // A list is not a record, and as a line it would be read as several.
         if text.bytes.trim_ascii_start().starts_with(b"[") {
             no_record(&String::from_utf8_lossy(&text.bytes), records);
         } else if text.fault.is_none() && !has_ends {
@@ -92,15 +92,15 @@ fn each(
     Ok(())
 }
 
-/// Writes a text that is no record as a JSON text, so that it is rejected with it: joined to one line as it is, a
-/// broken one could become valid, and another than was sent.
+/// Writes a text that is not a record as a JSON text, so that it is rejected with it: joined to one line as it is, a
+/// broken one could become valid, and say what nobody sent.
 fn no_record(raw: &str, records: &mut Vec<u8>) {
     let mut text = String::new();
     write_json_string(raw, &mut text);
     records.extend_from_slice(text.as_bytes());
 }
 
-/// Each row of a CSV body as a JSON object; none where these are longer than `limit` bytes.
+/// Each row of a CSV body as a JSON object; none if these are longer than `limit` bytes.
 fn csv(source: Bytes, damage: &Damage, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut rows = Delimited::new(source, damage.clone())?;
     rows.resolve(|_| None);
@@ -217,7 +217,7 @@ impl Received {
         let mut good = Vec::with_capacity(self.good.len());
         for (index, (number, hash)) in std::mem::take(&mut self.good).into_iter().enumerate() {
             if let Some((_, source)) = sources.next_if(|(first, _)| *first == index) {
-                let reason = || format!("`{source}` is no source that the key may write");
+                let reason = || format!("`{source}` is not a source that the key may write");
                 refusal = (!may_write(source)).then(reason);
             }
             match &refusal {
@@ -241,7 +241,7 @@ impl Received {
 pub struct Refused {
     /// Its number, from 0.
     pub number: u64,
-    /// The first field that a reason is against; none where it is against the record as a whole.
+    /// The first field that a reason is against; none if it is against the record as a whole.
     pub field: Option<String>,
     /// All that is wrong with it.
     pub reason: String,
@@ -346,7 +346,7 @@ mod tests {
         let refused = received.refuse_sources(|source| source == "a");
         assert_eq!(refused, BTreeSet::from([2, 3]));
         assert_eq!(received.good, [(0, 10), (5, 15)]);
-        assert_eq!(received.refused[0].reason, "`b` is no source that the key may write");
+        assert_eq!(received.refused[0].reason, "`b` is not a source that the key may write");
         // Where they are from is not known any more.
         assert_eq!(received.refuse_sources(|_| true), BTreeSet::from([0, 5]));
         assert_eq!(without(b"a\nb\nc\n", &BTreeSet::from([1])), b"a\nc\n");
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn what_is_broken_is_not_joined_to_something_valid() {
-        // The end of a line is no part of a JSON text, however it is written.
+        // The end of a line is not part of a JSON text, however it is written.
         for (body, format) in [
             ("{\"a\": \"x\ny\"}", Format::Json),
             ("{\"a\": \"x\ry\"}\n", Format::Ndjson),

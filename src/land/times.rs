@@ -30,15 +30,15 @@ pub(super) fn read(rule: &SourceSettings, text: &str, zone: &TimeZone) -> Result
     let number = match parse_decimal(text, 38, scale) {
         Ok(number) => number,
         Err(DecimalError::NotANumber) => return iso(text, zone, floors),
-        Err(DecimalError::TooLarge) => return Err("is no time: it is too large".into()),
-        Err(DecimalError::SurplusDecimals) => return Err("is no time: it has too many decimals".into()),
+        Err(DecimalError::TooLarge) => return Err("is not a time: it is too large".into()),
+        Err(DecimalError::SurplusDecimals) => return Err("is not a time: it has too many decimals".into()),
     };
     if number.rem_euclid(FINE) != 0 && !floors {
         return Err("is not a time: it is finer than a microsecond".into());
     }
     let micros = number.div_euclid(FINE);
     if !(FIRST..=LAST).contains(&micros) {
-        return Err("is no time between the years 1 and 9999, counted as its source declares".into());
+        return Err("is not a time between the years 1 and 9999, counted as its source declares".into());
     }
     Ok(Time { instant: micros as i64, later: None })
 }

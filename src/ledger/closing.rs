@@ -45,7 +45,7 @@ impl Closing {
         Ok(self)
     }
 
-    /// By what its period is rated: the rules that a person let it be rated by since, or those it was closed under.
+    /// The rules that its period is rated by: those that somebody chose since, or those it was closed under.
     pub fn rules(&self, since: &BTreeMap<String, Rules>) -> Rules {
         let closed_under = || Rules { run: self.run, project: self.project.clone() };
         since.get(&self.billing_period).cloned().unwrap_or_else(closed_under)
@@ -58,7 +58,7 @@ impl Closing {
     }
 }
 
-/// By what a closed period is rated when its usage changes.
+/// The rules that a closed period is rated by when its usage changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// The run whose contracts, prices and quotas count.
@@ -112,7 +112,7 @@ pub async fn keep_project(warehouse: &Warehouse, project: &Project) -> Result<St
     Ok(hash)
 }
 
-/// The bytes kept under a hash; an error where they are gone or other ones.
+/// The bytes kept under a hash; an error if they are gone or have changed.
 pub async fn kept_texts(warehouse: &Warehouse, hash: &str) -> Result<Vec<u8>> {
     let path = Path::from(format!("{FOLDER}/{hash}.json"));
     let bytes = warehouse.read(&path).await?.unwrap_or_default();

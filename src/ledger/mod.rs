@@ -175,7 +175,7 @@ pub async fn head(warehouse: &Warehouse) -> Result<Option<Entry>> {
     }
 }
 
-/// What a run published; an error where there was none of that number.
+/// What a run published; an error if there was none of that number.
 pub async fn entry(warehouse: &Warehouse, run: u64) -> Result<Entry> {
     let read = futures::stream::iter(whole_before(run)..=run)
         .map(|run| async move { Ok((run, entry_bytes(warehouse, run).await?)) })
@@ -193,7 +193,7 @@ pub async fn entry(warehouse: &Warehouse, run: u64) -> Result<Entry> {
     entry.ok_or_else(|| Error::data(format!("there was no run {run}"), "meterhouse status"))
 }
 
-/// The bytes of a run's entry; none where there was no such run.
+/// The bytes of a run's entry; none if there was no such run.
 pub async fn entry_bytes(warehouse: &Warehouse, run: u64) -> Result<Option<Vec<u8>>> {
     warehouse.read(&numbered(FOLDER, run, ".json")).await
 }
@@ -203,7 +203,7 @@ pub async fn replayed(warehouse: &Warehouse) -> Result<Option<u64>> {
     warehouse.newest(REPLAYED).await
 }
 
-/// Publishes a run that follows another, or says who was first.
+/// Publishes a run that follows another, or says who came first.
 pub async fn publish(
     warehouse: &Warehouse,
     project: &Project,

@@ -21,7 +21,7 @@ use crate::table::landings::Landings;
 
 /// The register of what was removed when.
 const REGISTER: &str = "registry/vacuum";
-/// Files that are deleted at one time.
+/// Files that are deleted at a time.
 const AT_ONCE: usize = 16;
 const DAY: i64 = 86_400_000_000;
 
@@ -64,7 +64,7 @@ pub struct Vacuumed {
     pub bytes: u64,
 }
 
-/// Removes what nobody needs; nothing where nothing was published. `landed` is what has landed, found to be whole.
+/// Removes what nobody needs; nothing if nothing was published. `landed` is what has landed, found to be whole.
 ///
 /// # Errors
 /// The store fails; what was removed before that is gone, and another try goes on.
@@ -238,7 +238,7 @@ async fn kept_runs(
     Ok(kept)
 }
 
-/// The newest vacuum; none where there was none.
+/// The newest vacuum; none if there was none.
 pub async fn last(warehouse: &Warehouse) -> Result<Option<Vacuumed>> {
     match warehouse.newest(REGISTER).await? {
         Some(number) => read(warehouse, number).await,
@@ -252,7 +252,7 @@ async fn read(warehouse: &Warehouse, number: u64) -> Result<Option<Vacuumed>> {
     serde_json::from_slice(&bytes).during(|| format!("reading {path}"))
 }
 
-/// The vacuum after which a run cannot be repeated any more; none where nothing of it was removed.
+/// The vacuum after which a run cannot be repeated any more; none if nothing of it was removed.
 pub async fn that_removed(warehouse: &Warehouse, run: u64) -> Result<Option<Vacuumed>> {
     let Some(newest) = warehouse.newest(REGISTER).await? else { return Ok(None) };
     for number in (1..=newest).rev() {

@@ -1,4 +1,4 @@
-//! How an entry is written: what is other than in the entry before it, so that entries grow with what changes and not
+//! How an entry is written: what has changed since the entry before it, so that entries grow with what changes and not
 //! with what there is; every so often one has all, so that few are read for the newest.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub struct Written {
     /// What it says of the run.
     #[serde(flatten)]
     pub entry: Entry,
-    /// The tables that are other than in the entry before.
+    /// The tables that have changed since the entry before.
     tables: BTreeMap<String, Changed>,
     /// The tables that are there no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -33,7 +33,7 @@ pub struct Written {
     closings: Vec<Closing>,
 }
 
-/// How a table is other than in the entry before.
+/// How a table has changed since the entry before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Changed {
     changed_in: u64,

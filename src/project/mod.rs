@@ -60,9 +60,9 @@ pub struct Project {
     pub rerate: BTreeMap<String, Query>,
     /// What `verify` asks: each row is something that was kept and is not what it was made from.
     pub verify: BTreeMap<String, Query>,
-    /// The conditions of which somebody wants to be told: each row is one that holds.
+    /// The conditions that somebody wants to hear about: each row is one that holds.
     pub events: BTreeMap<String, Query>,
-    /// What the service reads, for whoever asks it over HTTP.
+    /// What the service reads for its HTTP requests.
     pub service: BTreeMap<String, Query>,
     /// The mappings of foreign files to usage records.
     pub landing: BTreeMap<String, Query>,
@@ -72,7 +72,7 @@ pub struct Project {
     pub order: Vec<String>,
 }
 
-/// Queries that can be worked on at one time; the views when the tables are there.
+/// Queries that can be worked on at a time; the views when the tables are there.
 #[derive(Debug, Default)]
 pub struct Wave<'a> {
     /// Those of tables.
@@ -265,7 +265,7 @@ impl Project {
         missing.collect()
     }
 
-    /// Some of the queries in waves, none of which reads another of its wave: what is made first of all, then what
+    /// Some of the queries in waves, none of which reads another of the same wave: what is made first of all, then what
     /// reads that.
     pub fn waves(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Wave<'_>> {
         let mut waves: Vec<Wave<'_>> = Vec::new();

@@ -180,7 +180,7 @@ impl Settings {
     ///
     /// # Errors
     /// No file, a file that is not TOML, a mistake that may have meant `extends` (without it nothing else makes sense),
-    /// or an override that is no setting.
+    /// or an override that is not a setting.
     pub fn read(root: &Path, overrides: &[String]) -> Result<(Self, Vec<Mistake>)> {
         let path = root.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| {

@@ -1,4 +1,4 @@
-//! `meterhouse verify`: whether anything that was published or closed is another than it was.
+//! `meterhouse verify`: whether anything that was published or closed has changed since.
 //!
 //! The ledger is a chain: each entry has the hash of the one before. So is closing. Each file that the newest entry
 //! names or has read is read again, and its bytes compared with what was written. What closing counted, so that no run
@@ -28,7 +28,7 @@ use crate::table::file::DataFile;
 
 /// Files that are compared at a time.
 const COMPARED: usize = 8;
-/// Rows that are shown of what was kept and is wrong.
+/// So many wrong rows are shown.
 const SHOWN: usize = 5;
 
 /// What was found right.
@@ -57,10 +57,10 @@ impl Verified {
     }
 }
 
-/// Compares everything with what was published; all that differs is told at once.
+/// Compares everything with what was published; all differences are reported at once.
 ///
-/// `known` is the hash of an entry that was kept elsewhere: the ledger has to have it still. Without one, a ledger that
-/// was written anew as a whole could not be told.
+/// `known` is the hash of an entry that was kept elsewhere: the ledger must still have it. Without one, a ledger that
+/// was rewritten as a whole would not be noticed.
 pub async fn verify(project: &Project, warehouse: &Warehouse, known: Option<&str>) -> Result<Verified> {
     let newest = ledger::newest(warehouse).await?;
     let mut wrong = Vec::new();

@@ -20,7 +20,7 @@ use crate::refresh::restrict::rows_read;
 
 /// Rows of a failed check that a message shows.
 const ROWS_SHOWN: usize = 10;
-/// A check of which changes touch more keys is asked of everything.
+/// A check is asked of all rows if changes touch more of its keys than this.
 const TOUCHED_KEYS: u64 = 1 << 16;
 
 /// A check that did not hold, and its rows.
@@ -29,8 +29,8 @@ pub(super) struct Broken<'a> {
     pub(super) rows: Vec<RecordBatch>,
 }
 
-/// Those of some checks that do not hold, and that for one billing period if it is given: a row that names another
-/// period is not about it. So many are asked at one time.
+/// The checks that do not hold; for one billing period, if it is given: rows that name another period do not count.
+/// So many are asked at a time.
 pub(super) async fn broken<'a>(
     context: &SessionContext,
     checks: &[&'a Query],
@@ -83,7 +83,7 @@ impl Run<'_> {
                 whole.push(*check);
                 continue;
             }
-            // Whatever keeps it from being asked so: it can be asked whole, or then says what is wrong.
+            // Where that cannot be done, it is asked of all rows, and then says what is wrong.
             match self.rows_since(check).await {
                 Ok(Some(rows)) if rows.iter().all(|batch| batch.num_rows() == 0) => {}
                 Ok(Some(rows)) => found.push(Broken { check, rows }),
@@ -119,7 +119,7 @@ impl Run<'_> {
         Err(Error::Data { what: what.trim_end().into(), place, hint })
     }
 
-    /// The checks that held, as they are, when the run before was published, whatever the time it was for.
+    /// The checks that held when the run before was published, at whatever as-of, and have not changed since.
     fn held<'b>(&self, checks: &[&'b Query]) -> Result<BTreeSet<&'b str>> {
         let Some(head) = &self.head else { return Ok(BTreeSet::new()) };
         if head.project != project_hash(self.project)? {
@@ -131,7 +131,7 @@ impl Run<'_> {
         Ok(checks.iter().filter(held).map(|check| check.name.as_str()).collect())
     }
 
-    /// The rows of a check that held before, of those that changes since touch; none where it is asked of everything.
+    /// The rows that a check finds among those touched by changes since it last held; none if it is asked of all rows.
     async fn rows_since(&self, check: &Query) -> Result<Option<Vec<RecordBatch>>> {
         let Ok(changes) = self.changes_since(check) else { return Ok(None) };
         if changes.is_empty() {
@@ -157,7 +157,7 @@ impl Run<'_> {
     }
 }
 
-/// The customers that a check's rows name; none where a row names nobody.
+/// The customers that a check's rows name; none if a row names nobody.
 fn customers(rows: &[RecordBatch]) -> Result<BTreeSet<String>> {
     let mut customers = BTreeSet::new();
     for batch in rows {

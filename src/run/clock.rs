@@ -1,6 +1,6 @@
-//! Guards of time: what is run for another time than now takes back what began since, or bills what has not begun.
+//! Guards of time: a run for an earlier time takes back what began since, one for a later time bills what is yet to be.
 //!
-//! What would move closed books is refused until somebody says why; anything else is told.
+//! What would move closed books is refused until somebody says why; anything else is a warning.
 
 use jiff::Timestamp;
 

@@ -33,7 +33,7 @@ pub(super) struct Decision {
 }
 
 impl Run<'_> {
-    /// Decides how a table is to be made; what it reads has been made, or is said how it will be.
+    /// Decides how a table is to be made; what it reads has been made, or its forecast is known.
     pub(super) async fn decide(&self, schema: &TableSchema, query: &Query) -> Decision {
         let is_limited = is_limited(self.project, schema, query);
         let period = self.request.period.as_deref().filter(|_| is_limited);
@@ -89,7 +89,7 @@ impl Run<'_> {
         Ok(Columns::of(schema, rows, changes, (at_most, read, self.few_rows())))
     }
 
-    /// The tables behind a query that are other than when the run before read them.
+    /// The tables behind a query that have changed since the run before read them.
     pub(super) fn changed_behind(&self, query: &Query) -> Vec<String> {
         let behind = self.project.tables_behind(query).into_iter();
         behind.filter(|table| self.content_then(table) != self.content(table)).collect()
@@ -131,7 +131,7 @@ impl Run<'_> {
         }
     }
 
-    /// How the tables behind a query are other than the run before left them; or why that is not known.
+    /// How the tables behind a query have changed since the run before; or why that is not known.
     pub(super) fn changes_since(&self, query: &Query) -> std::result::Result<Changes, Why> {
         self.is_plain()?;
         let changed = self.changed_behind(query).into_iter().map(|table| {
@@ -147,7 +147,7 @@ impl Run<'_> {
         changed.collect()
     }
 
-    /// Whether a table was made by this query from what the run before had; else what is other.
+    /// Whether a table was made by this query from what the run before had; if not, what has changed.
     fn was_made_so(
         &self,
         schema: &TableSchema,

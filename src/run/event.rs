@@ -1,4 +1,4 @@
-//! What a run, a closing or a rating again does, told as it happens to whoever hears it.
+//! What a run, a closing or a rating again does, told to a listener as it happens.
 
 use std::fmt;
 use std::time::Duration;
@@ -99,7 +99,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether also who asked for quiet has to know it.
+    /// Whether it is shown even to those who asked for quiet.
     pub fn is_warning(&self) -> bool {
         matches!(
             self,
@@ -212,7 +212,7 @@ pub struct Step {
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The number it was published under; none where there was nothing to do.
+    /// The number it was published under; none if there was nothing to do.
     pub published: Option<u64>,
     /// The tables that were made; those that were skipped are left out.
     pub steps: Vec<Step>,

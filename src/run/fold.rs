@@ -23,7 +23,7 @@ use crate::table::rows::Rows;
 use crate::table::scan::FileTable;
 
 impl Run<'_> {
-    /// Folds what changed into a table that does nothing but add up; none where it does more, or the changes are not
+    /// Folds what changed into a table that does nothing but add up; none if it does more, or the changes are not
     /// known by a key of its rows.
     pub(super) async fn fold(
         &self,

@@ -1,7 +1,7 @@
 //! Merging: each landing writes a file of its own, and where small ones become many, few take their place.
 //!
 //! What always holds: a table has the same rows before and after, so nothing that is made from it is made again; only
-//! landings that are acknowledged are merged; the files of before stay for readers and for repeating older runs, until
+//! landings that are acknowledged are merged; the earlier files stay for readers and for repeating older runs, until
 //! a vacuum finds that nobody needs them. A merge is one commit of its table, and of two that meet one is made.
 //!
 //! Landings that closed books have reached are kept apart from those that they have not: the files of the former are
@@ -138,7 +138,7 @@ fn smalls(files: &[DataFile], booked: &Landings) -> Vec<Vec<DataFile>> {
     smalls
 }
 
-/// Those of some files that were written under a table's contract as it is.
+/// The files that were written under the table's present contract.
 async fn of_contract(
     warehouse: &Warehouse,
     schema: &TableSchema,
@@ -147,7 +147,7 @@ async fn of_contract(
     let stored = schema.stored();
     let looked_at = files.into_iter().map(|file| async {
         let path = Path::from(format!("{}/{}", schema.name, file.path));
-        // One that is gone or damaged is told by whoever reads its rows.
+        // One that is gone or damaged is reported when its rows are read.
         let bytes = warehouse.read(&path).await?.map(Bytes::from);
         let footer =
             bytes.and_then(|bytes| ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).ok());

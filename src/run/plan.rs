@@ -1,12 +1,12 @@
 //! A plan: what the next run would do and why, before anything is done.
 //!
-//! It is decided by what decides in a run (`decide`). Reference files are taken in, and what reads the as-of is made,
+//! The same code decides as in a run (`decide`). Reference files are taken in, and what reads the as-of is made,
 //! beside the warehouse, because only their rows tell whether anything has changed. All else is forecast: a table that
 //! would be made counts as changed, though its rows may turn out the same, and what that touches is not counted. So
 //! nothing is made in a run that is not in the plan, but where closed periods have to be rated again, which it says;
 //! and a table that is to be made by what changed is made whole where that turns out to be too much.
 //!
-//! Whoever wants to know what comes out other lets it count: then all is made beside the warehouse, as a run makes it.
+//! To know which rows would change, let it count: everything is then made beside the warehouse, as a run would make it.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub struct Plan {
     /// Whether closed periods are rated again where their usage turns out to be another, and tables that carry on from
     /// these are made whole.
     pub may_rerate: bool,
-    /// Whether it was made beside the warehouse, so that it is known what comes out other.
+    /// Whether it was made beside the warehouse, so that it is known which rows would change.
     pub is_counted: bool,
 }
 
@@ -73,31 +73,31 @@ pub struct Planned {
     pub rows_to_read: u64,
     /// The same in bytes.
     pub bytes_to_read: u64,
-    /// What comes out other, where that was counted.
+    /// What would change, where that was counted.
     pub counted: Option<Counted>,
 }
 
-/// What comes out other of a table.
+/// What would change in a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
     /// The rows of the files that are written.
     pub rows_to_write: u64,
     /// The same in bytes.
     pub bytes_to_write: u64,
-    /// The rows that are taken out, and those that are new; none where they are too many to be compared.
+    /// The rows that are taken out, and those that are new; none if they are too many to be compared.
     pub rows: Option<u64>,
-    /// The billing periods of these; none where the table does not have them.
+    /// The billing periods of these; none if the table does not have them.
     pub periods: Option<u64>,
-    /// The customers of these; none where the table does not have them.
+    /// The customers of these; none if the table does not have them.
     pub customers: Option<u64>,
 }
 
-/// What the next run would do; nothing is written to the warehouse. What comes out other is counted on demand, unless
+/// What the next run would do; nothing is written to the warehouse. What would change is counted on demand, unless
 /// files have to land first.
 ///
 /// # Errors
 /// What the run would refuse before it makes a table: mistakes in the project or its reference data, an as-of before
-/// the last closing, a closed period. Where it counts, whatever the run would refuse.
+/// the last closing, a closed period. If it counts, all that the run would refuse.
 pub async fn plan(
     project: &Project,
     warehouse: &Warehouse,
@@ -161,7 +161,7 @@ impl Run<'_> {
         Ok(tables)
     }
 
-    /// How a table would be made; none where it is up to date. Whoever reads it is told what it will be then.
+    /// How a table would be made; none if it is up to date. Whoever reads it is told what it will be then.
     async fn forecast(&mut self, query: &Query) -> Result<Option<Planned>> {
         let schema = &self.project.schemas[&query.name];
         let Decision { before, scope, decided, .. } = self.decide(schema, query).await;
@@ -222,7 +222,7 @@ impl Run<'_> {
         })
     }
 
-    /// What was made of each table, with what came out other.
+    /// What was made of each table, with what has changed in it.
     async fn counted_all(&self) -> Result<Vec<Planned>> {
         let mut tables = Vec::new();
         for step in &self.steps {
@@ -248,7 +248,7 @@ impl Run<'_> {
         Ok(tables)
     }
 
-    /// What came out other of a table.
+    /// What has changed in a table.
     async fn counted(&self, step: &Step) -> Result<Counted> {
         if step.way == Way::Same {
             return Ok(Counted { rows: Some(0), ..Counted::default() });
@@ -308,8 +308,8 @@ impl Run<'_> {
         }
     }
 
-    /// Takes a table for another than it was, and what it holds now for what it held; where it is known which rows are
-    /// other, nobody knows how many.
+    /// Takes a table for changed, and what it holds now for what it held; where it is known which rows
+    /// differ, nobody knows how many.
     fn assume_changed(&mut self, schema: &TableSchema, files: Vec<DataFile>, is_known: bool) -> Result<()> {
         let name = schema.name.clone();
         // Also one without rows is read as one that has some.

@@ -76,7 +76,7 @@ fn not_as_it_was(number: u64, error: Error) -> Error {
     let Error::Project(mistakes) = error else { return error };
     let first = mistakes.first().map(|mistake| format!("{}: {}", mistake.place, mistake.what));
     let what = format!(
-        "run {number} cannot be repeated: a query of it does not plan any more: {}",
+        "run {number} cannot be repeated: a query of it can no longer be planned: {}",
         first.unwrap_or_default(),
     );
     Error::data(what, "use the program that published it")
@@ -89,7 +89,7 @@ struct Again<'a> {
     context: &'a SessionContext,
     entry: &'a Entry,
     stem: &'a str,
-    /// How many rows are worked on at one time, now.
+    /// How many rows are worked on at a time, now.
     batch_rows: usize,
 }
 

@@ -50,13 +50,13 @@ pub fn is_closed(head: Option<&Entry>, period: &str) -> Result<()> {
 }
 
 impl Run<'_> {
-    /// Rates each closed period again whose usage is another than when that was last done.
+    /// Rates each closed period again whose usage has changed since it was last rated.
     pub(super) async fn rerate_changed(&mut self) -> Result<()> {
         if self.closings.is_empty() {
             return Ok(());
         }
         let changes = self.period_changes().await?;
-        // What an earlier period hands on is another now: balances, levels, minimums.
+        // What an earlier period hands on has changed: balances, levels, minimums.
         let mut is_carried = false;
         let mut closings = self.closings.clone();
         closings.sort_by(|one, other| one.billing_period.cmp(&other.billing_period));
@@ -191,7 +191,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Lets later cycles carry on from what a closed period would be now; whether that is other rows than before.
+    /// Lets later cycles carry on from what a closed period would be now; returns whether its rows have changed.
     fn carry(&mut self, table: &str, period: &str, files: Vec<DataFile>) -> Result<bool> {
         let entry = self.tables.get(table).cloned().unwrap_or_else(|| self.before(table));
         let scope = Scope::Only(period.into());
@@ -199,7 +199,7 @@ impl Run<'_> {
             entry.carried().into_iter().filter(|file| scope.takes_file(file)).collect();
         let is_other = content(&before) != content(&files);
         self.again.entry(table.into()).or_default().insert(period.into(), files.clone());
-        // What reads it reads other rows than were compared.
+        // Its readers read other rows than were compared.
         self.changes.remove(table);
         if let Some(entry) = self.tables.get_mut(table) {
             entry.again.insert(period.into(), files);
@@ -241,7 +241,8 @@ impl Run<'_> {
         made.map(|lines| (lines, carried)).map_err(|error| match error {
             Error::Project(mistakes) => {
                 let first = mistakes.first().map(|mistake| mistake.what.clone()).unwrap_or_default();
-                let what = format!("a query that {period} was closed under does not plan any more: {first}");
+                let what =
+                    format!("a query that {period} was closed under can no longer be planned: {first}");
                 let hint =
                     "a function that changes its meaning needs a new name; use the program it closed with";
                 Error::data(what, hint)

@@ -25,7 +25,7 @@ pub(super) fn stem_after(head: Option<&Entry>) -> String {
     format!("run-{:06}-{}", number_after(head), &attempt[..8])
 }
 
-/// The newest of the landings that these files are of; 0: there is none.
+/// The newest landing among these files; 0: there is none.
 pub(super) fn last_landing(landed: &BTreeMap<String, Vec<DataFile>>) -> i64 {
     let landings = landed.get("landing").into_iter().flatten().map(DataFile::of_landings);
     landings.filter_map(|landings| landings.ranges().last().map(|(_, last)| *last)).max().unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Bringing tables up to date: reference files that are taken in, and what queries make, several tables at one time
+//! Bringing tables up to date: reference files that are taken in, and what queries make, several tables at a time
 //! where that pays.
 
 use std::sync::Arc;
@@ -31,9 +31,9 @@ use crate::table::file::DataFile;
 use crate::table::key::check_key;
 use crate::table::write::{TableWriter, Written};
 
-/// Landed records up to which tables are made side by side.
+/// Up to so many landed records, tables are made side by side.
 const LITTLE_USAGE: u64 = 1 << 20;
-/// Tables that are made at one time then.
+/// Tables that are made at a time then.
 const AT_ONCE: usize = 8;
 /// What to say of a table whose new rows are refused.
 const UNCHANGED: &str = "what was published before is unchanged";
@@ -42,7 +42,7 @@ const UNCHANGED: &str = "what was published before is unchanged";
 struct Made<'a> {
     schema: &'a TableSchema,
     before: TableEntry,
-    /// Its files now; none where it is up to date.
+    /// Its files now; none if it is up to date.
     files: Option<Vec<DataFile>>,
     /// The rows of all these files, where they fit a batch.
     rows: Option<Vec<RecordBatch>>,
@@ -56,7 +56,7 @@ struct Made<'a> {
     made_as_of: Option<AsOf>,
 }
 
-/// The column by which a table was made, and the rows by which it is another than before.
+/// The column by which a table was made, and the rows in which it differs from before.
 struct ByChange {
     column: String,
     rows: Arc<dyn TableProvider>,
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         }]))
     }
 
-    /// How many tables are made at one time: where there is little usage, planning takes longer than the work, and
+    /// How many tables are made at a time: where there is little usage, planning takes longer than the work, and
     /// memory suffices for several.
     pub(super) fn at_once(&self) -> usize {
         let files = self.landed_files.values().flatten();

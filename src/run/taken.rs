@@ -1,5 +1,5 @@
 //! How each table and view is taken when a closed period is rated again: as it is today, as its closing had it, or
-//! made again. A closing says it once, in a table of the books, and so does who lets a period be rated by other rules;
+//! made again. A closing says it once, in a table of the books, and so does a rerating by other rules;
 //! rating again reads it.
 
 use std::collections::BTreeMap;

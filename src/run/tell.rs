@@ -9,7 +9,7 @@ use crate::project::{EVENT, Query};
 use crate::refresh::fingerprint::fingerprint;
 
 impl Run<'_> {
-    /// Asks each event query of which something is another than when it was asked last, and writes what happened.
+    /// Asks each event query for which something has changed since it was last asked, and writes what happened.
     pub(super) async fn tell(&mut self) -> Result<()> {
         let asked_before = self.head.as_ref().map(|head| head.asked.clone()).unwrap_or_default();
         let (project, mut happened) = (self.project, Vec::new());
@@ -28,7 +28,7 @@ impl Run<'_> {
         self.put(EVENT, files)
     }
 
-    /// Whether an event query is another than when it was asked last, though all that it reads may be the same.
+    /// Whether an event query itself has changed since it was last asked, though all that it reads may be the same.
     pub(super) fn asks_otherwise(&self, head: &Entry) -> bool {
         events::of_runs(self.project).any(|query| head.asked.get(&query.name) != Some(&self.asks(query)))
     }

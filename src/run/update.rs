@@ -33,7 +33,7 @@ use crate::table::rows::Rows;
 use crate::table::scan::FileTable;
 use crate::table::write::{TableWriter, partitions_of};
 
-/// Rows of which it is quick to say which are other than before.
+/// So many rows can be compared with those before quickly.
 pub(super) const COMPARED_ROWS: u64 = 1 << 20;
 /// A plan over tables with fewer batches together is quick to make as it was and as it is.
 const FEW_BATCHES: usize = 8;
@@ -155,7 +155,7 @@ impl Run<'_> {
         COMPARED_ROWS.min(rows * self.project.settings.engine.update_percent / 100)
     }
 
-    /// Looks for touched keys in the files of a table; none where too many of its rows have one.
+    /// Looks for touched keys in the files of a table; none if too many of its rows have one.
     pub(super) async fn touched_files(
         &self,
         schema: &TableSchema,
@@ -198,7 +198,7 @@ impl Run<'_> {
         Ok(Some(found))
     }
 
-    /// The touched keys; none where they are more than that.
+    /// The touched keys; none if they are more than that.
     pub(super) async fn keys(
         &self,
         by: &By,
@@ -212,7 +212,7 @@ impl Run<'_> {
         Ok(Some(keys).filter(|keys| keys.count as u64 <= at_most))
     }
 
-    /// Notes how a table is another than before.
+    /// Notes how a table has changed.
     pub(super) async fn note_change(
         &mut self,
         schema: &TableSchema,
@@ -282,7 +282,7 @@ pub(super) fn in_scope(table: &TableEntry, scope: &Scope) -> (Vec<DataFile>, Vec
     table.files.iter().cloned().partition(|file| scope.takes_file(file))
 }
 
-/// Whether it is quick to say which rows are other, where so many were taken out or are new.
+/// Whether the rows that were taken out and those that are new are few enough to be compared.
 pub(super) fn is_compared(rows: u64) -> bool {
     rows <= COMPARED_ROWS
 }

@@ -1,5 +1,5 @@
 //! A directory as an object store, as the library has it, but that a list from a name on takes what it asks of a file
-//! only where the name is behind that: a Delta log has a file for each commit, of which the last ones are asked for.
+//! only where the name is behind that: a Delta log has a file for each commit, and only the last ones are asked for.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
-/// Files that are asked for at one time.
+/// Files that are asked for at a time.
 const ASKED: usize = 8;
 
 /// The file system of this machine.
@@ -24,7 +24,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The names of the files of a folder that are behind a name; none where they have to be found otherwise: there are
+    /// The names of the files of a folder that are behind a name; none if another way must find them: there are
     /// folders among them, or names that a path would spell otherwise.
     fn names_behind(&self, folder: &Path, first: &str) -> Option<Vec<String>> {
         let plain =
@@ -37,7 +37,7 @@ impl Directory {
             if name <= first {
                 continue;
             }
-            // A file that is being written has this sign in its name, and is no object yet.
+            // A file that is being written has this sign in its name, and is not an object yet.
             if name.contains('#') {
                 continue;
             }

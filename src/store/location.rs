@@ -21,7 +21,7 @@ use crate::error::{Error, Result, While};
 
 /// How long a request is repeated that got no answer, or one of the kind 5xx: a server has the time to start again.
 const PATIENT: Duration = Duration::from_secs(60);
-/// The same for the first question to a store: a wrong address is told in seconds.
+/// The same for the first question to a store: a wrong address is noticed within seconds.
 const IMPATIENT: Duration = Duration::from_secs(6);
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -148,7 +148,7 @@ impl Location {
         }
         let cloud = Cloud::of(scheme).ok_or_else(|| {
             Error::usage(
-                format!("`{scheme}://` is no kind of store that is known"),
+                format!("`{scheme}://` is not a known kind of store"),
                 "write a directory, or a URL that begins with s3://, gs:// or az://",
             )
         })?;
@@ -191,7 +191,7 @@ impl Location {
         Ok(url)
     }
 
-    /// Asks the store whether it is there and may be read. A server that does not answer is told in seconds.
+    /// Asks the store whether it is there and may be read. A server that does not answer is noticed within seconds.
     ///
     /// # Errors
     /// [`Error::Usage`] with what to look at: the bucket, the keys, the address.
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_no_store_is_told() {
         for (text, what) in [
-            ("ftp://x/y", "`ftp://` is no kind of store that is known"),
+            ("ftp://x/y", "`ftp://` is not a known kind of store"),
             ("s3:///y", "s3:///y names no bucket"),
             ("gs://", "gs:// names no bucket"),
         ] {

@@ -1,4 +1,4 @@
-//! Bytes that are written once: where they are, and how the one who makes an object is told from those who come late.
+//! Bytes that are written once: where they are, and how the maker of an object is told apart from those who come late.
 
 pub mod cache;
 pub mod digest;

@@ -168,7 +168,7 @@ impl Warehouse {
         names.try_collect().await.during(|| format!("listing {folder} in the warehouse"))
     }
 
-    /// Removes objects; one that is gone already is no mistake.
+    /// Removes objects; one that is gone already is not a mistake.
     pub async fn delete(&self, paths: Vec<Path>) -> Result<()> {
         let paths = futures::stream::iter(paths.into_iter().map(Ok)).boxed();
         let mut deleted = self.store.delete_stream(paths);

@@ -57,7 +57,7 @@ impl Unlike {
         None
     }
 
-    /// As whoever asked for its rows is told.
+    /// The error for the person who asked for its rows.
     pub fn told(&self) -> Error {
         Error::data(self.to_string(), HINT)
     }
@@ -82,7 +82,7 @@ impl Checksum {
 /// Compares a file with what was written; where nothing is known of its bytes, only its size.
 ///
 /// # Errors
-/// The store fails otherwise than by not having it.
+/// The store fails in another way than by not having the file.
 pub async fn compare(
     store: &dyn ObjectStore,
     path: &Path,

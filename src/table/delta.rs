@@ -240,7 +240,7 @@ impl Warehouse {
     }
 }
 
-/// Refuses a landing of which the table has other rows under the same name: two contents have one number, and one of
+/// Refuses a landing for which the table has other rows under the same name: two contents have one number, and one of
 /// them would be lost.
 fn same_rows(table: &str, landing_id: i64, there: &[DataFile], added: &[DataFile]) -> Result<()> {
     let is_other = |file: &&DataFile| added.iter().any(|new| new.path == file.path && new.hash != file.hash);

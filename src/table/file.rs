@@ -58,7 +58,7 @@ impl DataFile {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The landings that its rows are of; none where it is of no landing.
+    /// The landings of its rows; none if they came by no landing.
     pub fn of_landings(&self) -> Landings {
         if !self.landings.is_empty() {
             return self.landings.clone();
@@ -79,14 +79,14 @@ pub struct Change<'a> {
     pub removed: &'a [DataFile],
 }
 
-/// Who changes a table's files; by that is known whether it was done.
+/// Who changes a table's files; it tells whether the change was made.
 #[derive(Debug, Clone, Copy)]
 pub enum By<'a> {
     /// An application, and the number of the change among those that it makes one after the other.
     Application(&'a str, u64),
     /// A landing: it was done where a file of the table has rows of it.
     Landing(i64),
-    /// Who names its files so that nobody else does: it was done where the table has them.
+    /// Somebody whose names for files nobody else uses: it was done where the table has them.
     Named,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Numbers of landings: ranges with both ends inclusive, in their order, of which no two touch.
+/// Numbers of landings: ranges with both ends inclusive, in order, no two of which touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Landings(Vec<(i64, i64)>);
 
@@ -63,7 +63,7 @@ impl Landings {
         self.0.get(next).is_some_and(|(begin, end)| *begin <= first && last <= *end)
     }
 
-    /// As they are written: `1-37 40`; none where that is something else.
+    /// As they are written: `1-37 40`; none if that is something else.
     pub fn parse(text: &str) -> Option<Self> {
         let range = |part: &str| {
             let (first, last) = part.split_once('-').unwrap_or((part, part));

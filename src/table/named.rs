@@ -1,4 +1,4 @@
-//! Rows that are written once, as a file of their own whose name nobody else gives.
+//! Rows that are written once, as a file of their own, under a name that nobody else uses.
 
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;

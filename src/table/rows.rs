@@ -1,4 +1,4 @@
-//! Rows in memory as a table, of which a plan knows how many there are.
+//! Rows in memory as a table whose number of rows a plan knows.
 
 use std::sync::Arc;
 

@@ -51,7 +51,7 @@ const SMALL_ROWS: usize = 8192;
 /// Rows that are hashed at a time.
 const HASHED_ROWS: usize = 1024;
 
-/// Files that are closed at one time; each takes a round trip to the store.
+/// Files that are closed at a time; each takes a round trip to the store.
 const CLOSED_AT_ONCE: usize = 8;
 
 struct OpenFile {

@@ -382,7 +382,7 @@ fn a_wrong_command_line() {
     exit 2
     ----- stdout
     ----- stderr
-    error: `2026-13` is no billing period
+    error: `2026-13` is not a billing period
     hint: write year and month, such as 2026-10
     "#);
     for (setting, text) in [

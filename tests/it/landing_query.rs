@@ -102,7 +102,7 @@ fn what_a_usage_record_needs_is_yielded_under_its_name() {
     let (status, text) = sample.fails(&["check"]);
     assert_eq!(status, 1);
     for told in [
-        "`quantiy` is no column of `usage_record`",
+        "`quantiy` is not a column of `usage_record`",
         "queries/landing/shop.sql:5:20",
         "did you mean `quantity`? If not, select null as quantity too",
         "yields no `usage_start`, so each record would be rejected",

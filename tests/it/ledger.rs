@@ -63,7 +63,7 @@ fn a_head_that_was_kept_tells_a_ledger_that_was_written_anew() {
     assert_eq!(status, 2);
     assert_eq!(
         said,
-        "error: `0123` is no SHA-256\nhint: give the 64 digits that `meterhouse verify` printed\n"
+        "error: `0123` is not a SHA-256 hash\nhint: give the 64 digits that `meterhouse verify` printed\n"
     );
     // The same warehouse made anew is without fault in itself.
     let anew = Sample::new();

@@ -39,7 +39,7 @@ fn a_header_that_does_not_fit_its_table() {
     exit 1
     ----- stdout
     ----- stderr
-    error: `colour` is no column of `currency`
+    error: `colour` is not a column of `currency`
      --> data/currency.csv:1:10
       |
     1 | currency,colour,rounding
@@ -51,7 +51,7 @@ fn a_header_that_does_not_fit_its_table() {
     1 | currency,colour,rounding
       |                         ^
     hint: schemas/currency.sql has currency, decimals, rounding, rounding_level
-    error: `unit_amuont` is no column of `price`
+    error: `unit_amuont` is not a column of `price`
      --> data/price.csv:1:34
       |
     1 | price_id,product_id,charge_model,unit_amuont,flat_amount,billing_timing,proration,valid_from,valid_to

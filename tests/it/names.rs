@@ -146,7 +146,7 @@ fn a_row_that_names_nothing_is_refused_in_every_table() {
         (
             "time_window",
             "tag,usage_type,time_zone,weekday_from,weekday_to,hour_from,hour_to\nnight,call,Europe/Berln,1,7,0,6",
-            "`time_zone` Europe/Berln is no time zone",
+            "`time_zone` Europe/Berln is not a time zone",
             "did you mean `Europe/Berlin`?",
         ),
     ] {
@@ -201,7 +201,7 @@ fn items_and_contracts_name_what_there_is() {
             "contract",
             ",UTC,",
             ",Berlin,",
-            "`time_zone` Berlin is no time zone",
+            "`time_zone` Berlin is not a time zone",
             "did you mean `Europe/Berlin`?",
         ),
     ] {

@@ -109,13 +109,13 @@ fn lines_of_several_time_zones_keep_their_places() {
     3 | CON124,ALPEN,EUR,Europe/Berlin,month,,PO-4712,,VAT-STANDARD,4400,2026-09-01,2026-08-01
       |                                                                             ^^^^^^^^^^
     hint: declared at schemas/contract.sql:23:12
-    error: `time_zone` America/NewYork is no time zone
+    error: `time_zone` America/NewYork is not a time zone
      --> data/contract.csv:4:19
       |
     4 | BYTE-API,BYTE,USD,America/NewYork,month,2026-08-31,,,US-SAAS,4410,2026-08-31T00:00:00-04:00,
       |                   ^^^^^^^^^^^^^^^
     hint: did you mean `America/New_York`?
-    error: `time_zone` America/NewYork is no time zone
+    error: `time_zone` America/NewYork is not a time zone
      --> data/contract.csv:5:23
       |
     5 | BYTE-SUPPORT,BYTE,USD,America/NewYork,quarter,,,,US-SERVICE,4420,2026-07-01T00:00:00-04:00,
@@ -128,10 +128,14 @@ fn lines_of_several_time_zones_keep_their_places() {
 #[test]
 fn a_header_is_checked_without_rows() {
     for (table, text, what) in [
-        ("quota", "nonsense header without rows\n", "`nonsense header without rows` is no column of `quota`"),
-        ("quota", "quota_id;included\n", "`included` is no column of `quota`"),
+        (
+            "quota",
+            "nonsense header without rows\n",
+            "`nonsense header without rows` is not a column of `quota`",
+        ),
+        ("quota", "quota_id;included\n", "`included` is not a column of `quota`"),
         ("quota", "quota_id,included_quantity,valid_from,quotaId\n", "the header has `quotaId` twice"),
-        ("price_modifier", "price_id,discount_pct", "`discount_pct` is no column of `price_modifier`"),
+        ("price_modifier", "price_id,discount_pct", "`discount_pct` is not a column of `price_modifier`"),
         ("price_modifier", "discount_percent\n", "the header has no `price_id`"),
         ("price_modifier", "\n\n", "the file is empty"),
     ] {

@@ -292,7 +292,7 @@ fn a_store_that_is_away_is_told_in_seconds_whatever_its_cloud() {
     ");
     assert_snapshot!(says("ftp://bucket/w"), @r"
     exit 2
-    error: in --set or METERHOUSE_*: `ftp://` is no kind of store that is known
+    error: in --set or METERHOUSE_*: `ftp://` is not a known kind of store
     hint: write a directory, or a URL that begins with s3://, gs:// or az://
     ");
 }

@@ -247,7 +247,7 @@ fn a_key_for_some_sources_sends_and_voids_no_others() {
         (&json!(1), &json!("source")),
         "{told}"
     );
-    assert_eq!(told["records"][0]["reason"], "`other` is no source that the key may write");
+    assert_eq!(told["records"][0]["reason"], "`other` is not a source that the key may write");
     let (mixed_id, none) =
         (answer.header("x-request-id").to_string(), post(&shop, &record("a-4", "other").to_string()));
     assert_eq!((none.status, &none.json()["detail"]), (422, &json!("none is kept")), "{}", none.body);

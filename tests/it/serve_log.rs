@@ -189,7 +189,7 @@ fn a_collector_that_is_dead_or_silent_neither_stops_nor_slows_a_service() {
     let sample = Sample::empty();
     let (status, said) =
         sample.fails(&["--set", "serve.otlp=collector:4318", "serve", "--bind", "127.0.0.1:0"]);
-    assert!(status == 2 && said.contains("`collector:4318` is no address of a collector"), "{said}");
+    assert!(status == 2 && said.contains("`collector:4318` is not the address of a collector"), "{said}");
     // One that nobody listens at, and one that takes connections and never answers.
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

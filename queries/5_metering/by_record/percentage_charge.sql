@@ -99,7 +99,7 @@ select
             then greatest(
                 least(
                     shared.share_amount + shared.flat_amount,
-                    shared.record_maximum -- null is no limit
+                    shared.record_maximum -- null: no limit
                 ),
                 shared.record_minimum
             )

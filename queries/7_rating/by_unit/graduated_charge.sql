@@ -16,7 +16,7 @@ with tier_on as (
         price_tier.tier_number,
         least(
             priced_quantity.quantity_before + priced_quantity.quantity,
-            price_tier.quantity_to -- null is no limit
+            price_tier.quantity_to -- null: no limit
         )
         - least(priced_quantity.quantity_before, price_tier.quantity_to)
         - case price_tier.tier_number

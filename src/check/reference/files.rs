@@ -1,4 +1,4 @@
-//! Files in `data/` that nobody reads, because their name is no table's, or that of a table which a query makes.
+//! Files in `data/` that nobody reads: no table has their name, or a query makes the table of that name.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -18,7 +18,7 @@ const OTHER_FORMATS: [&str; 12] =
     ["tsv", "txt", "json", "ndjson", "jsonl", "parquet", "xls", "xlsx", "ods", "gz", "zst", "zip"];
 
 /// Every file in `data/` that looks like reference data and is read by nothing, and every `[reference]` that is no
-/// reference table. What inboxes take, or stands in a folder `usage`, is no reference data.
+/// reference table. What inboxes take, or stands in a folder `usage`, is not reference data.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -78,7 +78,7 @@ fn plain(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
-/// Why a name is no reference table's, and what to do.
+/// Why a name belongs to no reference table, and what to do.
 fn unread(project: &Project, tables: &[&str], name: &str, whose: &str, file: &str) -> (String, String) {
     if tables.contains(&name) {
         let what = format!("{whose}reference data is CSV, in {DATA}/ or a folder of it");

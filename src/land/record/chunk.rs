@@ -18,7 +18,7 @@ pub struct Rejected {
     pub reason: String,
     /// The same without its values, by which reasons are counted.
     pub kind: String,
-    /// The first column, by its number, that a reason is against; none where the record could not be taken apart.
+    /// The first column, by its number, that a reason is against; none if the record could not be taken apart.
     pub column: Option<usize>,
     /// Its usage type, where that could be read.
     pub usage_type: Option<String>,

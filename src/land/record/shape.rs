@@ -153,7 +153,7 @@ impl RecordShape {
                 (_, _, Some(LandingDefault::Column(other))) => {
                     let Some(&index) = by_name.get(&normal_name(other)) else {
                         return Err(wrong(format!(
-                            "the default of column `{name}` is `{other}`, which is no column"
+                            "the default of column `{name}` is `{other}`, which is not a column"
                         )));
                     };
                     if columns[index].data_type != column.data_type {

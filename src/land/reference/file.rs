@@ -87,7 +87,7 @@ impl ReferenceFile {
         Ok(file)
     }
 
-    /// Where its records stand; none in a file that is no CSV.
+    /// Where its records stand; none in a file that is not CSV.
     pub(super) fn lines(&self) -> Result<Rc<Option<Lines>>> {
         if let Some(lines) = self.lines.get() {
             return Ok(Rc::clone(lines));
@@ -158,7 +158,7 @@ impl ReferenceFile {
                 rows.filter_map(|(row, zone)| Some((row, zone.filter(|zone| unknown.contains(*zone))?)));
             let mistakes = unknown.map(|(row, zone)| Mistake {
                 place: self.place(&lines, row, Some(column)),
-                what: format!("`{column}` {zone} is no time zone"),
+                what: format!("`{column}` {zone} is not a time zone"),
                 hint: match TimeZone::nearest(zone) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "write an IANA name, such as Europe/Berlin".into(),
@@ -235,7 +235,7 @@ fn header_mistakes(table: &Delimited, schema: &TableSchema, shape: &RecordShape,
                     hint if hint.is_empty() => format!("{} has {}", schema.file, schema.column_list()),
                     hint => hint,
                 };
-                let what = format!("`{name}` is no column of `{}`", schema.name);
+                let what = format!("`{name}` is not a column of `{}`", schema.name);
                 mistakes.push(Mistake { place, what, hint });
             }
         }

@@ -33,7 +33,7 @@ pub struct ServeSettings {
     pub sql_rows: usize,
     /// Memory of one query over HTTP before it goes on in files, in MiB.
     pub sql_memory_mb: usize,
-    /// Queries over HTTP at one time.
+    /// Queries over HTTP at a time.
     pub sql_queries: usize,
     /// How the service says what it does.
     pub log: LogFormat,

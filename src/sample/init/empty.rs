@@ -45,7 +45,7 @@ impl Currency {
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = || {
             let hint = "write its code and decimals, such as EUR:2 or JPY:0; USD:2:half_even rounds to even";
-            Error::usage(format!("`{text}` is no currency"), hint)
+            Error::usage(format!("`{text}` is not a currency"), hint)
         };
         let mut parts = text.trim().split(':');
         let code = parts.next().unwrap_or_default();

@@ -123,7 +123,7 @@ pub(super) const FIELDS_JSON: Scalar = Scalar {
 pub(super) const FIELD_NAMES: Scalar = Scalar {
     name: "field_names",
     meaning: "The names in a JSON object, or in a list with commas, as they are compared: small letters without \
-        `_`, in order, a comma between them. Null where a text that begins with `{` is no JSON object.",
+        `_`, in order, a comma between them. Null where a text that begins with `{` is not a JSON object.",
     parameters: &[("text", Kind::Text, "the object, or the list")],
     result: || DataType::Utf8View,
     example: "select field_names('User_Id, region')\n-- region,userid",

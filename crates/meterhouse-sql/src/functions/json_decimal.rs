@@ -66,7 +66,7 @@ pub(super) fn json_field<'a>(json: &'a str, field: &str, normal: &str) -> Option
     found.map(RawValue::get)
 }
 
-/// The text that a JSON string stands for; `None` where the JSON value is no string.
+/// The text that a JSON string stands for; `None` where the JSON value is not a string.
 pub(super) fn json_string(value: &str) -> Option<Cow<'_, str>> {
     let inner = value.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
