@@ -16,12 +16,18 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from measure import AS_OF, REPOSITORY, Took, meterhouse, sample_project, take
 
 OPEN = "2026-10"
 # The tables of a run from here on are made from open usage.
 FROM = "guiding"
+# Where contracts begin at the offset that generated ones are given, which is that of the summer.
+OFFSETS = {"'api' then '-04:00'": "America/New_York", "'storage' then '+01:00'": "Europe/London",
+           "'support' then '-05:00'": "America/Chicago", "'phone' then '-06:00'": "America/Denver",
+           "else '+02:00'": "Europe/Berlin"}
 
 
 @dataclass
@@ -73,14 +79,21 @@ def project(folder: pathlib.Path, first: str, records: int, contracts: int) -> N
     (folder / "data").mkdir(parents=True)
     own = folder / "queries" / "generate"
     own.mkdir(parents=True)
-    second = subprocess.run(["date", "-u", "-d", f"{first}-17T00:00:00+02:00", "+%s"], capture_output=True, text=True)
-    changes = [("2026-08-01T", f"{first}-01T"), ("'2026-08-'", f"'{first}-'"), ("2026-09-16", "2026-10-18"),
-               ("2026-01-01", "2020-01-01"), ("1786975200", second.stdout.strip()), ("then 2419200", "then 0")]
+    second = subprocess.run(["date", "-u", "-d", f"{first}-17T00:00:00{offset('Europe/Berlin', first)}", "+%s"], capture_output=True, text=True)
+    # The year first, because the others may write that day.
+    changes = [("2026-01-01", "2020-01-01"), ("2026-08-01T", f"{first}-01T"), ("'2026-08-'", f"'{first}-'"),
+               ("2026-09-16", "2026-10-18"), ("1786975200", second.stdout.strip()), ("then 2419200", "then 0")]
+    changes += [(summer, f"{summer[:-8]}'{offset(zone, first)}'") for summer, zone in OFFSETS.items()]
     for query in (REPOSITORY / "queries" / "generate").glob("*.sql"):
         (own / query.name).write_text(replaced(query.read_text(), changes))
     sample_project(folder, records, contracts, "parquet", folder, 3)
     for table in (folder / "data").glob("*.csv"):
         table.write_text(replaced(table.read_text(), changes))
+
+
+def offset(zone: str, month: str) -> str:
+    """How far a zone is from UTC when a month begins, as a time is written: a contract begins at local midnight."""
+    return datetime.fromisoformat(f"{month}-01").replace(tzinfo=ZoneInfo(zone)).isoformat()[-6:]
 
 
 def replaced(text: str, changes: list[tuple[str, str]]) -> str:
