@@ -20,6 +20,7 @@ create table price (
     check (proration <> 'fixed_days' or fixed_days is not null),
     check (proration = 'fixed_days' or fixed_days is null),
     check (fixed_days between 1 and 31),
+    check (price_id not in ('credit', 'minimum_fee') and price_id not like '%/minimum'),
     check (valid_to > valid_from),
     primary key (price_id)
 );

@@ -292,6 +292,22 @@ fn without_landing(said: &str) -> String {
     said.lines().filter(|line| !line.contains(" received, ")).map(|line| format!("{line}\n")).collect()
 }
 
+/// Credits, minimum fees and the minimum of a price have lines too: a price with such an id could give another line the
+/// same one.
+#[test]
+fn a_price_whose_line_could_have_the_id_of_another() {
+    for id in ["credit", "minimum_fee", "p1/minimum"] {
+        let sample = calls();
+        sample.replace("data/price.csv", "\np1,", &format!("\n{id},"));
+        let (status, said) = sample.fails(&["run"]);
+        assert!(status == 1 && said.contains(&format!("`price_id` {id} breaks CHECK")), "{said}");
+    }
+    let sample = calls();
+    sample.replace("data/price.csv", "\np1,", "\ncredits/2026,");
+    sample.ok(&["run"]);
+    assert_eq!(sample.rows("select line_id from invoice_line"), ["i/2026-06-01T00:00/credits/2026"]);
+}
+
 /// What breaks a CHECK hides no name that names nothing, and a line that cannot be read no mistake of another table.
 #[test]
 fn mistakes_of_all_kinds_are_told_at_once() {
