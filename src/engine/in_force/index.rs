@@ -12,6 +12,7 @@ use arrow::compute::{SortOptions, take};
 use arrow::datatypes::DataType;
 use datafusion::common::cast::{as_int64_array, as_string_view_array};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{DataFusionError, NullEquality, Result, resources_datafusion_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::PhysicalExpr;
@@ -110,7 +111,7 @@ impl Index {
         let rows_of_keys = UInt32Array::from(rows_of_keys);
         index.keys = keys.iter().map(|key| take(key, &rows_of_keys, None)).collect::<Result<_, _>>()?;
         let taken = size_of_val(&index.slots[..])
-            + index.keys.iter().map(|key| key.get_array_memory_size()).sum::<usize>()
+            + size_beside(&index.rows, &index.keys)?
             + size_of_val(&index.starts[..])
             + size_of_val(&index.firsts[..])
             + size_of_val(&index.spans[..]);
@@ -233,6 +234,16 @@ pub fn keys_of(on: &[Arc<dyn PhysicalExpr>], rows: &RecordBatch) -> Result<Vec<A
     on.iter().map(|key| key.evaluate(rows)?.into_array(rows.num_rows())).collect()
 }
 
+/// What keys take beside the rows that they are of: the bytes of long texts are shared.
+fn size_beside(rows: &RecordBatch, keys: &[ArrayRef]) -> Result<usize> {
+    let mut counter = RecordBatchMemoryCounter::new();
+    counter.count_batch(rows);
+    keys.iter().try_fold(0, |sum, key| {
+        let key = RecordBatch::try_from_iter([("key", Arc::clone(key))])?;
+        Ok(sum + counter.count_batch(&key))
+    })
+}
+
 fn hashes_of(keys: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
     let mut hashes = vec![0; rows];
     create_hashes(keys, &HASHES, &mut hashes)?;
@@ -304,5 +315,23 @@ fn are_one_text(one: &StringViewArray, kept: usize, other: &StringViewArray, row
     match of_one as u32 <= MAX_INLINE_VIEW_LEN {
         true => of_one == of_other,
         false => of_one as u64 == of_other as u64 && one.value(kept) == other.value(row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_keys_share_with_their_rows_count_once() {
+        let texts: ArrayRef = Arc::new(
+            (0..1000).map(|row| Some(format!("a text of {row} beyond a view"))).collect::<StringViewArray>(),
+        );
+        let rows = RecordBatch::try_from_iter([("text", Arc::clone(&texts))]).unwrap();
+        let keys = [take(&texts, &UInt32Array::from_iter_values(0..1000), None).unwrap()];
+        // A view has 16 bytes; buffers may be rounded up.
+        let size = size_beside(&rows, &keys).unwrap();
+        assert!((16_000..17_000).contains(&size), "{size}");
+        assert!(keys[0].get_array_memory_size() > 40_000, "{}", keys[0].get_array_memory_size());
     }
 }
