@@ -196,10 +196,11 @@ impl Opened {
     fn hear(&self, event: &Event) {
         match event {
             Event::Begun { .. } if !self.quiet => stderr::moving(event.to_string()),
-            Event::Begun { .. } | Event::Checked { .. } => {}
+            Event::Begun { .. } => {}
             Event::Made(step) if step.way == Way::Snapshot => {}
             Event::Published(report) => self.say_published(report),
-            Event::Made(_) if self.verbose => self.say(&format!("{event:#}")),
+            Event::Made(_) | Event::Checked { .. } if self.verbose => self.say(&format!("{event:#}")),
+            Event::Checked { .. } => {}
             _ => say(self.quiet && !event.is_warning(), &event.to_string()),
         }
         if let Event::Waiting { shown, .. } = event {

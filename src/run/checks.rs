@@ -1,6 +1,6 @@
 //! The rules that a run is held against: rows that break one stop it, or park the customers they name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, RecordBatch};
 use datafusion::common::runtime::SpawnedTask;
@@ -77,22 +77,32 @@ impl Run<'_> {
         let mut parked = Vec::new();
         let mut failed = Vec::new();
         let (mut whole, mut found) = (Vec::new(), Vec::new());
-        let held = self.held(checks)?;
+        // Why a check is asked of all rows.
+        let mut why = BTreeMap::new();
+        let hash = project_hash(self.project)?;
         for check in checks {
-            if !held.contains(check.name.as_str()) {
-                whole.push(*check);
-                continue;
-            }
-            // Where that cannot be done, it is asked of all rows, and then says what is wrong.
-            match self.rows_since(check).await {
-                Ok(Some(rows)) if rows.iter().all(|batch| batch.num_rows() == 0) => {}
-                Ok(Some(rows)) => found.push(Broken { check, rows }),
-                _ => whole.push(*check),
+            let rows = match self.was_not_held(check, &hash) {
+                Some(why) => Err(why.to_string()),
+                // Whatever keeps it from being asked so: it can be asked whole, or then says what is wrong.
+                None => self.rows_since(check).await.unwrap_or_else(|error| Err(error.to_string())),
+            };
+            match rows {
+                Ok(rows) if rows.iter().all(|batch| batch.num_rows() == 0) => {}
+                Ok(rows) => found.push(Broken { check, rows }),
+                Err(reason) => {
+                    whole.push(*check);
+                    why.insert(&check.name, reason);
+                }
             }
         }
         found.extend(broken(self.context, &whole, self.request.as_of, None, self.at_once()).await?);
+        let checked = |check: &Query, parked| Event::Checked {
+            check: check.name.clone(),
+            parked,
+            why: why.get(&check.name).cloned(),
+        };
         for held in checks.iter().filter(|check| found.iter().all(|broken| broken.check.name != check.name)) {
-            (self.hear)(&Event::Checked { check: held.name.clone(), parked: 0 });
+            (self.hear)(&checked(held, 0));
         }
         for broken in found {
             let customers = customers(&broken.rows)?;
@@ -100,7 +110,7 @@ impl Run<'_> {
                 failed.push(broken);
                 continue;
             }
-            (self.hear)(&Event::Checked { check: broken.check.name.clone(), parked: customers.len() });
+            (self.hear)(&checked(broken.check, customers.len()));
             parked.extend(customers.into_iter().map(|customer| (customer, broken.check.name.clone())));
         }
         let Some(first) = failed.first() else { return Ok(parked) };
@@ -119,41 +129,45 @@ impl Run<'_> {
         Err(Error::Data { what: what.trim_end().into(), place, hint })
     }
 
-    /// The checks that held when the run before was published, at whatever as-of, and have not changed since.
-    fn held<'b>(&self, checks: &[&'b Query]) -> Result<BTreeSet<&'b str>> {
-        let Some(head) = &self.head else { return Ok(BTreeSet::new()) };
-        if head.project != project_hash(self.project)? {
-            return Ok(BTreeSet::new());
+    /// Why a check, as it is, is not known to have held when the run before was published, at whatever as-of.
+    fn was_not_held(&self, check: &Query, project_hash: &str) -> Option<&'static str> {
+        let Some(head) = &self.head else { return Some("no run was published before") };
+        if head.project != project_hash {
+            return Some("the project has changed");
         }
-        let held = |check: &&&Query| {
-            !self.project.reads_as_of(check) && head.parked.iter().all(|(_, name)| *name != check.name)
-        };
-        Ok(checks.iter().filter(held).map(|check| check.name.as_str()).collect())
+        if self.project.reads_as_of(check) {
+            return Some("it reads the as-of");
+        }
+        let held_back = head.parked.iter().any(|(_, name)| *name == check.name);
+        held_back.then_some("it held customers back in the run before")
     }
 
-    /// The rows that a check finds among those touched by changes since it last held; none if it is asked of all rows.
-    async fn rows_since(&self, check: &Query) -> Result<Option<Vec<RecordBatch>>> {
-        let Ok(changes) = self.changes_since(check) else { return Ok(None) };
+    /// The rows that a check finds among those touched by changes since it last held; or why it has to be asked of all.
+    async fn rows_since(&self, check: &Query) -> Result<std::result::Result<Vec<RecordBatch>, String>> {
+        let changes = match self.changes_since(check) {
+            Ok(changes) => changes,
+            Err(why) => return Ok(Err(why.to_string())),
+        };
         if changes.is_empty() {
-            return Ok(Some(Vec::new()));
+            return Ok(Ok(Vec::new()));
         }
         let failed = |error| execution_error(&error, &check.name);
         let rows = plan(self.context, check, self.request.as_of).await?;
         let (rows, few_rows) = (rows.into_optimized_plan().map_err(failed)?, self.few_rows());
         if rows_read(&rows) < few_rows {
-            return Ok(None);
+            return Ok(Err("it reads few rows".into()));
         }
         for by in By::each(&rows, &changes, few_rows).map_err(failed)? {
             let Some(keys) = self.keys(&by, &changes, TOUCHED_KEYS).await.map_err(failed)? else { continue };
             if keys.count == 0 {
-                return Ok(Some(Vec::new()));
+                return Ok(Ok(Vec::new()));
             }
             let touched = by.restricted(&rows, &changes, few_rows, keys.source()).map_err(failed)?;
             let Ok(touched) = touched else { continue };
             let touched = DataFrame::new(self.context.state(), touched);
-            return touched.collect().await.map(Some).map_err(failed);
+            return touched.collect().await.map(Ok).map_err(failed);
         }
-        Ok(None)
+        Ok(Err("too many of its rows may have changed, or which ones cannot be told".into()))
     }
 }
 

@@ -54,12 +54,14 @@ pub enum Event {
     },
     /// A table was made. Its long text says why so.
     Made(Step),
-    /// A check was asked.
+    /// A check was asked. Its long text says of what, and why.
     Checked {
         /// The check.
         check: String,
         /// The customers that it holds back.
         parked: usize,
+        /// Why it was asked of all rows; none: it was asked of those that have changed.
+        why: Option<String>,
     },
     /// A closed period was rated again.
     Rerated {
@@ -136,8 +138,17 @@ impl fmt::Display for Event {
                     _ => Ok(()),
                 }
             }
-            Self::Checked { check, parked: 0 } => write!(text, "check {check} held"),
-            Self::Checked { check, parked } => write!(text, "check {check} holds {parked} customers back"),
+            Self::Checked { check, parked, why } => {
+                match parked {
+                    0 => write!(text, "check {check} held")?,
+                    _ => write!(text, "check {check} holds {parked} customers back")?,
+                }
+                match why {
+                    Some(why) if text.alternate() => write!(text, ", asked of all rows, because {why}"),
+                    None if text.alternate() => write!(text, ", asked of what has changed"),
+                    _ => Ok(()),
+                }
+            }
             Self::Rerated { period, took } => write!(
                 text,
                 "rerate {period}: its usage or its rules have changed since it closed ({:.1} s)",

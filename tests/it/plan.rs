@@ -326,6 +326,8 @@ fn a_plan_for_people() {
     for line in [
         "update charge: 30 rows ([seconds]), by price_id",
         "same record_tier: 0 rows ([seconds]), because it has no rows so far",
+        "check landing_balance held, asked of what has changed",
+        "check tier_gap held, asked of all rows, because it reads few rows",
     ] {
         assert!(run.lines().any(|said| said == line), "{run}");
     }
