@@ -204,12 +204,16 @@ fn is_costly(plan: &LogicalPlan) -> bool {
     plan.exists(is_costly).unwrap_or(false)
 }
 
-/// A warning where a costly view is read by several: it is computed for each.
+/// A warning where a costly view is read by several of which a run makes tables: it is computed for each.
 fn computed_twice(project: &Project, view: &Query) -> Option<String> {
+    let is_made = |query: &Query| {
+        let mut tables = project.schemas.keys().filter(|table| project.queries.contains_key(*table));
+        tables.any(|table| *table == query.name || project.is_made_from(table, &query.name))
+    };
     let readers: Vec<&str> = project
         .queries
         .values()
-        .filter(|query| query.reads.contains_key(&view.name))
+        .filter(|query| query.reads.contains_key(&view.name) && is_made(query))
         .map(|query| query.name.as_str())
         .collect();
     (readers.len() > 1).then(|| {

@@ -11,7 +11,7 @@ fn a_project_without_mistakes() {
     exit 0
     ----- stdout
     ----- stderr
-    262 queries plan, 102 tables have contracts
+    263 queries plan, 102 tables have contracts
     next: meterhouse run
     "#);
 }
