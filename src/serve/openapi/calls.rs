@@ -59,7 +59,7 @@ pub(in crate::serve) fn send_events() -> Call {
     ];
     let sample = r#"{"specversion": "1.0", "id": "e-1", "source": "gateway", "type": "tokens", "subject": "ACC-1", "data": {"quantity": "12.5"}}"#;
     Call::new(USAGE_IN, "send_events", "Send usage by a client of OpenMeter")
-        .says("The same for clients that know this path, and no good answer but 204.")
+        .says("The same for clients that know this path. What is taken is answered by 204.")
         .asks::<usage::Asked>()
         .takes(kinds, sample)
         .without_body(204, "each event is accepted as usage, and counts")
