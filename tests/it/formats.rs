@@ -149,7 +149,7 @@ fn what_has_nothing_to_show_is_a_document_too() {
     }
     let output = sample.meterhouse(&["check", "--format", "json"]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("warning: this command writes no rows, so that --format "), "{said}");
+    assert!(said.starts_with("warning: this command writes no rows, so --format "), "{said}");
 }
 
 #[test]
