@@ -125,7 +125,7 @@ impl Published {
             if since.is_some_and(|since| since < LOOK) || self.is_loading.load(Ordering::Acquire) {
                 return Ok(state);
             }
-            if since.is_some_and(|since| since < LONG) {
+            if since.is_some_and(|since| since < LONG.min(self.land)) {
                 if let Ok(turn) = self.turn.try_lock() {
                     drop(turn);
                     self.threads.spawn(self.clone().look());
