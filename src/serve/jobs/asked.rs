@@ -277,9 +277,10 @@ async fn begin(
                 Err(Error::Busy { what: "the service stops, and nothing of it is published".into() })
             }
         };
+        // Before the answer, so that whoever has it can ask for the next.
+        drop(place);
         // Whoever asked may be gone.
         let _ = sender.send(came);
-        drop(place);
     });
     let wants = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let is_waiting = !wants.flat_map(|value| value.split(',')).any(|wish| wish.trim() == "respond-async");
