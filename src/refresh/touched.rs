@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
+use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use super::restrict::{KEY, Source, columns, found, of_input, rows_read};
+use super::restrict::{KEY, Source, found, rows_read};
 use crate::table::rows::Rows;
 
 /// How a table is another than before.
@@ -72,30 +72,14 @@ pub async fn touched(
     changes: &Changes,
     few_rows: usize,
 ) -> Result<Arc<Rows>> {
-    let mut plans = Vec::new();
-    let mut meetings: Vec<Meeting> = Vec::new();
-    for source in sources {
-        match source {
-            Source::Met { rows, key, other, on } => {
-                let meeting = Meeting::of(context, (rows, key), (other, on), (changes, few_rows)).await?;
-                let Some(meeting) = meeting else { continue };
-                match meetings.iter_mut().find(|one| one.is_of_the_rows_of(&meeting)) {
-                    Some(one) => one.met.extend(meeting.met),
-                    None => meetings.push(meeting),
-                }
-            }
-            other => plans.push(keys(other, data_type, changes, few_rows)?),
-        }
-    }
-    for meeting in meetings {
-        plans.extend(meeting.keys(context, data_type).await?);
-    }
     let mut all: Option<LogicalPlanBuilder> = None;
-    for keys in plans {
-        all = Some(match all {
-            None => LogicalPlanBuilder::from(keys),
-            Some(others) => others.union(keys)?,
-        });
+    for source in sources {
+        for keys in keys(context, source, data_type, changes, few_rows).await? {
+            all = Some(match all {
+                None => LogicalPlanBuilder::from(keys),
+                Some(others) => others.union(keys)?,
+            });
+        }
     }
     let keys = match all {
         None => Vec::new(),
@@ -131,171 +115,67 @@ pub fn comparing(context: &SessionContext, plan: LogicalPlan) -> DataFrame {
     DataFrame::new(state, plan)
 }
 
-/// A plan over the keys that the rows of one table or plan touch by themselves.
-fn keys(source: &Source, data_type: &DataType, changes: &Changes, few_rows: usize) -> Result<LogicalPlan> {
-    let (plan, key) = match source {
+/// The keys that a source touches, by plans that together have all of them.
+async fn keys(
+    context: &SessionContext,
+    source: &Source,
+    data_type: &DataType,
+    changes: &Changes,
+    few_rows: usize,
+) -> Result<Vec<LogicalPlan>> {
+    let named = |key: Expr| cast(key, data_type.clone()).alias(KEY);
+    match source {
         Source::Changed { scan, key } => {
             let scan = match rows_in(scan, changes) {
                 Some(rows) => of_rows(scan, rows),
                 None => scan.clone(),
             };
-            (LogicalPlan::TableScan(scan), key.clone())
+            let rows = LogicalPlanBuilder::from(LogicalPlan::TableScan(scan));
+            Ok(vec![rows.project([named(key.clone())])?.build()?])
         }
-        Source::Met { rows: plan, key, .. } | Source::Other { plan, key } => {
-            (asked_of_others(plan, std::slice::from_ref(key), changes, few_rows)?, col(numbered(0)))
+        Source::Met { rows, key, other, on } => {
+            let (mine, others): (Vec<Expr>, Vec<Expr>) = on.iter().cloned().unzip();
+            let met = LogicalPlanBuilder::from(asked_of_others(other, &others, changes, few_rows)?)
+                .distinct()?
+                .build()?;
+            let met = collected(context, met).await?;
+            let columns: Vec<Expr> = (0..others.len()).map(|number| col(numbered(number))).collect();
+            let plans = meeting(context, rows, &mine, &met).await?.into_iter().map(|rows| {
+                LogicalPlanBuilder::scan(MET, met.source(), None)?
+                    .join_with_expr_keys(rows, JoinType::Inner, (columns.clone(), mine.clone()), None)?
+                    .project([named(key.clone())])?
+                    .build()
+            });
+            plans.collect()
         }
-    };
-    LogicalPlanBuilder::from(plan).project([named(&key, data_type)])?.build()
-}
-
-fn named(key: &Expr, data_type: &DataType) -> Expr {
-    cast(key.clone(), data_type.clone()).alias(KEY)
+        Source::Other { plan, key } => {
+            let others = asked_of_others(plan, std::slice::from_ref(key), changes, few_rows)?;
+            Ok(vec![LogicalPlanBuilder::from(others).project([named(col(numbered(0)))])?.build()?])
+        }
+    }
 }
 
 /// What rows of another plan are met by, as a table.
 const MET: &str = "met";
-/// The rows that may meet them, as a table.
-const MEETING: &str = "meeting";
 
-/// Rows of a plan that meet those of other plans: looked for once, whatever they meet.
-struct Meeting {
-    rows: LogicalPlan,
-    /// The key of a row.
-    key: Expr,
-    /// That by which the rows are looked for.
-    by: Expr,
-    met: Vec<Met>,
-}
-
-/// Some rows that are met.
-struct Met {
-    rows: Arc<Rows>,
-    /// What each of their columns is equal to in a row that meets them.
-    mine: Vec<Expr>,
-    /// The values by which those that meet them are looked for.
-    values: Arc<Rows>,
-}
-
-impl Meeting {
-    /// The rows of a plan that may meet those of another which are other than before: by that of the columns which has
-    /// the most values. None where there is nothing to meet.
-    async fn of(
-        context: &SessionContext,
-        (rows, key): (&LogicalPlan, &Expr),
-        (other, on): (&LogicalPlan, &[(Expr, Expr)]),
-        (changes, few_rows): (&Changes, usize),
-    ) -> Result<Option<Self>> {
-        let (mine, others): (Vec<Expr>, Vec<Expr>) = on.iter().cloned().unzip();
-        let met = asked_of_others(other, &others, changes, few_rows)?;
-        let met = collected(context, LogicalPlanBuilder::from(met).distinct()?.build()?).await?;
-        let mut most: Option<(usize, Arc<Rows>)> = None;
-        for number in 0..mine.len() {
-            let values = distinct(context, &met, &numbered(number)).await?;
-            if most.as_ref().is_none_or(|(_, most)| values.count > most.count) {
-                most = Some((number, values));
-            }
+/// Plans that together have the rows of a plan that may meet those of a table, by that of its columns which has the
+/// most values; none where the table has no rows that can be met.
+async fn meeting(
+    context: &SessionContext,
+    rows: &LogicalPlan,
+    mine: &[Expr],
+    met: &Arc<Rows>,
+) -> Result<Vec<LogicalPlan>> {
+    let mut most: Option<(&Expr, Arc<Rows>)> = None;
+    for (number, mine) in mine.iter().enumerate() {
+        let values = distinct(context, met, &numbered(number)).await?;
+        if most.as_ref().is_none_or(|(_, most)| values.count > most.count) {
+            most = Some((mine, values));
         }
-        let Some((by, values)) = most.filter(|(_, values)| values.count > 0) else { return Ok(None) };
-        // The key comes first.
-        let (rows, mut asked) = below_joins(rows, [std::slice::from_ref(key), &mine].concat())?;
-        let mine = asked.split_off(1);
-        let (key, by) = (asked.remove(0), mine[by].clone());
-        Ok(Some(Self { rows, key, by, met: vec![Met { rows: met, mine, values }] }))
     }
-
-    /// Whether rows of the same plan are looked for by the same.
-    fn is_of_the_rows_of(&self, other: &Self) -> bool {
-        (&self.key, &self.by) == (&other.key, &other.by) && self.rows == other.rows
-    }
-
-    /// Plans that together have the keys of all rows that meet some.
-    async fn keys(self, context: &SessionContext, data_type: &DataType) -> Result<Vec<LogicalPlan>> {
-        let Self { rows, key, by, met } = self;
-        let of_values = |values: &Arc<Rows>| LogicalPlanBuilder::scan("rows", values.source(), None)?.build();
-        let Some((first, others)) = met.split_first() else { return Ok(Vec::new()) };
-        let value_type = first.values.schema().field(0).data_type().clone();
-        if others.is_empty() {
-            let found = found(&rows, &by, &first.values.source(), &value_type)?;
-            return found.into_iter().map(|rows| first.keys(rows, &key, &first.mine, data_type)).collect();
-        }
-        let mut values = LogicalPlanBuilder::from(of_values(&first.values)?);
-        for met in others {
-            values = values.union(of_values(&met.values)?)?;
-        }
-        let values = collected(context, values.distinct()?.build()?).await?;
-        let asked: Vec<&Expr> = std::iter::once(&key).chain(met.iter().flat_map(|met| &met.mine)).collect();
-        let mut all: Option<LogicalPlanBuilder> = None;
-        for rows in found(&rows, &by, &values.source(), &value_type)? {
-            let asked =
-                asked.iter().enumerate().map(|(number, asked)| (*asked).clone().alias(numbered(number)));
-            let rows = LogicalPlanBuilder::from(rows).project(asked)?;
-            all = Some(match all {
-                None => rows,
-                Some(others) => others.union(rows.build()?)?,
-            });
-        }
-        let Some(all) = all else { return Ok(Vec::new()) };
-        let rows = collected(context, all.build()?).await?;
-        let column = |number| Expr::Column(Column::new(Some(MEETING), numbered(number)));
-        let mut first = 1;
-        let plans = met.iter().map(|met| {
-            let mine: Vec<Expr> = (first..first + met.mine.len()).map(column).collect();
-            first += met.mine.len();
-            let rows = LogicalPlanBuilder::scan(MEETING, rows.source(), None)?.build()?;
-            met.keys(rows, &column(0), &mine, data_type)
-        });
-        plans.collect()
-    }
-}
-
-impl Met {
-    /// The keys of rows that meet these.
-    fn keys(
-        &self,
-        rows: LogicalPlan,
-        key: &Expr,
-        mine: &[Expr],
-        data_type: &DataType,
-    ) -> Result<LogicalPlan> {
-        let column = |number| Expr::Column(Column::new(Some(MET), numbered(number)));
-        let met = (0..mine.len()).map(column).collect();
-        LogicalPlanBuilder::scan(MET, self.rows.source(), None)?
-            .join_with_expr_keys(rows, JoinType::Inner, (met, mine.to_vec()), None)?
-            .project([named(key, data_type)])?
-            .build()
-    }
-}
-
-/// The plan below outer joins whose rows say what is asked: those lose none of them, so that one plan has the rows
-/// which several tables are joined to one after the other.
-fn below_joins(plan: &LogicalPlan, asked: Vec<Expr>) -> Result<(LogicalPlan, Vec<Expr>)> {
-    let of_input = |outputs, made_of: &[Expr]| -> Result<Option<Vec<Expr>>> {
-        asked.iter().map(|asked| of_input(asked, outputs, made_of)).collect()
-    };
-    let below = match plan {
-        LogicalPlan::Projection(made) => of_input(&made.schema, &made.expr)?.zip(Some(&made.input)),
-        LogicalPlan::SubqueryAlias(alias) => {
-            of_input(&alias.schema, &columns(alias.input.schema()))?.zip(Some(&alias.input))
-        }
-        LogicalPlan::Join(join) => {
-            let side = match join.join_type {
-                JoinType::Left => Some(&join.left),
-                JoinType::Right => Some(&join.right),
-                _ => None,
-            };
-            side.filter(|side| is_of(side, &asked)).map(|side| (asked.clone(), side))
-        }
-        _ => None,
-    };
-    match below {
-        Some((asked, input)) => below_joins(input, asked),
-        None => Ok((plan.clone(), asked)),
-    }
-}
-
-/// Whether all that is asked is of the rows of a plan.
-fn is_of(plan: &LogicalPlan, asked: &[Expr]) -> bool {
-    asked.iter().flat_map(Expr::column_refs).all(|column| plan.schema().has_column(column))
+    let Some((mine, values)) = most.filter(|(_, values)| values.count > 0) else { return Ok(Vec::new()) };
+    let data_type = values.schema().field(0).data_type().clone();
+    found(rows, mine, &values.source(), &data_type)
 }
 
 /// The rows of a plan, in memory.
